@@ -14,3 +14,4 @@
 //! configuration, which only the program's `main` and its flags know. A test holds that.
 
 pub mod http;
+pub mod net;

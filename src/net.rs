@@ -1,0 +1,19 @@
+//! Sockets and threads: who is connected, and which thread serves whom.
+//!
+//! Nothing here knows of HTTP. A [`Server`] hands each [`Client`] to a closure, on a thread that is
+//! the client's own from accept to close; any protocol can stand on it.
+//!
+//! The shape is *leader/followers*: the thread that accepts a client keeps it, and first passes the
+//! accept loop on to another thread. So no client waits behind another, none is handed between
+//! threads, and a small request costs one wake-up.
+
+mod client;
+mod complaint;
+mod listener;
+mod seats;
+mod server;
+mod threads;
+
+pub use client::{Client, Evicted};
+pub use listener::BindError;
+pub use server::{Options, Running, Server};

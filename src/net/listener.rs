@@ -1,0 +1,155 @@
+//! A listening socket: bound once, accepted from by whichever thread leads.
+//!
+//! Options that every client's socket shall have are set here, on the listening socket, because
+//! Linux copies them to each socket that it accepts: that saves the system calls for each client.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType};
+
+use super::server::Options;
+
+/// Connections that the kernel holds until they are accepted (it may hold fewer: see `somaxconn`).
+const BACKLOG: i32 = 4096;
+
+/// How long the kernel keeps a connection that has sent nothing before it is accepted, in seconds.
+static DEFER_ACCEPT_SECONDS: i32 = 1;
+
+/// A listening socket and the address that it got.
+pub(super) struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+/// What one call of `accept` came to.
+pub(super) enum Accepted {
+    /// A client, and its address.
+    Client(TcpStream, SocketAddr),
+    /// Nobody, this time: an interrupted call, a time-out, a client that had gone again.
+    Nobody,
+    /// The process or the system is out of descriptors or memory.
+    Exhausted(io::Error),
+    /// The socket was shut down.
+    Closed,
+}
+
+/// Why a listener could not be had.
+#[derive(Debug)]
+pub struct BindError {
+    address: SocketAddr,
+    errno: Errno,
+}
+
+impl Listener {
+    /// Binds `address` and listens on it; port 0 takes a free one.
+    pub(super) fn bind(address: SocketAddr, options: &Options) -> Result<Self, BindError> {
+        let because = |errno| BindError { address, errno };
+        let socket = open(address, options).map_err(because)?;
+        let bound = socket.local_addr().map_err(|error| {
+            because(Errno::from_io_error(&error).unwrap_or(Errno::ADDRNOTAVAIL))
+        })?;
+        Ok(Self { socket, address: bound })
+    }
+
+    /// The address that it listens on, with the port that it really got.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for a client.
+    pub(super) fn accept(&self) -> Accepted {
+        let error = match self.socket.accept() {
+            Ok((stream, peer)) => return Accepted::Client(stream, peer),
+            Err(error) => error,
+        };
+        match Errno::from_io_error(&error) {
+            // What `shutdown` leaves behind, and what a socket that never listened would say.
+            Some(Errno::INVAL | Errno::BADF) => Accepted::Closed,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                Accepted::Exhausted(error)
+            }
+            // EAGAIN after the receive timeout; ECONNABORTED and the errors of a new connection's
+            // network, which accept(2) says to treat like EAGAIN.
+            _ => Accepted::Nobody,
+        }
+    }
+
+    /// From now on `accept` returns at once when nobody is queued.
+    pub(super) fn stop_waiting(&self) {
+        if let Err(error) = self.socket.set_nonblocking(true) {
+            log::warn!("{}: cannot stop waiting for clients: {error}", self.address);
+        }
+    }
+
+    /// Refuses new connections, and wakes a thread that is blocked in `accept`.
+    pub(super) fn close(&self) {
+        // The one error possible is that it is closed already.
+        let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+    }
+}
+
+fn open(address: SocketAddr, options: &Options) -> rustix::io::Result<TcpListener> {
+    let family = match address.ip() {
+        IpAddr::V4(_) => AddressFamily::INET,
+        IpAddr::V6(_) => AddressFamily::INET6,
+    };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    if address.is_ipv6() {
+        // Otherwise `::` would claim the port for IPv4 too, and collide with `0.0.0.0`.
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    // A restarted server may bind its port while old connections are still closing.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    sockopt::set_socket_timeout(&socket, Timeout::Recv, options.receive_timeout)?;
+    sockopt::set_socket_timeout(&socket, Timeout::Send, options.send_timeout)?;
+    if options.defer_accept {
+        defer_accept(&socket)?;
+    }
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// Lets the kernel hand a connection over only when its first bytes are there: the thread that is
+/// woken for it then reads without waiting. A silent one is accepted after about a second.
+#[expect(unsafe_code, reason = "no safe wrapper offers TCP_DEFER_ACCEPT")]
+fn defer_accept(socket: impl AsFd) -> rustix::io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let length = libc::socklen_t::try_from(size_of::<i32>()).expect("four bytes");
+    // SAFETY: the descriptor is borrowed, so it is open; the value is a live `i32` and `length` is
+    // its size; the kernel copies it before the call returns.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            (&raw const DEFER_ACCEPT_SECONDS).cast(),
+            length,
+        )
+    };
+    if result == 0 {
+        return Ok(());
+    }
+    Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL))
+}
+
+/// One plain sentence: which address or port, and why.
+impl fmt::Display for BindError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (address, port) = (self.address.ip(), self.address.port());
+        match self.errno {
+            Errno::ADDRINUSE => write!(out, "port {port} on {address} is already in use"),
+            Errno::ACCESS => write!(out, "port {port} on {address} needs more rights than we have"),
+            Errno::ADDRNOTAVAIL => write!(out, "{address} is not an address of this machine"),
+            Errno::AFNOSUPPORT => write!(out, "this machine does not speak {address}'s protocol"),
+            other => write!(out, "cannot listen on {}: {other}", self.address),
+        }
+    }
+}
+
+impl std::error::Error for BindError {}

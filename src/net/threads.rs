@@ -1,0 +1,210 @@
+//! A thread for each piece of work: one that is parked, or a newly spawned one.
+//!
+//! Work is whatever keeps the server going (here: the right to run an accept loop). It is passed to
+//! the thread that parked last, whose caches are warm; where none is parked, to a new thread; where
+//! the system refuses one, it is offered to the first thread that ends what it does.
+
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use super::complaint::Complaint;
+
+/// A parked thread ends when nobody has needed it for this long.
+const PARKED_AT_MOST: Duration = Duration::from_secs(60);
+
+/// How long to wait before the system is asked again for a thread that it refused.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Stack of a thread, in bytes.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Address space that must be free before a thread is spawned: for its stack, for its own start
+/// (where the standard library aborts if it can't have it), and for the running threads to go on.
+/// Above 32 MiB, so that asking for it does not teach glibc to keep large buffers in its heap.
+const SPARE_BYTES: usize = 33 * 1024 * 1024;
+
+/// What a thread does with each piece of work that it is given.
+pub(super) type Worker<W> = Box<dyn FnMut(W)>;
+
+/// The threads, parked ones and those at work.
+pub(super) struct Threads<W> {
+    state: Mutex<State<W>>,
+    offer_taken: Condvar,
+    parked_max: usize,
+    hire: Box<dyn Fn() -> Worker<W> + Send + Sync>,
+    refused: Complaint,
+}
+
+struct State<W> {
+    /// Threads without work, the one that parked last at the end.
+    parked: Vec<Arc<Slot<W>>>,
+    /// Work for which the system refused a thread, each under the ticket of the thread that waits.
+    offers: VecDeque<(u64, W)>,
+    next_ticket: u64,
+    closed: bool,
+}
+
+/// Where a parked thread finds what to do next.
+struct Slot<W> {
+    thread: Thread,
+    order: Mutex<Option<Order<W>>>,
+}
+
+enum Order<W> {
+    Work(W),
+    End,
+}
+
+impl<W: Copy + Send + 'static> Threads<W> {
+    /// At most `parked_max` threads stay parked; `hire` makes the worker of each new thread.
+    pub(super) fn new(
+        parked_max: usize,
+        hire: impl Fn() -> Worker<W> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let state =
+            State { parked: Vec::new(), offers: VecDeque::new(), next_ticket: 0, closed: false };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            offer_taken: Condvar::new(),
+            parked_max,
+            hire: Box::new(hire),
+            refused: Complaint::default(),
+        })
+    }
+
+    /// Hands `work` to another thread. Returns when one has it, however long that takes.
+    pub(super) fn pass(self: &Arc<Self>, work: W) {
+        while let Err(error) = self.try_pass(work) {
+            self.refused.say(format_args!(
+                "no thread to be had for the next client: {error}; clients wait until one is"
+            ));
+            if self.offer(work) {
+                return;
+            }
+        }
+    }
+
+    /// Hands `work` to a parked thread or a new one, unless the system refuses one.
+    pub(super) fn try_pass(self: &Arc<Self>, work: W) -> io::Result<()> {
+        let parked = self.lock().parked.pop();
+        if let Some(slot) = parked {
+            slot.give(Order::Work(work));
+            return Ok(());
+        }
+        if !has_room_for_a_thread() {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let threads = Arc::clone(self);
+        thread::Builder::new()
+            .name("client".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || threads.work(work))
+            .map(drop)
+    }
+
+    /// Ends the parked threads; those at work end when their work does.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let parked = std::mem::take(&mut state.parked);
+        drop(state);
+        for slot in parked {
+            slot.give(Order::End);
+        }
+    }
+
+    /// A thread's life.
+    fn work(&self, first: W) {
+        let mut worker = (self.hire)();
+        let slot = Arc::new(Slot { thread: thread::current(), order: Mutex::new(None) });
+        let mut next = Some(first);
+        while let Some(work) = next {
+            worker(work);
+            next = self.next(&slot);
+        }
+    }
+
+    /// The next piece of work for the calling thread, which may park for it; `None`: it shall end.
+    fn next(&self, slot: &Arc<Slot<W>>) -> Option<W> {
+        let mut state = self.lock();
+        if let Some((_, work)) = state.offers.pop_front() {
+            drop(state);
+            self.offer_taken.notify_all();
+            return Some(work);
+        }
+        if state.closed || state.parked.len() >= self.parked_max {
+            return None;
+        }
+        state.parked.push(Arc::clone(slot));
+        drop(state);
+        let order = slot.wait(PARKED_AT_MOST).or_else(|| {
+            let mut state = self.lock();
+            let at = state.parked.iter().position(|other| Arc::ptr_eq(other, slot));
+            if let Some(at) = at {
+                state.parked.remove(at);
+                return None;
+            }
+            drop(state);
+            // Whoever took the slot off the list is about to give it an order.
+            slot.wait(Duration::MAX)
+        });
+        match order {
+            Some(Order::Work(work)) => Some(work),
+            Some(Order::End) | None => None,
+        }
+    }
+
+    /// Offers `work` to the threads that end theirs, for a moment; whether one took it.
+    fn offer(&self, work: W) -> bool {
+        let mut state = self.lock();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.offers.push_back((ticket, work));
+        let is_open = |state: &mut State<W>| state.offers.iter().any(|&(other, _)| other == ticket);
+        let (mut state, timeout) = self
+            .offer_taken
+            .wait_timeout_while(state, ASK_AGAIN_AFTER, is_open)
+            .unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            let open = state.offers.len();
+            state.offers.retain(|&(other, _)| other != ticket);
+            return open == state.offers.len();
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<W>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W> Slot<W> {
+    fn give(&self, order: Order<W>) {
+        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
+        self.thread.unpark();
+    }
+
+    /// Parks the calling thread until it has an order, but no longer than `at_most`.
+    fn wait(&self, at_most: Duration) -> Option<Order<W>> {
+        let parked = Instant::now();
+        loop {
+            if let Some(order) = self.order.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return Some(order);
+            }
+            let left = at_most.checked_sub(parked.elapsed()).filter(|left| !left.is_zero())?;
+            thread::park_timeout(left);
+        }
+    }
+}
+
+/// Whether the address space (`RLIMIT_AS`) still holds what a new thread and the others need.
+fn has_room_for_a_thread() -> bool {
+    let mut probe = Vec::<u8>::new();
+    let reserved = probe.try_reserve_exact(SPARE_BYTES).is_ok();
+    black_box(&probe);
+    reserved
+}
