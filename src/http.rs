@@ -5,4 +5,5 @@
 
 pub mod date;
 pub mod fields;
+pub mod response;
 pub mod status;

@@ -1,0 +1,256 @@
+//! A response as a value: status, fields, body; and its head as bytes.
+//!
+//! A response is built once, from a decided outcome, and never patched afterwards. Whatever a field's
+//! value is made of, it can't end its line: control bytes are replaced where the value comes in.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::File;
+use std::str::FromStr;
+
+use super::date::Date;
+use super::status::Status;
+
+/// What the Server field says.
+pub const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
+
+/// Fields that the framing of a message or its content depends on: ours to set.
+const RESERVED: [&str; 8] = [
+    "Connection",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "Date",
+    "Keep-Alive",
+    "Location",
+    "Transfer-Encoding",
+];
+
+/// A response: a status, its fields without those that every response has, and a body.
+#[derive(Debug)]
+pub struct Response {
+    status: Status,
+    fields: Vec<(&'static str, Cow<'static, str>)>,
+    body: Body,
+}
+
+/// What follows the head.
+#[derive(Debug)]
+pub enum Body {
+    /// Nothing, and no Content-Length either: what 304 has.
+    None,
+    /// These bytes.
+    Bytes(Cow<'static, [u8]>),
+    /// Pieces, some of which are spans of this file.
+    File(File, Vec<Piece>),
+}
+
+/// A part of a body that is sent from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// That many bytes of the file, from that offset on.
+    Span {
+        /// Offset of the first byte.
+        first: u64,
+        /// Number of bytes.
+        length: u64,
+    },
+}
+
+/// A field of the user's, sent with every response (`--header`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtraField {
+    name: String,
+    value: String,
+}
+
+impl Response {
+    /// A response without fields of its own.
+    #[must_use]
+    pub fn new(status: Status, body: Body) -> Self {
+        Self { status, fields: Vec::new(), body }
+    }
+
+    /// The same response with one more field.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        let value = value.into();
+        let safe = if value.contains(is_control) {
+            Cow::Owned(value.replace(is_control, " "))
+        } else {
+            value
+        };
+        self.fields.push((name, safe));
+        self
+    }
+
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Its body.
+    #[must_use]
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// Appends the head: status line, the fields that every response has, its own, and `extra`.
+    /// A field in `extra` takes the place of one of ours that has the same name.
+    pub fn write_head(&self, out: &mut Vec<u8>, date: Date, extra: &[ExtraField]) {
+        use std::io::Write;
+        // Writing into a vector cannot fail.
+        let _ = write!(out, "HTTP/1.0 {} {}\r\n", self.status.code(), self.status.reason());
+        let mut line = |name: &str, value: &dyn fmt::Display| {
+            if !extra.iter().any(|field| field.name.eq_ignore_ascii_case(name)) {
+                let _ = write!(out, "{name}: {value}\r\n");
+            }
+        };
+        line("Date", &date);
+        line("Server", &SERVER);
+        line("Connection", &"close");
+        if let Some(length) = self.body.length() {
+            line("Content-Length", &length);
+        }
+        for (name, value) in &self.fields {
+            line(name, value);
+        }
+        line("X-Content-Type-Options", &"nosniff");
+        for ExtraField { name, value } in extra {
+            let _ = write!(out, "{name}: {value}\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Body {
+    /// Its length in bytes; `None` where there is no Content-Length.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::None => None,
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::File(_, pieces) => Some(pieces.iter().map(Piece::length).sum()),
+        }
+    }
+}
+
+impl Piece {
+    /// Its length in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Span { length, .. } => *length,
+        }
+    }
+}
+
+impl ExtraField {
+    /// A field whose name and value are known to be good.
+    #[must_use]
+    pub fn new(name: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), value: value.to_owned() }
+    }
+}
+
+/// Reads `NAME: VALUE`; the error says what is wrong with it.
+impl FromStr for ExtraField {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((name, value)) = text.split_once(':') else {
+            return Err("expected 'NAME: VALUE'".to_owned());
+        };
+        let value = value.trim_matches([' ', '\t']);
+        if name.is_empty() || !name.bytes().all(is_token_byte) {
+            return Err(format!("'{}' is not a field name", name.escape_debug()));
+        }
+        if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+            return Err(format!("{name} is set by the server itself"));
+        }
+        if value.contains(is_control) || !value.is_ascii() {
+            return Err("a value is printable ASCII on one line".to_owned());
+        }
+        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+    }
+}
+
+fn is_control(character: char) -> bool {
+    character.is_control() && character != '\t'
+}
+
+/// Whether a byte may stand in a token (RFC 9110 section 5.6.2).
+#[must_use]
+pub fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(response: &Response, extra: &[ExtraField]) -> String {
+        let mut out = Vec::new();
+        let date = Date::from_unix(784_111_777).unwrap();
+        response.write_head(&mut out, date, extra);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_head_has_the_common_fields_and_its_own() {
+        let response = Response::new(Status::Ok, Body::Bytes(Cow::Borrowed(b"hello")))
+            .with("Content-Type", "text/plain");
+        let want = format!(
+            "HTTP/1.0 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: {SERVER}\r\n\
+             Connection: close\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n\
+             X-Content-Type-Options: nosniff\r\n\r\n"
+        );
+        assert_eq!(head(&response, &[]), want);
+    }
+
+    #[test]
+    fn a_304_has_no_length() {
+        let response = Response::new(Status::NotModified, Body::None);
+        assert!(!head(&response, &[]).contains("Content-Length"));
+    }
+
+    #[test]
+    fn pieces_add_up() {
+        let pieces = vec![Piece::Bytes(b"abc".to_vec()), Piece::Span { first: 10, length: 20 }];
+        let file = File::open("/dev/null").unwrap();
+        assert_eq!(Body::File(file, pieces).length(), Some(23));
+    }
+
+    #[test]
+    fn a_value_cannot_end_its_line() {
+        let response = Response::new(Status::MovedPermanently, Body::None)
+            .with("Location", "/a\r\nSet-Cookie: x=1\0".to_owned());
+        assert!(head(&response, &[]).contains("Location: /a  Set-Cookie: x=1 \r\n"));
+    }
+
+    #[test]
+    fn extra_fields_are_added_or_take_the_place_of_ours() {
+        let response = Response::new(Status::Ok, Body::None).with("Cache-Control", "no-cache");
+        let extra = [
+            "cache-control: max-age=60".parse().unwrap(),
+            "X-Frame-Options:DENY".parse().unwrap(),
+        ];
+        let head = head(&response, &extra);
+        assert!(head.contains("\r\ncache-control: max-age=60\r\n"), "{head}");
+        assert!(head.contains("\r\nX-Frame-Options: DENY\r\n"), "{head}");
+        assert!(!head.contains("no-cache"), "{head}");
+    }
+
+    #[test]
+    fn wrong_extra_fields_are_refused() {
+        for wrong in
+            ["", "no colon", ": x", "a b: x", "é: x", "X: a\nb", "X: é", "content-length: 5"]
+        {
+            assert!(wrong.parse::<ExtraField>().is_err(), "{wrong}");
+        }
+    }
+}
