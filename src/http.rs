@@ -3,6 +3,7 @@
 //! No room below this one reads a socket, a file or a clock, or writes a log line; what they need of
 //! the outside comes in as a value. That is what makes a table of inputs and outputs a whole test.
 
+pub mod conditional;
 pub mod date;
 pub mod fields;
 pub mod response;

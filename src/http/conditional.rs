@@ -1,0 +1,197 @@
+//! Conditional requests (RFC 9110 section 13): does the client hold the representation already, and
+//! does it still mean the one that is there now?
+//!
+//! This room compares validators and names the outcome; it never reads a file or a clock. Section
+//! 13.2.1 is for the caller to obey: preconditions are only evaluated where the response would be a
+//! success without them.
+
+use std::fmt;
+
+use super::date::Date;
+use super::fields::Fields;
+
+/// A strong entity-tag (RFC 9110 section 8.8.3), quotes included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ETag(String);
+
+/// What identifies the state of a representation (RFC 9110 section 8.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validators {
+    /// Changes whenever the file does.
+    pub etag: ETag,
+    /// When the file changed last, never later than the response; `None` where HTTP has no date for
+    /// it.
+    pub last_modified: Option<Date>,
+    /// Whether `last_modified` lies so far back that the file cannot change again in that second.
+    pub date_is_strong: bool,
+}
+
+/// What the preconditions of a request come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// They hold, or there are none: carry out the method.
+    Proceed,
+    /// 304: the client has this representation.
+    NotModified,
+    /// 412: the representation is not the one that the client means.
+    PreconditionFailed,
+}
+
+/// How two entity-tags are compared (RFC 9110 section 8.8.3.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+/// An entity-tag that a client sent: the part after `W/`, quotes included.
+struct ReceivedTag<'a> {
+    is_weak: bool,
+    opaque: &'a [u8],
+}
+
+impl ETag {
+    /// The tag of a file: its size, its time of modification and its inode, so that neither a write
+    /// nor another file moved into its place goes unnoticed. The nanoseconds make it strong.
+    #[must_use]
+    pub fn from_file(
+        size: u64,
+        modified_seconds: i64,
+        modified_nanoseconds: u32,
+        inode: u64,
+    ) -> Self {
+        Self(format!("\"{size:x}-{modified_seconds:x}-{modified_nanoseconds:x}-{inode:x}\""))
+    }
+
+    fn matches(&self, tag: &ReceivedTag<'_>, comparison: Comparison) -> bool {
+        let is_strong_enough = comparison == Comparison::Weak || !tag.is_weak;
+        is_strong_enough && tag.opaque == self.0.as_bytes()
+    }
+
+    /// Whether the value of If-Match or If-None-Match names this tag: `*`, or a list in which empty
+    /// elements are let pass (RFC 9110 section 5.6.1.2). A malformed list names nothing.
+    fn is_listed(&self, list: &[u8], comparison: Comparison) -> bool {
+        if list == b"*" {
+            return true;
+        }
+        let mut rest = list;
+        let mut found = false;
+        loop {
+            rest = skip(rest, b" \t,");
+            if rest.is_empty() {
+                return found;
+            }
+            let Some((tag, after)) = ReceivedTag::split_from(rest) else { return false };
+            found |= self.matches(&tag, comparison);
+            rest = skip(after, b" \t");
+            if !rest.is_empty() && !rest.starts_with(b",") {
+                return false;
+            }
+        }
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl<'a> ReceivedTag<'a> {
+    /// Reads the tag at the start of `text`, and gives what follows it. Commas may stand between
+    /// the quotes, and `W/` is case-sensitive (RFC 9110 section 8.8.3).
+    fn split_from(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (is_weak, quoted) = match text.strip_prefix(b"W/") {
+            Some(quoted) => (true, quoted),
+            None => (false, text),
+        };
+        let inside = quoted.strip_prefix(b"\"")?;
+        let length = inside.iter().position(|&byte| !is_tag_byte(byte))?;
+        if inside[length] != b'"' {
+            return None;
+        }
+        let (opaque, after) = quoted.split_at(length + 2);
+        Some((Self { is_weak, opaque }, after))
+    }
+}
+
+impl Validators {
+    /// The validators of a file in a response made at `now`.
+    #[must_use]
+    pub fn new(etag: ETag, last_modified: Option<Date>, now: Date) -> Self {
+        // No later than the message itself (RFC 9110 section 8.8.2.1).
+        let last_modified = last_modified.map(|modified| modified.min(now));
+        // Strong from one second on (RFC 9110 section 8.8.2.2).
+        let date_is_strong = last_modified.is_some_and(|modified| modified < now);
+        Self { etag, last_modified, date_is_strong }
+    }
+}
+
+/// Evaluates the preconditions in the order of RFC 9110 section 13.2.2.
+///
+/// A date that lies in the future counts like any other, as in section 13.1.3; RFC 1945 would have
+/// ignored it.
+#[must_use]
+pub fn evaluate(is_get_or_head: bool, fields: &Fields<'_>, validators: &Validators) -> Outcome {
+    if let Some(list) = fields.list("if-match") {
+        // Step 1: If-Match. It compares strongly (section 13.1.1).
+        if !validators.etag.is_listed(&list, Comparison::Strong) {
+            return Outcome::PreconditionFailed;
+        }
+    } else if is_modified_since("if-unmodified-since", fields, validators) == Some(true) {
+        // Step 2: If-Unmodified-Since, only without If-Match.
+        return Outcome::PreconditionFailed;
+    }
+    if let Some(list) = fields.list("if-none-match") {
+        // Step 3: If-None-Match. It compares weakly (section 13.1.2).
+        if validators.etag.is_listed(&list, Comparison::Weak) {
+            return if is_get_or_head { Outcome::NotModified } else { Outcome::PreconditionFailed };
+        }
+    } else if is_get_or_head
+        && is_modified_since("if-modified-since", fields, validators) == Some(false)
+    {
+        // Step 4: If-Modified-Since, only without If-None-Match and for GET and HEAD.
+        return Outcome::NotModified;
+    }
+    // Step 5, If-Range, decides between the part and the whole: `if_range_holds`. Step 6:
+    Outcome::Proceed
+}
+
+/// Whether a Range field may be obeyed: there is no If-Range field, or it names this very state
+/// (RFC 9110 section 13.1.5).
+///
+/// An entity-tag compares strongly; a date must be exactly Last-Modified, and that a strong
+/// validator. Where this is false, the whole representation is sent.
+#[must_use]
+pub fn if_range_holds(fields: &Fields<'_>, validators: &Validators) -> bool {
+    let Some(value) = fields.list("if-range") else { return true };
+    if let Some((tag, rest)) = ReceivedTag::split_from(&value) {
+        return rest.is_empty() && validators.etag.matches(&tag, Comparison::Strong);
+    }
+    let date = Date::parse(&value);
+    validators.date_is_strong && date.is_some() && date == validators.last_modified
+}
+
+/// Whether the file changed after the date in the field `name`; `None` where the field is to be
+/// ignored: absent, no date, or the file has none (RFC 9110 sections 13.1.3 and 13.1.4).
+///
+/// A repeated field is read as the list that it stands for. That is no date, so it is ignored too,
+/// as both sections ask.
+fn is_modified_since(name: &str, fields: &Fields<'_>, validators: &Validators) -> Option<bool> {
+    let date = Date::parse(&fields.list(name)?)?;
+    Some(validators.last_modified? > date)
+}
+
+/// `etagc` of RFC 9110 section 8.8.3: anything visible but the quote, and the bytes above ASCII.
+fn is_tag_byte(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x7E | 0x80..)
+}
+
+/// What follows the leading bytes that are among `skipped`.
+fn skip<'a>(text: &'a [u8], skipped: &[u8]) -> &'a [u8] {
+    let start = text.iter().position(|byte| !skipped.contains(byte)).unwrap_or(text.len());
+    &text[start..]
+}
+
+#[cfg(test)]
+mod tests;

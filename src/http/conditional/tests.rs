@@ -1,0 +1,258 @@
+//! Tables for each precondition, alone and together, and a model of entity-tag lists.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::Outcome::{NotModified, PreconditionFailed, Proceed};
+use super::*;
+
+const ETAG: &str = "\"64-2ebc98a1-5-7\"";
+const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+
+/// A file changed at `MODIFIED`, in a response an hour later.
+fn validators() -> Validators {
+    let modified = Date::from_unix(784_111_777);
+    let now = Date::from_unix(784_115_377).unwrap();
+    Validators::new(ETag::from_file(100, 784_111_777, 5, 7), modified, now)
+}
+
+fn fields<'a>(lines: &[(&'a str, &'a str)]) -> Fields<'a> {
+    let mut fields = Fields::default();
+    for (name, value) in lines {
+        fields.push(name.as_bytes(), value.as_bytes());
+    }
+    fields
+}
+
+/// Checks the outcome for GET and HEAD, and for any other method.
+#[track_caller]
+fn check(lines: &[(&str, &str)], get: Outcome, other: Outcome) {
+    let got = evaluate(true, &fields(lines), &validators());
+    assert_eq!(got, get, "GET {lines:?}");
+    let got = evaluate(false, &fields(lines), &validators());
+    assert_eq!(got, other, "POST {lines:?}");
+}
+
+#[track_caller]
+fn check_match(value: &str, want: Outcome) {
+    check(&[("If-Match", value)], want, want);
+}
+
+#[track_caller]
+fn check_none_match(value: &str, is_listed: bool) {
+    let (get, other) =
+        if is_listed { (NotModified, PreconditionFailed) } else { (Proceed, Proceed) };
+    check(&[("If-None-Match", value)], get, other);
+}
+
+#[track_caller]
+fn check_range(value: &str, want: bool) {
+    assert_eq!(if_range_holds(&fields(&[("If-Range", value)]), &validators()), want, "{value}");
+}
+
+#[test]
+fn a_tag_is_made_of_all_that_changes_with_a_file() {
+    assert_eq!(ETag::from_file(100, 784_111_777, 5, 7).to_string(), ETAG);
+    assert_eq!(ETag::from_file(0, 0, 0, 0).to_string(), "\"0-0-0-0\"");
+    let longest = ETag::from_file(u64::MAX, -1, u32::MAX, u64::MAX).to_string();
+    assert_eq!(longest, "\"ffffffffffffffff-ffffffffffffffff-ffffffff-ffffffffffffffff\"");
+}
+
+#[test]
+fn if_match_compares_strongly() {
+    check_match(ETAG, Proceed);
+    check_match("*", Proceed);
+    check_match(&format!("\"a\", {ETAG}"), Proceed);
+    check_match(&format!("W/\"a\",{ETAG},\"b\""), Proceed);
+    check_match("\"a\"", PreconditionFailed);
+    check_match(&format!("W/{ETAG}"), PreconditionFailed);
+
+    check_match(&format!(", ,\t{ETAG} ,,"), Proceed);
+    check_match(&format!("\"a,b\",{ETAG}"), Proceed);
+    check_match("", PreconditionFailed);
+    check_match(",", PreconditionFailed);
+
+    check_match(ETAG.trim_matches('"'), PreconditionFailed);
+    check_match(&format!("{ETAG}, *"), PreconditionFailed);
+    check_match(&format!("{ETAG} \"b\""), PreconditionFailed);
+    check_match(&format!("{ETAG}, \"b"), PreconditionFailed);
+    check_match(&format!("\"a b\", {ETAG}"), PreconditionFailed);
+}
+
+#[test]
+fn if_none_match_compares_weakly() {
+    check_none_match(ETAG, true);
+    check_none_match("*", true);
+    check_none_match(&format!("W/{ETAG}"), true);
+    check_none_match(&format!("\"a\", W/\"b\", W/{ETAG}"), true);
+    check_none_match("\"a\"", false);
+    check_none_match("\"64-2ebc98a1-5-7-gzip\"", false);
+
+    check_none_match(&format!(",,{ETAG}"), true);
+    check_none_match(&format!("\"\", {ETAG}"), true);
+    check_none_match(&format!("\"a,\\\", {ETAG}"), true);
+    check_none_match(&format!("\"\u{e9}\", {ETAG}"), true);
+    check_none_match("\"\"", false);
+    check_none_match("", false);
+
+    check_none_match(&format!("w/{ETAG}"), false);
+    check_none_match(&format!("W /{ETAG}"), false);
+    check_none_match(&format!("\"a,{ETAG}"), false);
+    check_none_match(&format!("\"a, b\", {ETAG}"), false);
+    check_none_match("W/", false);
+    check_none_match("**", false);
+    check_none_match("\"", false);
+}
+
+#[test]
+fn dates_are_compared_by_the_second() {
+    let since = |date| [("If-Modified-Since", date)];
+    check(&since(BEFORE), Proceed, Proceed);
+    check(&since(MODIFIED), NotModified, Proceed);
+    check(&since(AFTER), NotModified, Proceed);
+    check(&since("Sunday, 06-Nov-94 08:49:37 GMT"), NotModified, Proceed);
+    check(&since("Sun Nov  6 08:49:37 1994"), NotModified, Proceed);
+    check(&since("Fri, 31 Dec 9999 23:59:59 GMT"), NotModified, Proceed);
+    check(&since("Sun, 06 Nov 1994 08:49:37 CET"), Proceed, Proceed);
+    check(&since(""), Proceed, Proceed);
+
+    let since = |date| [("If-Unmodified-Since", date)];
+    check(&since(BEFORE), PreconditionFailed, PreconditionFailed);
+    check(&since(MODIFIED), Proceed, Proceed);
+    check(&since(AFTER), Proceed, Proceed);
+    check(&since("Sunday, 06-Nov-94 08:49:36 GMT"), PreconditionFailed, PreconditionFailed);
+    check(&since("Sun Nov  6 08:49:36 1994"), PreconditionFailed, PreconditionFailed);
+    check(&since("yesterday"), Proceed, Proceed);
+}
+
+#[test]
+fn repeated_dates_are_ignored_and_repeated_tags_are_one_list() {
+    check(&[("If-Modified-Since", AFTER), ("If-Modified-Since", AFTER)], Proceed, Proceed);
+    check(&[("If-Unmodified-Since", BEFORE), ("If-Unmodified-Since", BEFORE)], Proceed, Proceed);
+    check(&[("If-Match", "\"a\""), ("if-match", ETAG)], Proceed, Proceed);
+    check(&[("If-None-Match", "\"a\""), ("if-none-match", ETAG)], NotModified, PreconditionFailed);
+}
+
+#[test]
+fn the_preconditions_are_taken_in_order() {
+    check(&[], Proceed, Proceed);
+    // Step 1 hides step 2, whichever way it goes.
+    check(&[("If-Match", ETAG), ("If-Unmodified-Since", BEFORE)], Proceed, Proceed);
+    let lines = [("If-Match", "\"a\""), ("If-Unmodified-Since", AFTER)];
+    check(&lines, PreconditionFailed, PreconditionFailed);
+    // Step 3 hides step 4, whichever way it goes.
+    check(&[("If-None-Match", "\"a\""), ("If-Modified-Since", AFTER)], Proceed, Proceed);
+    let lines = [("If-None-Match", ETAG), ("If-Modified-Since", BEFORE)];
+    check(&lines, NotModified, PreconditionFailed);
+    // A malformed list still hides the date.
+    check(&[("If-None-Match", "a"), ("If-Modified-Since", AFTER)], Proceed, Proceed);
+    check(&[("If-Match", ETAG), ("If-None-Match", ETAG)], NotModified, PreconditionFailed);
+    // 412 comes before 304.
+    let lines = [("If-None-Match", ETAG), ("If-Match", "\"a\"")];
+    check(&lines, PreconditionFailed, PreconditionFailed);
+    let lines = [("If-Modified-Since", AFTER), ("If-Unmodified-Since", BEFORE)];
+    check(&lines, PreconditionFailed, PreconditionFailed);
+    check(&[("If-Range", "\"a\"")], Proceed, Proceed);
+}
+
+#[test]
+fn without_a_date_of_its_own_a_file_ignores_dates() {
+    let now = Date::from_unix(784_115_377).unwrap();
+    let validators = Validators::new(ETag::from_file(1, -5, 0, 1), None, now);
+    assert!(!validators.date_is_strong);
+    for name in ["If-Modified-Since", "If-Unmodified-Since"] {
+        for date in [BEFORE, AFTER] {
+            assert_eq!(evaluate(true, &fields(&[(name, date)]), &validators), Proceed);
+        }
+    }
+    assert!(!if_range_holds(&fields(&[("If-Range", BEFORE)]), &validators));
+    assert!(!if_range_holds(&fields(&[("If-Range", "yesterday")]), &validators));
+}
+
+#[test]
+fn if_range_wants_the_very_same_state() {
+    assert!(if_range_holds(&fields(&[]), &validators()));
+    check_range(ETAG, true);
+    check_range(MODIFIED, true);
+    check_range("Sunday, 06-Nov-94 08:49:37 GMT", true);
+    check_range("\"a\"", false);
+    check_range(BEFORE, false);
+    check_range(AFTER, false);
+
+    check_range(&format!("W/{ETAG}"), false);
+    check_range(&format!("{ETAG}, \"a\""), false);
+    check_range(&format!("{ETAG} "), false);
+    check_range("*", false);
+    check_range("", false);
+    check_range("W/", false);
+    let twice = fields(&[("If-Range", MODIFIED), ("If-Range", MODIFIED)]);
+    assert!(!if_range_holds(&twice, &validators()));
+}
+
+#[test]
+fn a_date_is_strong_from_one_second_on_and_never_later_than_now() {
+    let now = 784_111_777;
+    let check = |modified: i64, want: i64, is_strong: bool| {
+        let date = Date::from_unix(modified);
+        let etag = ETag::from_file(1, modified, 0, 1);
+        let validators = Validators::new(etag, date, Date::from_unix(now).unwrap());
+        assert_eq!(validators.last_modified, Date::from_unix(want));
+        assert_eq!(validators.date_is_strong, is_strong);
+        let sent = Date::from_unix(want).unwrap().to_string();
+        assert_eq!(if_range_holds(&fields(&[("If-Range", &sent)]), &validators), is_strong);
+    };
+    check(0, 0, true);
+    check(now - 1, now - 1, true);
+    check(now, now, false);
+    check(now + 1, now, false);
+    check(253_402_300_799, now, false);
+}
+
+/// A list as it is sent, and whether it names `ETAG` by strong and by weak comparison.
+fn tag_list() -> impl Strategy<Value = (String, bool, bool)> {
+    let opaque = prop_oneof![Just(ETAG.to_owned()), "\"[!#-~\u{80}-\u{ff}]{0,6}\""];
+    let separator = "[ \t]{0,2},[ \t,]{0,3}";
+    vec((any::<bool>(), opaque, separator), 0..6).prop_map(|tags| {
+        let (mut list, mut strong, mut weak) = (String::new(), false, false);
+        for (is_weak, opaque, separator) in tags {
+            strong |= opaque == ETAG && !is_weak;
+            weak |= opaque == ETAG;
+            list += if is_weak { "W/" } else { "" };
+            list += &opaque;
+            list += &separator;
+        }
+        (list, strong, weak)
+    })
+}
+
+proptest! {
+    #[test]
+    fn well_formed_lists_name_what_they_hold((list, strong, weak) in tag_list()) {
+        let etag = validators().etag;
+        prop_assert_eq!(etag.is_listed(list.as_bytes(), Comparison::Strong), strong);
+        prop_assert_eq!(etag.is_listed(list.as_bytes(), Comparison::Weak), weak);
+    }
+
+    #[test]
+    fn a_list_followed_by_rubbish_names_nothing((list, ..) in tag_list(), end in "[^\", \t*W]") {
+        let list = list + &end;
+        prop_assert!(!validators().etag.is_listed(list.as_bytes(), Comparison::Weak));
+    }
+
+    #[test]
+    fn any_bytes_have_an_outcome(
+        get in any::<bool>(),
+        values in vec(vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b','), Just(b'W')], 0..40), 5),
+    ) {
+        let names = ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"];
+        let mut fields = Fields::default();
+        for (name, value) in names.iter().chain(&["If-Range"]).zip(&values) {
+            fields.push(name.as_bytes(), value);
+        }
+        let outcome = evaluate(get, &fields, &validators());
+        prop_assert!(get || outcome != NotModified);
+        let _ = if_range_holds(&fields, &validators());
+    }
+}
