@@ -7,4 +7,5 @@ pub mod conditional;
 pub mod date;
 pub mod fields;
 pub mod response;
+pub mod range;
 pub mod status;

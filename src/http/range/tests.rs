@@ -1,0 +1,261 @@
+//! A table of Range fields, and a model that keeps a set of single bytes.
+
+use std::collections::BTreeSet;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+/// Checks `value` for a representation of 100 bytes.
+#[track_caller]
+fn check(value: &str, want: &Ranges) {
+    check_length(value, 100, want);
+}
+
+#[track_caller]
+fn check_length(value: &str, complete_length: u64, want: &Ranges) {
+    assert_eq!(parse(value.as_bytes(), complete_length), *want, "{value} of {complete_length}");
+}
+
+fn one(first: u64, length: u64) -> Ranges {
+    Ranges::One(Span { first, length })
+}
+
+fn several(spans: &[(u64, u64)]) -> Ranges {
+    Ranges::Several(spans.iter().map(|&(first, length)| Span { first, length }).collect())
+}
+
+/// `count` ranges of one byte, with a gap of one byte between each two.
+fn single_bytes(count: u64) -> String {
+    let specs: Vec<_> = (0..count).map(|at| format!("{0}-{0}", at * 2)).collect();
+    format!("bytes={}", specs.join(","))
+}
+
+#[test]
+fn one_range() {
+    check("bytes=0-9", &one(0, 10));
+    check("bytes=10-19", &one(10, 10));
+    check("bytes=0-0", &one(0, 1));
+    check("bytes=99-99", &one(99, 1));
+    check("bytes=90-", &one(90, 10));
+    check("bytes=99-", &one(99, 1));
+    check("bytes=-10", &one(90, 10));
+    check("bytes=-1", &one(99, 1));
+    check("BYTES=0-9", &one(0, 10));
+    check("Bytes=-10", &one(90, 10));
+    // All of it is still a part: the client asked for a range and gets 206.
+    check("bytes=0-", &one(0, 100));
+    check("bytes=0-99", &one(0, 100));
+    check("bytes=-100", &one(0, 100));
+}
+
+#[test]
+fn ranges_are_clamped_to_what_is_there() {
+    check("bytes=90-100", &one(90, 10));
+    check("bytes=90-1000000", &one(90, 10));
+    check("bytes=-101", &one(0, 100));
+    check("bytes=0-18446744073709551615", &one(0, 100));
+    check("bytes=0-18446744073709551616", &one(0, 100));
+    check("bytes=99-99999999999999999999999999999999", &one(99, 1));
+    check("bytes=-99999999999999999999999999999999", &one(0, 100));
+    check("bytes=000000000000000000000000000000090-000000000000000000000000000091", &one(90, 2));
+    let longest = u64::MAX;
+    check_length("bytes=0-99999999999999999999", longest, &one(0, longest));
+    check_length("bytes=18446744073709551614-", longest, &one(longest - 1, 1));
+    check_length("bytes=18446744073709551615-", longest, &Ranges::Unsatisfiable);
+}
+
+#[test]
+fn several_ranges() {
+    check("bytes=0-9,20-29", &several(&[(0, 10), (20, 10)]));
+    check("bytes=0-0,-1", &several(&[(0, 1), (99, 1)]));
+    check("bytes=0-0,50-50,90-", &several(&[(0, 1), (50, 1), (90, 10)]));
+    check("bytes=20-29,0-9", &several(&[(0, 10), (20, 10)]));
+    check("bytes=0-9, 20-29", &several(&[(0, 10), (20, 10)]));
+    check("bytes=0-9 \t,\t 20-29", &several(&[(0, 10), (20, 10)]));
+    check("bytes=,0-9,, ,20-29,", &several(&[(0, 10), (20, 10)]));
+    check("bytes= 0-9", &one(0, 10));
+}
+
+#[test]
+fn ranges_that_touch_become_one() {
+    check("bytes=0-9,10-19", &one(0, 20));
+    check("bytes=0-9,5-19", &one(0, 20));
+    check("bytes=10-19,0-9", &one(0, 20));
+    check("bytes=0-99,10-19", &one(0, 100));
+    check("bytes=0-9,0-9,0-9", &one(0, 10));
+    check("bytes=0-,-1", &one(0, 100));
+    check("bytes=0-9,11-19", &several(&[(0, 10), (11, 9)]));
+    check("bytes=0-9,30-39,8-12", &several(&[(0, 13), (30, 10)]));
+    check("bytes=0-9,20-29,10-19", &one(0, 30));
+}
+
+#[test]
+fn unsatisfiable_ranges_are_left_out() {
+    check("bytes=100-", &Ranges::Unsatisfiable);
+    check("bytes=100-200", &Ranges::Unsatisfiable);
+    check("bytes=-0", &Ranges::Unsatisfiable);
+    check("bytes=-000", &Ranges::Unsatisfiable);
+    check("bytes=100-,200-,-0", &Ranges::Unsatisfiable);
+    check("bytes=18446744073709551616-", &Ranges::Unsatisfiable);
+    check("bytes=18446744073709551616-18446744073709551617", &Ranges::Unsatisfiable);
+    check("bytes=0-9,100-", &one(0, 10));
+    check("bytes=-0,0-9,500-600,20-29", &several(&[(0, 10), (20, 10)]));
+}
+
+#[test]
+fn an_empty_representation_has_no_part() {
+    check_length("bytes=0-", 0, &Ranges::Unsatisfiable);
+    check_length("bytes=0-0", 0, &Ranges::Unsatisfiable);
+    check_length("bytes=-0", 0, &Ranges::Unsatisfiable);
+    check_length("bytes=-5", 0, &Ranges::Whole);
+    check_length("bytes=0-,-5", 0, &Ranges::Whole);
+    check_length("bytes=x", 0, &Ranges::Whole);
+}
+
+#[test]
+fn malformed_and_unknown_fields_are_ignored() {
+    for value in [
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=,",
+        "bytes= , ,",
+        "bytes=-",
+        "bytes=--1",
+        "bytes=0",
+        "bytes=0-9-",
+        "bytes=0--9",
+        "bytes=9-0",
+        "bytes=0-9,9-0",
+        "bytes=18446744073709551617-18446744073709551616",
+        "bytes=0-9;20-29",
+        "bytes=0-9 20-29",
+        "bytes=0 - 9",
+        "bytes=+0-9",
+        "bytes=0x0-9",
+        "bytes=0-9.5",
+        "bytes=a-b",
+        "bytes=0-9,a",
+        "bytes=\u{663}-\u{664}",
+        "bytes =0-9",
+        " bytes=0-9",
+        "bytes:0-9",
+        "bytes 0-9/100",
+        "bytes=*",
+        "items=0-9",
+        "byte=0-9",
+        "seconds=0-9",
+    ] {
+        check(value, &Ranges::Whole);
+    }
+}
+
+#[test]
+fn too_many_ranges_are_ignored() {
+    let sixteen: Vec<_> = (0..16).map(|at| (at * 2, 1)).collect();
+    check(&single_bytes(16), &several(&sixteen));
+    check(&single_bytes(17), &Ranges::Whole);
+    // What counts is what remains after merging, up to the limit on what is read.
+    check(&format!("bytes={}", ["0-0"; 256].join(",")), &one(0, 1));
+    check(&format!("bytes={}", ["0-0"; 257].join(",")), &Ranges::Whole);
+    check(&format!("bytes=0-0{}", ",".repeat(255)), &one(0, 1));
+    check(&format!("bytes=0-0{}", ",".repeat(256)), &Ranges::Whole);
+}
+
+#[test]
+fn content_range_counts_from_zero_to_the_last() {
+    assert_eq!(content_range(Span { first: 0, length: 10 }, 100), "bytes 0-9/100");
+    assert_eq!(content_range(Span { first: 99, length: 1 }, 100), "bytes 99-99/100");
+    let longest = Span { first: 0, length: u64::MAX };
+    let want = "bytes 0-18446744073709551614/18446744073709551615";
+    assert_eq!(content_range(longest, u64::MAX), want);
+    assert_eq!(unsatisfied_content_range(100), "bytes */100");
+    assert_eq!(unsatisfied_content_range(0), "bytes */0");
+}
+
+#[test]
+fn a_multipart_body_is_framed_as_rfc_2046_has_it() {
+    let spans = [Span { first: 0, length: 2 }, Span { first: 8, length: 1 }];
+    let multipart = Multipart::new("B", "text/plain", &spans, 10);
+    assert_eq!(multipart.content_type, "multipart/byteranges; boundary=B");
+    let mut body = String::new();
+    for (part, bytes) in multipart.parts.iter().zip(["01", "8"]) {
+        body += &part.head;
+        body += bytes;
+    }
+    body += &multipart.closing;
+    assert_eq!(multipart.parts.iter().map(|part| part.span).collect::<Vec<_>>(), spans);
+    let want = "\r\n--B\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/10\r\n\r\n01\
+                \r\n--B\r\nContent-Type: text/plain\r\nContent-Range: bytes 8-8/10\r\n\r\n8\
+                \r\n--B--\r\n";
+    assert_eq!(body, want);
+    assert_eq!(multipart.content_length(), want.len() as u64);
+}
+
+/// A range, as it is sent: the positions may lie in and out of a short representation.
+fn spec() -> impl Strategy<Value = (Option<u64>, Option<u64>)> {
+    prop_oneof![
+        4 => (0..16_u64, 0..8_u64).prop_map(|(first, more)| (Some(first), Some(first + more))),
+        1 => (0..16_u64).prop_map(|first| (Some(first), None)),
+        1 => (0..16_u64).prop_map(|length| (None, Some(length))),
+    ]
+}
+
+/// The bytes that `specs` mean in a representation of `length` bytes, looked up one by one.
+fn model(specs: &[(Option<u64>, Option<u64>)], length: u64) -> BTreeSet<u64> {
+    let is_meant = |at: u64| {
+        specs.iter().any(|&spec| match spec {
+            (Some(first), last) => at >= first && last.is_none_or(|last| at <= last),
+            (None, suffix) => suffix.is_some_and(|suffix| at + suffix >= length),
+        })
+    };
+    (0..length).filter(|&at| is_meant(at)).collect()
+}
+
+fn spans_of(ranges: Ranges) -> Vec<Span> {
+    match ranges {
+        Ranges::One(span) => vec![span],
+        Ranges::Several(spans) => spans,
+        Ranges::Whole | Ranges::Unsatisfiable => Vec::new(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_same_bytes_as_the_model(
+        specs in vec((spec(), "[ \t,]{0,3}"), 1..8),
+        length in 1..20_u64,
+    ) {
+        let digits = |number: &Option<u64>| number.map_or(String::new(), |n| n.to_string());
+        let mut value = "bytes=".to_owned();
+        for ((first, last), separator) in &specs {
+            value += &[&digits(first), "-", &digits(last), ",", separator].concat();
+        }
+        let specs: Vec<_> = specs.into_iter().map(|(spec, _)| spec).collect();
+        let want = model(&specs, length);
+        let got = parse(value.as_bytes(), length);
+        prop_assert_ne!(&got, &Ranges::Whole);
+        prop_assert_eq!(got == Ranges::Unsatisfiable, want.is_empty());
+        let bytes = spans_of(got).into_iter().flat_map(|span| span.first..span.end());
+        prop_assert_eq!(bytes.collect::<Vec<_>>(), Vec::from_iter(want), "{}", value);
+    }
+
+    #[test]
+    fn any_field_gives_spans_within_the_representation(
+        value in prop_oneof![
+            vec(any::<u8>(), 0..60),
+            "(?i)bytes=[0-9,\\- ]{0,60}".prop_map(String::into_bytes),
+        ],
+        length in prop_oneof![0..100_u64, any::<u64>()],
+    ) {
+        let ranges = parse(&value, length);
+        if let Ranges::Several(spans) = &ranges {
+            prop_assert!((2..=RANGES_MAX).contains(&spans.len()));
+        }
+        let spans = spans_of(ranges);
+        prop_assert!(spans.iter().all(|span| span.length > 0 && span.end() <= length));
+        prop_assert!(spans.is_sorted_by(|a, b| a.end() < b.first));
+    }
+}
