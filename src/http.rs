@@ -7,5 +7,6 @@ pub mod conditional;
 pub mod date;
 pub mod fields;
 pub mod response;
+pub mod negotiation;
 pub mod range;
 pub mod status;

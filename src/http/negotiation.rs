@@ -1,0 +1,173 @@
+//! Content negotiation (RFC 9110 section 12.5): which of our representations a client would rather
+//! have.
+//!
+//! Members of a list that are malformed are ignored, the others count; preferences are wishes, and
+//! never a reason to refuse a request. This room does not know which representations exist.
+
+use std::cmp::Reverse;
+use std::mem;
+
+/// A content coding that a file may be stored in beside the plain one (RFC 9110 section 8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 7932.
+    Brotli,
+    /// RFC 8878.
+    Zstandard,
+    /// RFC 1952.
+    Gzip,
+}
+
+/// A q-value in thousandths, 0 to 1000 (RFC 9110 section 12.4.2).
+type Weight = u16;
+
+const WEIGHT_MAX: Weight = 1000;
+
+impl Coding {
+    /// In the server's order: the smallest first, as a rule.
+    const ALL: [Self; 3] = [Self::Brotli, Self::Zstandard, Self::Gzip];
+
+    /// The name in Accept-Encoding and Content-Encoding.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Zstandard => "zstd",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    /// What a file's name ends with when it is stored in this coding.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Brotli => ".br",
+            Self::Zstandard => ".zst",
+            Self::Gzip => ".gz",
+        }
+    }
+
+    fn is_named(self, name: &[u8]) -> bool {
+        // "A recipient SHOULD consider "x-gzip" to be equivalent to "gzip"" (section 8.4.1.3).
+        let is_alias = self == Self::Gzip && name.eq_ignore_ascii_case(b"x-gzip");
+        is_alias || name.eq_ignore_ascii_case(self.name().as_bytes())
+    }
+}
+
+/// The codings to try, best first, for the value of an Accept-Encoding field (RFC 9110 section
+/// 12.5.3). When none of them is at hand, the plain file is sent.
+///
+/// The client's weights decide, then the server's order. A coding that the client likes less than
+/// the plain file (`identity`) is left out. Without the field there is none: section 12.5.3 would
+/// allow any, but such clients are the simple ones that decode nothing.
+pub fn acceptable_codings(accept_encoding: Option<&[u8]>) -> impl Iterator<Item = Coding> + use<> {
+    let list = accept_encoding.unwrap_or_default();
+    // Unless the client weighs it, the plain file is only what is left.
+    let plain = weight_where(list, |name| name.eq_ignore_ascii_case(b"identity")).unwrap_or(0);
+    let mut codings = Coding::ALL.map(|coding| {
+        let weight = weight_where(list, |name| coding.is_named(name)).unwrap_or(0);
+        (coding, weight)
+    });
+    // The sort is stable, so that the server's order remains among equals.
+    codings.sort_by_key(|&(_, weight)| Reverse(weight));
+    let is_welcome = move |&(_, weight): &(Coding, Weight)| weight > 0 && weight >= plain;
+    codings.into_iter().filter(is_welcome).map(|(coding, _)| coding)
+}
+
+/// Whether a client would rather have `application/json` than `text/html`, by the value of its
+/// Accept field.
+///
+/// The most specific range that matches a type gives its weight (RFC 9110 section 12.5.1). Between
+/// equal weights the type that is named more exactly wins, so that `application/json, */*` asks for
+/// JSON; HTML wins what is then still a tie.
+#[must_use]
+pub fn prefers_json(accept: Option<&[u8]>) -> bool {
+    let list = accept.unwrap_or_default();
+    let json = media_preference(list, b"application/json", b"application/*");
+    let html = media_preference(list, b"text/html", b"text/*");
+    json.weight > 0 && json > html
+}
+
+/// How much a client wants a media type; the fields are compared in this order.
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Preference {
+    weight: Weight,
+    /// 3 for the type itself, 2 for all subtypes, 1 for any type at all, 0 for no match.
+    specificity: u8,
+}
+
+fn media_preference(list: &[u8], exact: &[u8], subtypes: &[u8]) -> Preference {
+    for (range, specificity) in [(exact, 3), (subtypes, 2), (&b"*/*"[..], 1)] {
+        if let Some(weight) = first_weight(list, |name| name.eq_ignore_ascii_case(range)) {
+            return Preference { weight, specificity };
+        }
+    }
+    Preference::default()
+}
+
+/// The weight of the coding that `is_meant` recognizes; `*` stands for those that are not named.
+fn weight_where(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<Weight> {
+    first_weight(list, is_meant).or_else(|| first_weight(list, |name| name == b"*"))
+}
+
+/// The weight of the first well-formed member whose name `is_meant` recognizes.
+fn first_weight(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<Weight> {
+    let mut members = split_unquoted(list, b',').filter_map(name_and_weight);
+    members.find(|(name, _)| is_meant(name)).map(|(_, weight)| weight)
+}
+
+/// Reads `name;parameter=value;q=0.5`; `None` where the weight is malformed or repeated.
+///
+/// Other parameters are passed over: there is but one JSON and one HTML representation, and they
+/// do not make it another. The weight may stand anywhere among them (RFC 9110 section 12.5.1).
+fn name_and_weight(member: &[u8]) -> Option<(&[u8], Weight)> {
+    let mut parts = split_unquoted(member, b';').map(<[u8]>::trim_ascii);
+    let name = parts.next()?;
+    let mut weight = None;
+    for parameter in parts {
+        let key = parameter.split(|&byte| byte == b'=').next().unwrap_or_default();
+        if !key.trim_ascii_end().eq_ignore_ascii_case(b"q") {
+            continue;
+        }
+        // No white space may stand around the `=` (RFC 9110 section 5.6.6).
+        let value = thousandths(parameter[1..].strip_prefix(b"=")?)?;
+        if weight.replace(value).is_some() {
+            return None;
+        }
+    }
+    Some((name, weight.unwrap_or(WEIGHT_MAX)))
+}
+
+/// Reads `qvalue` of RFC 9110 section 12.4.2: 0 to 1, with at most three decimals.
+fn thousandths(qvalue: &[u8]) -> Option<Weight> {
+    let (whole, decimals) = match qvalue {
+        [whole] => (whole, &[][..]),
+        [whole, b'.', decimals @ ..] if decimals.len() <= 3 => (whole, decimals),
+        _ => return None,
+    };
+    let mut weight = 0;
+    for (digit, place) in [whole].into_iter().chain(decimals).zip([1000, 100, 10, 1]) {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        weight += Weight::from(digit - b'0') * place;
+    }
+    (weight <= WEIGHT_MAX).then_some(weight)
+}
+
+/// Splits at `separator`, though not within quoted strings (RFC 9110 section 5.6.4).
+fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let mut is_quoted = false;
+    let mut is_escaped = false;
+    text.split(move |&byte| {
+        let escapes = is_quoted && !is_escaped && byte == b'\\';
+        let was_escaped = mem::replace(&mut is_escaped, escapes);
+        if byte == b'"' && !was_escaped {
+            is_quoted = !is_quoted;
+        }
+        byte == separator && !is_quoted
+    })
+}
+
+#[cfg(test)]
+mod tests;

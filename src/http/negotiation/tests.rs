@@ -1,0 +1,202 @@
+//! Tables with the values that real clients send, and properties of any value at all.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+const FIREFOX: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+const CHROME: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,\
+                      image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7";
+
+fn codings(accept_encoding: Option<&[u8]>) -> Vec<Coding> {
+    acceptable_codings(accept_encoding).collect()
+}
+
+/// Checks the names of the codings, joined by spaces.
+#[track_caller]
+fn check_codings(value: &str, want: &str) {
+    let names: Vec<_> = codings(Some(value.as_bytes())).into_iter().map(Coding::name).collect();
+    assert_eq!(names.join(" "), want, "{value}");
+}
+
+#[track_caller]
+fn check_json(value: &str, want: bool) {
+    assert_eq!(prefers_json(Some(value.as_bytes())), want, "{value}");
+}
+
+#[test]
+fn codings_have_a_name_and_an_extension() {
+    assert_eq!(Coding::ALL.map(Coding::name), ["br", "zstd", "gzip"]);
+    assert_eq!(Coding::ALL.map(Coding::extension), [".br", ".zst", ".gz"]);
+}
+
+#[test]
+fn codings_of_real_clients() {
+    assert_eq!(codings(None), []);
+    // Firefox, Chrome; Safari; older Chrome; Python's requests; wget.
+    check_codings("gzip, deflate, br, zstd", "br zstd gzip");
+    check_codings("gzip, deflate, br", "br gzip");
+    check_codings("gzip,deflate,sdch", "gzip");
+    check_codings("gzip, deflate", "gzip");
+    check_codings("identity", "");
+    // Range requests of media elements.
+    check_codings("identity;q=1, *;q=0", "");
+    // Examples of RFC 9110 section 12.5.3.
+    check_codings("compress, gzip", "gzip");
+    check_codings("", "");
+    check_codings("*", "br zstd gzip");
+    check_codings("compress;q=0.5, gzip;q=1.0", "gzip");
+    check_codings("gzip;q=1.0, identity; q=0.5, *;q=0", "gzip");
+}
+
+#[test]
+fn weights_come_before_the_servers_order() {
+    check_codings("br;q=0.1, gzip", "gzip br");
+    check_codings("gzip;q=0.9, zstd;q=0.95, br;q=0.901", "zstd br gzip");
+    check_codings("gzip;q=0.5, br;q=0.500", "br gzip");
+    check_codings("gzip;q=0, br", "br");
+    check_codings("gzip;q=0.000", "");
+    check_codings("*;q=0.5, gzip", "gzip br zstd");
+    check_codings("*, br;q=0", "zstd gzip");
+    check_codings("*;q=0, zstd;q=0.001", "zstd");
+    check_codings("GZIP, Br", "br gzip");
+    check_codings("x-gzip", "gzip");
+    check_codings("X-GZIP;q=0.2, br;q=0.1", "gzip br");
+}
+
+#[test]
+fn the_plain_file_has_a_weight_too() {
+    check_codings("gzip, identity", "gzip");
+    check_codings("gzip;q=0.5, identity", "");
+    check_codings("gzip;q=0.5, br;q=0.7, identity;q=0.6", "br");
+    check_codings("gzip;q=0.5, identity;q=0", "gzip");
+    check_codings("Identity, gzip;q=0.999", "");
+    // `*` covers the plain file as well.
+    check_codings("gzip;q=0.5, *", "br zstd");
+}
+
+#[test]
+fn malformed_members_are_ignored() {
+    check_codings("gzip ; q=0.5 , br\t;\tq=0.7", "br gzip");
+    check_codings(",, gzip,,", "gzip");
+    check_codings("gzip;", "gzip");
+    check_codings("gzip;Q=0", "");
+    check_codings("gzip;q=0, gzip;q=1", "");
+    check_codings("gzip;level=9;q=0.5, br;q=0.4", "gzip br");
+    check_codings("gzip;q=1.", "gzip");
+    for wrong in [
+        "2",
+        "1.001",
+        "1.1",
+        "-1",
+        "+1",
+        "0.5000",
+        "0.1234",
+        ".5",
+        "0,5",
+        "0.x",
+        "a",
+        "",
+        "\"1\"",
+        " 1",
+        "1 1",
+        "0.5;q=0.6",
+        "NaN",
+        "1e0",
+        "\u{661}",
+    ] {
+        check_codings(&format!("br, gzip;q={wrong}"), "br");
+    }
+    check_codings("br, gzip;q", "br");
+    check_codings("br, gzip;q =1", "br");
+    check_codings("br gzip", "");
+    check_codings("gzip\", br", "");
+    check_codings("gzip;a=\"\\\", br\", zstd", "zstd gzip");
+}
+
+#[test]
+fn media_types_of_real_clients() {
+    assert!(!prefers_json(None));
+    check_json(FIREFOX, false);
+    check_json(CHROME, false);
+    // curl and wget; fetch() by default.
+    check_json("*/*", false);
+    // `curl -H 'Accept: application/json'`, then jQuery, axios, HTTPie.
+    check_json("application/json", true);
+    check_json("application/json, text/javascript, */*; q=0.01", true);
+    check_json("application/json, text/plain, */*", true);
+    check_json("application/json, */*;q=0.5", true);
+    check_json("application/json; charset=utf-8", true);
+}
+
+#[test]
+fn the_most_specific_range_gives_the_weight() {
+    check_json("application/*", true);
+    check_json("APPLICATION/Json", true);
+    check_json("text/html;q=0.5, application/json;q=0.6", true);
+    check_json("text/html;q=0.5, */*;q=0.6", true);
+    check_json("text/*;q=0.1, application/*;q=0.2", true);
+    check_json("application/json;q=0.5, text/html;q=0.5", false);
+    check_json("application/json, text/html", false);
+    check_json("application/json;q=0.4, text/html;q=0.5", false);
+    check_json("application/json;q=0.4, */*;q=0.5", false);
+    check_json("application/json, text/*", true);
+    check_json("application/*, text/*", false);
+    check_json("text/html;q=0, */*;q=0.1", true);
+    check_json("application/json;q=0, */*", false);
+    check_json("application/json;q=0", false);
+    check_json("application/json;q=0, text/html;q=0", false);
+    check_json("image/png", false);
+}
+
+#[test]
+fn malformed_media_ranges_are_ignored() {
+    check_json("", false);
+    check_json(", application/json ,", true);
+    check_json("text/html;a=\"b,c;q=0\";q=0.5, application/json", true);
+    check_json("text/html;a=\"\\\",\";q=0.5, application/json;q=0.6", true);
+    check_json("text/html;q=x, application/json;q=0.1", true);
+    check_json("application/json;q=x", false);
+    check_json("application/json;q=1;q=1", false);
+    check_json("json", false);
+    check_json("*/json", false);
+    check_json("application/", false);
+    check_json("application/json+x", false);
+    check_json("text/plain \"application/json", false);
+    check_json("a=\"b, application/json", false);
+}
+
+/// A member for each coding and the plain file, in thousandths.
+fn weights() -> impl Strategy<Value = [Weight; 4]> {
+    [0..=WEIGHT_MAX, 0..=WEIGHT_MAX, 0..=WEIGHT_MAX, 0..=WEIGHT_MAX]
+}
+
+proptest! {
+    #[test]
+    fn codings_follow_the_weights(weights in weights()) {
+        let [br, zstd, gzip, plain] =
+            weights.map(|weight| format!("{}.{:03}", weight / 1000, weight % 1000));
+        let list = format!("gzip;q={gzip},identity;q={plain},zstd;q={zstd},br;q={br}");
+        let weight = |coding| weights[coding as usize];
+        let got = codings(Some(list.as_bytes()));
+        prop_assert!(got.is_sorted_by_key(|&coding| Reverse(weight(coding))));
+        for coding in Coding::ALL {
+            let is_welcome = weight(coding) > 0 && weight(coding) >= weights[3];
+            prop_assert_eq!(got.contains(&coding), is_welcome);
+        }
+    }
+
+    #[test]
+    fn any_value_has_an_answer(value in prop_oneof![
+        vec(any::<u8>(), 0..60),
+        "(gzip|br|\\*|text/html|application/json|[;,q=. \"\\\\01]){0,30}"
+            .prop_map(String::into_bytes),
+    ]) {
+        let got = codings(Some(&value));
+        prop_assert!((1..got.len()).all(|at| !got[..at].contains(&got[at])));
+        let names_json = String::from_utf8_lossy(&value).to_lowercase().contains("application/");
+        // Without JSON in it, only a weight below that of `*/*` speaks against HTML.
+        prop_assert!(names_json || value.contains(&b'*') || !prefers_json(Some(&value)));
+    }
+}
