@@ -7,6 +7,7 @@ pub mod conditional;
 pub mod date;
 pub mod fields;
 pub mod response;
+pub mod host;
 pub mod negotiation;
 pub mod range;
 pub mod status;
