@@ -10,4 +10,5 @@ pub mod response;
 pub mod host;
 pub mod negotiation;
 pub mod range;
+pub mod forwarded;
 pub mod status;

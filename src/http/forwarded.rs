@@ -1,0 +1,287 @@
+//! Whose request it is behind proxies: X-Forwarded-For, believed as far as the proxies are ours.
+//!
+//! Each proxy appends the address that it was connected from, so the list is read from the right,
+//! over trusted hops only. Whatever stands to the left of the first hop that is not trusted was
+//! written by a stranger and is never read, so a made-up address cannot become the client's.
+
+use std::error::Error;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+/// The most list elements read; longer chains of own proxies do not exist, longer fields do.
+const HOPS_MAX: usize = 32;
+
+/// A block of addresses, as CIDR writes it (RFC 4632 section 3.1): `10.0.0.0/8`, `::1/128`.
+///
+/// IPv4 addresses that were mapped into IPv6 (RFC 4291 section 2.5.5.2) count as IPv4, in the block
+/// and in the addresses compared with it; `::/0` therefore holds no IPv4 address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// With every bit after the prefix zero.
+    address: IpAddr,
+    /// The length of the prefix in bits, no more than the address has.
+    prefix_bits: u32,
+}
+
+/// Why a text is no [`Network`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkError {
+    /// What stands before the slash is no IP address.
+    Address,
+    /// What stands after the slash is no number of bits that such an address has.
+    PrefixBits {
+        /// The bits that it has: 32 or 128.
+        most: u32,
+    },
+}
+
+/// The address that the request came from, as far as it can be believed.
+///
+/// `forwarded_for` holds all X-Forwarded-For lines, joined by commas. A peer that is not trusted is
+/// the client itself. Else the client is the first address from the right that is not trusted;
+/// where all are trusted, or an element is not an address, it is the last trusted one read.
+#[must_use]
+pub fn client_address(peer: IpAddr, forwarded_for: Option<&[u8]>, trusted: &[Network]) -> IpAddr {
+    let mut client = peer.to_canonical();
+    let elements = forwarded_for.unwrap_or_default().rsplit(|&byte| byte == b',');
+    // An empty list element is to be ignored (RFC 9110 section 5.6.1.2), but counts as read.
+    let mut hops = elements.take(HOPS_MAX).map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty());
+    while trusted.iter().any(|network| network.contains(client)) {
+        match hops.next().and_then(parse_hop) {
+            Some(address) => client = address,
+            None => break,
+        }
+    }
+    client
+}
+
+/// `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:4711`.
+fn parse_hop(element: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(element).ok()?;
+    let bare = || text.parse::<IpAddr>().ok();
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    let bracketed = || {
+        let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+        inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+    };
+    let address = bare().or_else(with_port).or_else(bracketed)?;
+    Some(address.to_canonical())
+}
+
+impl Network {
+    /// Whether the address is in this block.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let same_family = address.is_ipv4() == self.address.is_ipv4();
+        same_family && masked(address, self.prefix_bits) == self.address
+    }
+}
+
+/// A single address is the block of it alone; bits set after the prefix are put to zero.
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let written: IpAddr = address.parse().map_err(|_| NetworkError::Address)?;
+        let most = bits(written);
+        let prefix_bits = match prefix {
+            None => most,
+            Some(prefix) => parse_prefix(prefix, most).ok_or(NetworkError::PrefixBits { most })?,
+        };
+        // A mapped address as IPv4, if the prefix covers the 96 bits that say so.
+        let address = masked(written, prefix_bits).to_canonical();
+        let dropped = most - bits(address);
+        Ok(Self { address, prefix_bits: prefix_bits - dropped })
+    }
+}
+
+fn parse_prefix(text: &str, most: u32) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|&prefix_bits| digits && prefix_bits <= most)
+}
+
+/// How many bits such an address has.
+fn bits(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(_) => Ipv4Addr::BITS,
+        IpAddr::V6(_) => Ipv6Addr::BITS,
+    }
+}
+
+/// The address with every bit after the prefix zero.
+fn masked(address: IpAddr, prefix_bits: u32) -> IpAddr {
+    let rest = bits(address) - prefix_bits;
+    // A shift by the whole width (`/0`) leaves nothing, which Rust's operator does not say.
+    match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(rest).unwrap_or(0);
+            Ipv4Addr::from_bits(address.to_bits() & mask).into()
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(rest).unwrap_or(0);
+            Ipv6Addr::from_bits(address.to_bits() & mask).into()
+        }
+    }
+}
+
+impl fmt::Display for NetworkError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address => {
+                out.write_str("not an IP address or network, such as 10.0.0.0/8 or ::1")
+            }
+            Self::PrefixBits { most } => {
+                write!(out, "after the slash must stand a number of bits from 0 to {most}")
+            }
+        }
+    }
+}
+
+impl Error for NetworkError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn network(text: &str) -> Network {
+        text.parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check_contains(text: &str, address: &str, want: bool) {
+        assert_eq!(network(text).contains(address.parse().unwrap()), want, "{address} in {text}");
+    }
+
+    #[test]
+    fn blocks_hold_their_addresses() {
+        check_contains("10.0.0.0/8", "10.255.1.2", true);
+        check_contains("10.0.0.0/8", "11.0.0.0", false);
+        check_contains("192.0.2.7", "192.0.2.7", true);
+        check_contains("192.0.2.7", "192.0.2.6", false);
+        check_contains("192.0.2.130/25", "192.0.2.128", true);
+        check_contains("192.0.2.130/25", "192.0.2.127", false);
+        check_contains("0.0.0.0/0", "255.255.255.255", true);
+        check_contains("::1/128", "::1", true);
+        check_contains("2001:db8::/33", "2001:db8:7fff::1", true);
+        check_contains("2001:db8::/33", "2001:db8:8000::1", false);
+        check_contains("::/0", "2001:db8::1", true);
+        check_contains("::/0", "192.0.2.7", false);
+        check_contains("0.0.0.0/0", "::1", false);
+        check_contains("10.0.0.0/8", "::ffff:10.1.2.3", true);
+        check_contains("::ffff:10.0.0.0/104", "10.1.2.3", true);
+        check_contains("::ffff:10.0.0.0/104", "11.1.2.3", false);
+        check_contains("::ffff:10.1.2.3", "::ffff:10.1.2.3", true);
+        check_contains("::ffff:10.1.2.3/96", "192.0.2.7", true);
+        check_contains("::ffff:10.1.2.3/95", "192.0.2.7", false);
+        check_contains("::ffff:10.1.2.3/0", "2001:db8::1", true);
+    }
+
+    #[track_caller]
+    fn check_refused(text: &str, want: NetworkError) {
+        assert_eq!(text.parse::<Network>(), Err(want), "{text}");
+    }
+
+    #[test]
+    fn other_texts_are_no_blocks() {
+        for text in ["", "/8", "10.0.0/8", "localhost", "10.0.0.256", " ::1", "[::1]", "::1%lo"] {
+            check_refused(text, NetworkError::Address);
+        }
+        for text in ["10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/-1", "10.0.0.0/8/8"] {
+            check_refused(text, NetworkError::PrefixBits { most: 32 });
+        }
+        for text in ["::1/129", "::/ 8", "::ffff:10.0.0.0/129", "::/99999999999999999999"] {
+            check_refused(text, NetworkError::PrefixBits { most: 128 });
+        }
+        let says = NetworkError::PrefixBits { most: 32 }.to_string();
+        assert_eq!(says, "after the slash must stand a number of bits from 0 to 32");
+    }
+
+    /// The trusted: 10.0.0.0/8 and `::1`. The peer is 10.0.0.1, or as given.
+    #[track_caller]
+    fn check_from(peer: &str, forwarded_for: Option<&[u8]>, want: &str) {
+        let trusted = [network("10.0.0.0/8"), network("::1")];
+        let got = client_address(peer.parse().unwrap(), forwarded_for, &trusted);
+        assert_eq!(got.to_string(), want, "{:?}", forwarded_for.map(<[u8]>::escape_ascii));
+    }
+
+    #[track_caller]
+    fn check(forwarded_for: &str, want: &str) {
+        check_from("10.0.0.1", Some(forwarded_for.as_bytes()), want);
+    }
+
+    #[test]
+    fn the_list_is_read_from_the_right_over_trusted_hops() {
+        check("192.0.2.7", "192.0.2.7");
+        check("192.0.2.7, 10.0.0.2, ::1", "192.0.2.7");
+        check("2001:db8::7", "2001:db8::7");
+        check("192.0.2.7:4711", "192.0.2.7");
+        check("[2001:db8::7]:4711,[::1]", "2001:db8::7");
+        check("::ffff:192.0.2.7", "192.0.2.7");
+        check("192.0.2.7 ,\t::ffff:10.0.0.2  ", "192.0.2.7");
+        check("192.0.2.7,,10.0.0.2, ,", "192.0.2.7");
+        check("10.0.0.3, 10.0.0.2", "10.0.0.3");
+        check("", "10.0.0.1");
+        check_from("10.0.0.1", None, "10.0.0.1");
+        check_from("::1", Some(b"192.0.2.7"), "192.0.2.7");
+        check_from("::ffff:10.0.0.1", Some(b"192.0.2.7"), "192.0.2.7");
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        check_from("203.0.113.9", Some(b"192.0.2.7"), "203.0.113.9");
+        check_from("203.0.113.9", Some(b"10.0.0.2"), "203.0.113.9");
+        check_from("::ffff:203.0.113.9", Some(b"192.0.2.7"), "203.0.113.9");
+        check("127.0.0.1, 203.0.113.9", "203.0.113.9");
+        check("127.0.0.1, 203.0.113.9, 10.0.0.2", "203.0.113.9");
+        check("10.9.9.9, 203.0.113.9", "203.0.113.9");
+    }
+
+    #[test]
+    fn what_is_no_address_ends_the_reading() {
+        for wrong in ["unknown", "_hidden", "192.0.2.256", "192.0.2.7:", "192.0.2.7:65536"] {
+            check(&format!("203.0.113.9, {wrong}"), "10.0.0.1");
+            check(&format!("203.0.113.9, {wrong}, 10.0.0.2"), "10.0.0.2");
+        }
+        for wrong in ["[::7", "::7]", "[192.0.2.7]", "fe80::1%eth0", "\"192.0.2.7\"", "1 2", "7"] {
+            check(&format!("203.0.113.9, {wrong}, 10.0.0.2"), "10.0.0.2");
+        }
+        check_from("10.0.0.1", Some(b"203.0.113.9, \xff\x00"), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_long_list_is_not_read_to_its_end() {
+        let hops = |count: usize| format!("192.0.2.7{}", ", 10.0.0.2".repeat(count));
+        check(&hops(HOPS_MAX - 1), "192.0.2.7");
+        check(&hops(HOPS_MAX), "10.0.0.2");
+        check(&format!("192.0.2.7{}", ",".repeat(HOPS_MAX)), "10.0.0.1");
+    }
+
+    proptest! {
+        #[test]
+        fn any_list_gives_the_peer_or_an_element(list: Vec<u8>, peer: IpAddr) {
+            let trusted = [network("0.0.0.0/0"), network("::/0")];
+            let got = client_address(peer, Some(&list), &trusted);
+            let named = list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+            let mut named = named.filter_map(parse_hop);
+            prop_assert!(got == peer.to_canonical() || named.any(|address| address == got));
+            prop_assert_eq!(client_address(peer, Some(&list), &[]), peer.to_canonical());
+        }
+
+        #[test]
+        fn any_text_is_a_network_or_an_error(text: String, address: IpAddr, prefix in 0..200_u32) {
+            let _ = text.parse::<Network>();
+            let parsed = format!("{address}/{prefix}").parse::<Network>();
+            prop_assert_eq!(parsed.is_ok(), prefix <= bits(address));
+            if let Ok(network) = parsed {
+                prop_assert!(network.contains(address) || network.address.is_ipv6());
+            }
+        }
+    }
+}
