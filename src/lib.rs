@@ -13,5 +13,6 @@
 //! and `http` know nobody. Each room takes the options that it needs, and none sees the whole
 //! configuration, which only the program's `main` and its flags know. A test holds that.
 
+pub mod access_log;
 pub mod http;
 pub mod net;

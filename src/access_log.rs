@@ -1,0 +1,89 @@
+//! One line for each response: what is said of it, and in which form.
+//!
+//! `format` and `json` turn an [`Entry`] into a line and are pure.
+//! Whatever a client sends, a line stays one line of printable text: bytes are escaped here, in the
+//! last step before writing, and nowhere else. Nothing in this room may panic or stop serving.
+
+mod format;
+mod json;
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+/// The `log` target of access lines; everything else is logged under its module's name.
+const TARGET: &str = "access";
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For eyes: `12:01:07 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
+    Short,
+    /// Apache's Common Log Format.
+    Common,
+    /// Apache's combined format: common, then Referer and User-Agent.
+    Combined,
+    /// One JSON object.
+    Json,
+}
+
+/// How a response ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every byte was handed to the system.
+    Complete,
+    /// The client closed or reset the connection before the end.
+    ClientGone,
+    /// The file shrank under the transfer: fewer bytes than promised.
+    Truncated,
+    /// A deadline passed: the request's, or the client took nothing for too long.
+    TimedOut,
+    /// The seat was given to a newcomer.
+    Evicted,
+    /// The request was turned away before it was understood.
+    Refused,
+}
+
+/// What is known of a response when it has ended. The bytes are as the client sent them.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// Whose request it was.
+    pub client: IpAddr,
+    /// When the request came.
+    pub time: SystemTime,
+    /// The first line, without its line end; empty where none could be read.
+    pub request_line: &'a [u8],
+    /// The status code of the response.
+    pub status: u16,
+    /// The bytes of the body that were really sent.
+    pub bytes_sent: u64,
+    /// The Referer field.
+    pub referer: Option<&'a [u8]>,
+    /// The User-Agent field.
+    pub user_agent: Option<&'a [u8]>,
+    /// From the accepted connection to the end of the response.
+    pub duration: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Hands the entry's line to the logger, if access lines are wanted.
+pub fn record(format: Format, colour: bool, entry: &Entry<'_>) {
+    if log::log_enabled!(target: TARGET, log::Level::Info) {
+        log::info!(target: TARGET, "{}", format.line(entry, colour));
+    }
+}
+
+impl Outcome {
+    /// The outcome's word in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ClientGone => "client-gone",
+            Self::Truncated => "truncated",
+            Self::TimedOut => "timed-out",
+            Self::Evicted => "evicted",
+            Self::Refused => "refused",
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! An entry as one line of text: Apache's two formats, and the short one for eyes.
+//!
+//! Pure: an entry in, a line out, without its newline. Every byte of the client's passes through
+//! [`Escaped`], so that a line is printable ASCII whatever the request held: it can neither start
+//! a second line nor command the terminal.
+
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::json::Json;
+use super::{Entry, Format, Outcome};
+use crate::http::date::Date;
+
+/// The terminal's own words (ECMA-48 section 8.3.117, Select Graphic Rendition).
+const DIM: &str = "\x1b[2m";
+const RED: &str = "\x1b[31m";
+const GREEN: &str = "\x1b[32m";
+const YELLOW: &str = "\x1b[33m";
+const CYAN: &str = "\x1b[36m";
+const RESET: &str = "\x1b[0m";
+
+/// A request line's three words.
+pub(super) struct RequestWords<'a> {
+    pub(super) method: &'a [u8],
+    pub(super) target: &'a [u8],
+    /// Missing in HTTP/0.9.
+    pub(super) protocol: Option<&'a [u8]>,
+}
+
+/// `%h %l %u %t "%r" %>s %b` of Apache's `mod_log_config`.
+struct Common<'a>(&'a Entry<'a>);
+
+/// Common, then `"%{Referer}i" "%{User-Agent}i"`.
+struct Combined<'a>(&'a Entry<'a>);
+
+/// Time of day, client, method and target, status, bytes, duration; a bad outcome last.
+struct Short<'a> {
+    entry: &'a Entry<'a>,
+    colour: bool,
+}
+
+/// A client's bytes as Apache's `ap_escape_logitem` writes them: all of it printable ASCII.
+struct Escaped<'a>(&'a [u8]);
+
+/// The bytes escaped, or Apache's `-` where there are none.
+struct OrDash<'a>(Option<&'a [u8]>);
+
+/// A duration in at most two units, cut rather than rounded, so that no unit ever overflows.
+struct Human(Duration);
+
+impl Format {
+    /// The entry's line, without its newline. Only the short format is ever coloured.
+    #[must_use]
+    pub fn line(self, entry: &Entry<'_>, colour: bool) -> String {
+        match self {
+            Self::Short => Short { entry, colour }.to_string(),
+            Self::Common => Common(entry).to_string(),
+            Self::Combined => Combined(entry).to_string(),
+            Self::Json => Json(entry).to_string(),
+        }
+    }
+}
+
+impl<'a> RequestWords<'a> {
+    /// The words of a line that has two or three of them, one space between.
+    pub(super) fn split(line: &'a [u8]) -> Option<Self> {
+        let mut words = line.split(|&byte| byte == b' ');
+        let (method, target, protocol) = (words.next()?, words.next()?, words.next());
+        let named = protocol.is_none_or(|name| name.starts_with(b"HTTP/"));
+        let whole = words.next().is_none() && !method.is_empty() && !target.is_empty();
+        (whole && named).then_some(Self { method, target, protocol })
+    }
+}
+
+/// The client as it is known elsewhere: an IPv4 address that came over an IPv6 socket is IPv4.
+pub(super) fn client(entry: &Entry<'_>) -> IpAddr {
+    entry.client.to_canonical()
+}
+
+impl fmt::Display for Common<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(entry) = self;
+        let time = Date::clamped(entry.time).common_log();
+        let line = OrDash(Some(entry.request_line).filter(|line| !line.is_empty()));
+        write!(out, "{} - - [{time}] \"{line}\" {} ", client(entry), entry.status)?;
+        match entry.bytes_sent {
+            0 => out.write_str("-"),
+            bytes => write!(out, "{bytes}"),
+        }
+    }
+}
+
+impl fmt::Display for Combined<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(entry) = self;
+        let (referer, user_agent) = (OrDash(entry.referer), OrDash(entry.user_agent));
+        write!(out, "{} \"{referer}\" \"{user_agent}\"", Common(entry))
+    }
+}
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entry = self.entry;
+        let moment = Date::clamped(entry.time).rfc3339();
+        let time_of_day = &moment["1994-11-06T".len()..moment.len() - "Z".len()];
+        write!(out, "{}{time_of_day}{} {} ", self.on(DIM), self.off(), client(entry))?;
+        match RequestWords::split(entry.request_line) {
+            Some(words) => write!(out, "{} {}", Escaped(words.method), Escaped(words.target))?,
+            None if entry.request_line.is_empty() => out.write_str("-")?,
+            None => write!(out, "{}", Escaped(entry.request_line))?,
+        }
+        let status = entry.status;
+        let (class, off) = (self.on(class_colour(status)), self.off());
+        write!(out, " {class}{status}{off} {} {}", entry.bytes_sent, Human(entry.duration))?;
+        match entry.outcome {
+            Outcome::Complete => Ok(()),
+            outcome => write!(out, " {}{}{}", self.on(YELLOW), outcome.name(), self.off()),
+        }
+    }
+}
+
+impl Short<'_> {
+    fn on(&self, colour: &'static str) -> &'static str {
+        if self.colour { colour } else { "" }
+    }
+
+    fn off(&self) -> &'static str {
+        self.on(RESET)
+    }
+}
+
+/// The colour of a status class (RFC 9110 section 15): success, redirection, client, server.
+fn class_colour(status: u16) -> &'static str {
+    match status / 100 {
+        1 | 2 => GREEN,
+        3 => CYAN,
+        4 => YELLOW,
+        _ => RED,
+    }
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &byte in self.0 {
+            match byte {
+                b'"' => out.write_str("\\\"")?,
+                b'\\' => out.write_str("\\\\")?,
+                b' '..=b'~' => out.write_char(char::from(byte))?,
+                0x08 => out.write_str("\\b")?,
+                b'\n' => out.write_str("\\n")?,
+                b'\r' => out.write_str("\\r")?,
+                b'\t' => out.write_str("\\t")?,
+                0x0b => out.write_str("\\v")?,
+                _ => write!(out, "\\x{byte:02x}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for OrDash<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(bytes) => Escaped(bytes).fmt(out),
+            None => out.write_str("-"),
+        }
+    }
+}
+
+impl fmt::Display for Human {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(duration) = self;
+        let (seconds, micros) = (duration.as_secs(), duration.subsec_micros());
+        match seconds {
+            0 if micros < 1_000 => write!(out, "{micros}us"),
+            0 => write!(out, "{}.{}ms", micros / 1_000, micros / 100 % 10),
+            1..60 => write!(out, "{seconds}.{}s", micros / 100_000),
+            60..3_600 => write!(out, "{}m{:02}s", seconds / 60, seconds % 60),
+            _ => write!(out, "{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! An entry as one JSON object (RFC 8259) in one line, for programs.
+//!
+//! Every object has the same members in the same order; what is not known is `null`. Bytes that are
+//! not UTF-8 become U+FFFD, since JSON is text. Control characters and the two line separators
+//! of Unicode are escaped, so that no reader sees a second line and no terminal is commanded.
+
+use std::fmt::{self, Write as _};
+use std::time::UNIX_EPOCH;
+
+use super::Entry;
+use super::format::{RequestWords, client};
+use crate::http::date::Date;
+
+/// The entry's object.
+pub(super) struct Json<'a>(pub(super) &'a Entry<'a>);
+
+/// Bytes as a JSON string, or `null`.
+struct Text<'a>(Option<&'a [u8]>);
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(entry) = self;
+        let words = RequestWords::split(entry.request_line);
+        let method = words.as_ref().map(|words| words.method);
+        let target = words.as_ref().map(|words| words.target);
+        let protocol = words.as_ref().and_then(|words| words.protocol);
+        // Said where its words could not be: the whole line, but not twice.
+        let request = words.is_none().then_some(entry.request_line);
+        write!(out, "{{\"time\":\"{}\"", time(entry))?;
+        write!(out, ",\"client\":\"{}\"", client(entry))?;
+        write!(out, ",\"method\":{}", Text(method))?;
+        write!(out, ",\"target\":{}", Text(target))?;
+        write!(out, ",\"protocol\":{}", Text(protocol))?;
+        write!(out, ",\"request\":{}", Text(request))?;
+        write!(out, ",\"status\":{}", entry.status)?;
+        write!(out, ",\"bytes_sent\":{}", entry.bytes_sent)?;
+        write!(out, ",\"referer\":{}", Text(entry.referer))?;
+        write!(out, ",\"user_agent\":{}", Text(entry.user_agent))?;
+        write!(out, ",\"duration_us\":{}", entry.duration.as_micros())?;
+        write!(out, ",\"outcome\":\"{}\"}}", entry.outcome.name())
+    }
+}
+
+/// When the request came, as RFC 3339 writes it, with milliseconds: `1994-11-06T08:49:37.250Z`.
+fn time(entry: &Entry<'_>) -> String {
+    let seconds = Date::clamped(entry.time).rfc3339();
+    let millis = entry.time.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+    format!("{}.{millis:03}Z", seconds.trim_end_matches('Z'))
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(bytes) = self.0 else { return out.write_str("null") };
+        out.write_char('"')?;
+        for character in String::from_utf8_lossy(bytes).chars() {
+            match character {
+                '"' => out.write_str("\\\"")?,
+                '\\' => out.write_str("\\\\")?,
+                '\u{2028}' | '\u{2029}' => write!(out, "\\u{:04x}", u32::from(character))?,
+                _ if character.is_control() => write!(out, "\\u{:04x}", u32::from(character))?,
+                _ => out.write_char(character)?,
+            }
+        }
+        out.write_char('"')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access_log::{Format, Outcome};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::time::Duration;
+
+    fn entry(request_line: &[u8]) -> Entry<'_> {
+        Entry {
+            client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+            time: UNIX_EPOCH + Duration::from_millis(784_111_777_050),
+            request_line,
+            status: 200,
+            bytes_sent: 1_234,
+            referer: None,
+            user_agent: None,
+            duration: Duration::from_micros(1_500),
+            outcome: Outcome::Complete,
+        }
+    }
+
+    fn parsed(entry: &Entry<'_>) -> Value {
+        let line = Format::Json.line(entry, true);
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+        serde_json::from_str(&line).unwrap()
+    }
+
+    #[test]
+    fn an_object_holds_every_member() {
+        let mut entry = entry(b"GET /a%20b?c HTTP/1.1");
+        entry.referer = Some(b"http://example.com/");
+        entry.user_agent = Some(b"curl/8");
+        let want = json!({
+            "time": "1994-11-06T08:49:37.050Z", "client": "192.0.2.7", "method": "GET",
+            "target": "/a%20b?c", "protocol": "HTTP/1.1", "request": null, "status": 200,
+            "bytes_sent": 1_234, "referer": "http://example.com/", "user_agent": "curl/8",
+            "duration_us": 1_500, "outcome": "complete",
+        });
+        assert_eq!(parsed(&entry), want);
+        assert!(Format::Json.line(&entry, false).starts_with("{\"time\":\"1994-11-06T"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_null() {
+        let got = parsed(&entry(b""));
+        for name in ["method", "target", "protocol", "referer", "user_agent"] {
+            assert_eq!(got[name], Value::Null, "{name}");
+        }
+        assert_eq!(got["request"], "");
+        let simple = parsed(&entry(b"GET /old"));
+        assert_eq!((&simple["target"], &simple["protocol"]), (&json!("/old"), &Value::Null));
+    }
+
+    #[test]
+    fn a_time_before_1970_is_written_as_1970() {
+        let mut entry = entry(b"GET / HTTP/1.0");
+        entry.time = UNIX_EPOCH - Duration::from_millis(1);
+        assert_eq!(parsed(&entry)["time"], "1970-01-01T00:00:00.000Z");
+    }
+
+    #[track_caller]
+    fn check(user_agent: &[u8], want: &str) {
+        let mut entry = entry(b"GET / HTTP/1.0");
+        entry.user_agent = Some(user_agent);
+        let line = Format::Json.line(&entry, false);
+        let member = format!(",\"user_agent\":{want},\"duration_us\"");
+        assert!(line.contains(&member), "{line}\nlacks {member}");
+        let lossy = String::from_utf8_lossy(user_agent);
+        assert_eq!(parsed(&entry)["user_agent"], lossy.as_ref());
+    }
+
+    #[test]
+    fn strings_are_escaped() {
+        check(b"", r#""""#);
+        check("\u{e4} \u{1f600}".as_bytes(), "\"\u{e4} \u{1f600}\"");
+        check(b"say \"no\" to C:\\", r#""say \"no\" to C:\\""#);
+        check(b"</script>", r#""</script>""#);
+        check(b"a\nb\r\t\0\x1b[31m\x7f", r#""a\u000ab\u000d\u0009\u0000\u001b[31m\u007f""#);
+        check("\u{9b}31m\u{2028}\u{2029}".as_bytes(), r#""\u009b31m\u2028\u2029""#);
+        check(b"\xff\xc3(", "\"\u{fffd}\u{fffd}(\"");
+        check(b"\",\"status\":500,\"x\":\"", r#""\",\"status\":500,\"x\":\"""#);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_one_object(line: Vec<u8>, referer: Option<Vec<u8>>, agent: Vec<u8>) {
+            let mut entry = entry(&line);
+            entry.referer = referer.as_deref();
+            entry.user_agent = Some(&agent);
+            let got = parsed(&entry);
+            prop_assert_eq!(got.as_object().map(serde_json::Map::len), Some(12));
+            let lossy = String::from_utf8_lossy(&agent);
+            prop_assert_eq!(got["user_agent"].as_str(), Some(lossy.as_ref()));
+            if let Some(request) = got["request"].as_str() {
+                prop_assert_eq!(request, String::from_utf8_lossy(&line));
+            }
+        }
+    }
+}
