@@ -1,14 +1,20 @@
-//! One line for each response: what is said of it, and in which form.
+//! One line for each response: what is said of it, in which form, and where the line goes.
 //!
-//! `format` and `json` turn an [`Entry`] into a line and are pure.
+//! `format` and `json` turn an [`Entry`] into a line and are pure; `logger` hands lines and
+//! messages to their places; `sink` writes lines and survives a full disk or a closed pipe.
 //! Whatever a client sends, a line stays one line of printable text: bytes are escaped here, in the
 //! last step before writing, and nowhere else. Nothing in this room may panic or stop serving.
 
 mod format;
 mod json;
+mod logger;
+mod sink;
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
+
+pub use logger::{LoggerOptions, install, standard_error_takes_colour};
+pub use sink::LogFile;
 
 /// The `log` target of access lines; everything else is logged under its module's name.
 const TARGET: &str = "access";
