@@ -16,3 +16,4 @@
 pub mod access_log;
 pub mod http;
 pub mod net;
+pub mod site;

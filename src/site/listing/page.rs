@@ -1,0 +1,221 @@
+//! A listing as a page of HTML.
+//!
+//! It works without script and asks for nothing beside itself: one style and one small script are
+//! inlined, and their hashes stand in the policy that the response must carry. A folder may hold
+//! ten thousand rows, so a row is little more than its own words: no classes, no optional end tags.
+
+use super::order::{Key, Order};
+use super::text::{counted, encode_segment, grouped, human_size, push_href, push_name, push_text};
+use super::{Entry, Listing};
+
+/// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that
+/// makes ten thousand of them several times quicker. They keep the roles of a table all the same.
+const STYLE: &str = include_str!("style.css");
+/// Makes the filter box, which is absent without it.
+const SCRIPT: &str = include_str!("filter.js");
+
+/// The value of `Content-Security-Policy` that the page goes with: its own style and script, and
+/// nothing else at all. A test holds the hashes to the files.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
+    style-src 'sha256-9h2jRqM8vCTMT8Gaab/rFSI0mmplxlqA+pMuJ6FOMro='; \
+    script-src 'sha256-2pJDz0zhiZNFd9EDXYBl8bI6r2ytf4BZhpsvsw9wyPU='; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
+/// How many bytes of a README are shown. Who reads one reads a byte more, so that the page can say
+/// when there is more.
+pub const README_LIMIT: usize = 64 * 1024;
+
+/// The text shown below the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readme {
+    /// The file's name.
+    pub name: Vec<u8>,
+    /// Its content; of what goes beyond [`README_LIMIT`] the page only says that it is there.
+    pub text: Vec<u8>,
+}
+
+/// The page for the folder at `path`, which is the decoded path below the root: empty for the root
+/// itself, and slashes around it don't matter. `order` is the one that `listing` was made in.
+#[must_use]
+pub fn page(path: &[u8], listing: &Listing, order: Order, readme: Option<&Readme>) -> Vec<u8> {
+    let folders: Vec<&[u8]> =
+        path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
+    let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_LIMIT));
+    let mut out = String::with_capacity(6 * 1024 + 240 * listing.entries.len() + readme_length);
+
+    push_head(&mut out, &folders);
+    push_breadcrumbs(&mut out, &folders);
+    out.push_str("<main>\n");
+    push_table(&mut out, &folders, listing, order);
+    if let Some(readme) = readme {
+        push_readme(&mut out, readme);
+    }
+    out.push_str("</main>\n<script>");
+    out.push_str(SCRIPT);
+    out.push_str("</script>\n</body>\n</html>\n");
+    out.into_bytes()
+}
+
+fn push_head(out: &mut String, folders: &[&[u8]]) {
+    out.push_str(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+        <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+        <title>Index of ",
+    );
+    push_path(out, folders);
+    out.push_str("</title>\n<style>");
+    out.push_str(STYLE);
+    out.push_str("</style>\n</head>\n<body>\n");
+}
+
+fn push_path(out: &mut String, folders: &[&[u8]]) {
+    out.push('/');
+    for folder in folders {
+        push_name(out, folder);
+        out.push('/');
+    }
+}
+
+/// The heading, in which each parent folder is a link and the folder itself is not.
+fn push_breadcrumbs(out: &mut String, folders: &[&[u8]]) {
+    out.push_str("<header>\n<nav aria-label=\"Parent folders\"><h1><span>Index of</span> ");
+    let mut href = String::from("/");
+    let Some((current, parents)) = folders.split_last() else {
+        out.push_str("<bdi>/</bdi></h1></nav>\n</header>\n");
+        return;
+    };
+    out.push_str("<a href=\"/\" title=\"Root\">/</a>");
+    for folder in parents {
+        href.extend(encode_segment(folder));
+        href.push('/');
+        out.push_str("<a href=\"");
+        out.push_str(&href);
+        out.push_str("\"><bdi>");
+        push_name(out, folder);
+        out.push_str("</bdi></a>/<wbr>");
+    }
+    out.push_str("<bdi>");
+    push_name(out, current);
+    out.push_str("</bdi>/</h1></nav>\n</header>\n");
+}
+
+fn push_table(out: &mut String, folders: &[&[u8]], listing: &Listing, order: Order) {
+    let (shown, total) = (listing.entries.len(), listing.total());
+    if shown < total {
+        out.push_str("<p role=\"note\">Showing the first ");
+        out.push_str(&grouped(shown as u64));
+        out.push_str(" of ");
+        out.push_str(&counted(total, "entry", "entries"));
+        out.push_str(" in this order</p>\n");
+    }
+    out.push_str("<table>\n<caption>Folders and files in ");
+    push_path(out, folders);
+    out.push_str("</caption>\n<thead>\n<tr>");
+    for key in Key::ALL {
+        push_heading(out, key, order);
+    }
+    out.push_str("\n</thead>\n<tbody>\n");
+    if !folders.is_empty() {
+        out.push_str("<tr><th scope=row><a href=\"../\" title=\"Parent folder\">../</a><td><td>\n");
+    }
+    for entry in &listing.entries {
+        push_row(out, entry);
+    }
+    out.push_str("</tbody>\n<tfoot>\n");
+    push_sums(out, listing);
+    out.push_str("</tfoot>\n</table>\n");
+}
+
+/// A heading that sorts by its column; a second click turns the order round.
+fn push_heading(out: &mut String, key: Key, order: Order) {
+    let sorted = match (order.key == key, order.descending) {
+        (false, _) => "",
+        (true, false) => " aria-sort=\"ascending\"",
+        (true, true) => " aria-sort=\"descending\"",
+    };
+    let label = match key {
+        Key::Name => "Name",
+        Key::Modified => "Modified <small>UTC</small>",
+        Key::Size => "Size",
+    };
+    let next = order.clicked(key);
+    let direction = if next.descending { "desc" } else { "asc" };
+    for piece in ["\n<th scope=\"col\"", sorted, "><a href=\"?sort=", key.word()] {
+        out.push_str(piece);
+    }
+    for piece in ["&amp;order=", direction, "\">", label, "</a></th>"] {
+        out.push_str(piece);
+    }
+}
+
+fn push_row(out: &mut String, entry: &Entry) {
+    out.push_str("<tr><th scope=row><a href=\"");
+    push_href(out, entry);
+    out.push_str("\"><bdi>");
+    push_name(out, &entry.name);
+    out.push_str(if entry.is_directory() { "</bdi>/</a><td>" } else { "</bdi></a><td>" });
+    if let Some(date) = entry.modified {
+        let moment = date.rfc3339();
+        let (day, minute) = (&moment[..10], &moment[11..16]);
+        for piece in ["<time datetime=\"", &moment, "\">", day, " ", minute, "</time>"] {
+            out.push_str(piece);
+        }
+    }
+    match entry.content_size() {
+        Some(size) => push_size(out, size),
+        None => out.push_str("<td>"),
+    }
+    out.push('\n');
+}
+
+fn push_size(out: &mut String, size: u64) {
+    let exactly = if size == 1 { "1 byte" } else { &format!("{} bytes", grouped(size)) };
+    for piece in ["<td title=\"", exactly, "\">", &human_size(size)] {
+        out.push_str(piece);
+    }
+}
+
+/// The table's foot: counts and sizes of all that the folder holds, shown or not.
+fn push_sums(out: &mut String, listing: &Listing) {
+    if listing.total() == 0 {
+        out.push_str("<tr><th scope=row>This folder is empty<td><td>\n");
+        return;
+    }
+    out.push_str("<tr><th scope=row>");
+    out.push_str(&counted(listing.directories, "folder", "folders"));
+    out.push_str(", ");
+    out.push_str(&counted(listing.files, "file", "files"));
+    if listing.others > 0 {
+        out.push_str(", ");
+        out.push_str(&counted(listing.others, "other", "others"));
+    }
+    out.push_str("<td>");
+    push_size(out, listing.bytes);
+    out.push('\n');
+}
+
+fn push_readme(out: &mut String, readme: &Readme) {
+    let shown = within_limit(&readme.text);
+    out.push_str("<section>\n<h2><a href=\"./");
+    out.extend(encode_segment(&readme.name));
+    out.push_str("\"><bdi>");
+    push_name(out, &readme.name);
+    // The parser drops a line feed right after the tag, so the text can begin with its own.
+    out.push_str("</bdi></a></h2>\n<pre dir=\"auto\">\n");
+    push_text(out, shown);
+    out.push_str("</pre>\n");
+    if shown.len() < readme.text.len() {
+        out.push_str("<p role=\"note\">Cut after 64 KiB</p>\n");
+    }
+    out.push_str("</section>\n");
+}
+
+/// The beginning of a text, up to [`README_LIMIT`], without the pieces of a character cut in two.
+fn within_limit(text: &[u8]) -> &[u8] {
+    if text.len() <= README_LIMIT {
+        return text;
+    }
+    let is_continuation = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
+    let end = (README_LIMIT - 3..=README_LIMIT).rev().find(|&end| !is_continuation(text[end]));
+    &text[..end.unwrap_or(README_LIMIT)]
+}

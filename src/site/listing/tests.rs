@@ -1,0 +1,313 @@
+//! Whole listings: what is selected, and that page and JSON say it truly of any name at all.
+
+use super::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+/// 2025-11-13 02:13:20 UTC.
+const MOMENT: i64 = 1_763_000_000;
+
+/// Names that a file system can hold and a careless page can't.
+const NAMES: [&[u8]; 24] = [
+    b"plain.txt",
+    b"two  spaces ",
+    b"\"double\" 'single' `back`",
+    b"<script>alert(1)</script>",
+    b"</title></table><img src=x onerror=alert(1)>",
+    b"R&D &amp; &#60;b&#62;",
+    b"100%",
+    b"%2e%2e%2f",
+    b"a#b",
+    b"a?sort=size",
+    b"a+b",
+    b"a;b",
+    b"a:b",
+    b"javascript:alert(1)",
+    b"C:\\folder\\file",
+    b"two\nlines\r",
+    b"\ttab",
+    b"...",
+    b"~-._",
+    "Grüße 日本 🎉".as_bytes(),
+    "a\u{202e}gpj.exe\u{2066}\u{200f}".as_bytes(),
+    b"caf\xe9 \xff\xfe",
+    b"\x01\x1b[31m\x7f",
+    &[b'x'; 255],
+];
+
+fn entry(name: &[u8], kind: Kind, size: u64) -> Entry {
+    Entry { name: name.to_vec(), kind, size, modified: Date::from_unix(MOMENT) }
+}
+
+fn listing(order: Order, limit: usize, entries: impl IntoIterator<Item = Entry>) -> Listing {
+    let mut selection = Selection::new(order, limit);
+    for entry in entries {
+        selection.push(entry);
+    }
+    selection.finish()
+}
+
+fn all(entries: impl IntoIterator<Item = Entry>) -> Listing {
+    listing(Order::default(), usize::MAX, entries)
+}
+
+fn html(path: &[u8], listing: &Listing) -> String {
+    String::from_utf8(page(path, listing, Order::default(), None)).unwrap()
+}
+
+/// What stands between the two, wherever they follow each other.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+    let pieces = text.split(before).skip(1);
+    pieces.map(|piece| piece.split(after).next().unwrap_or_default()).collect()
+}
+
+/// The references of the rows, without `../`.
+fn links(page: &str) -> Vec<&str> {
+    between(page, "<tr><th scope=row><a href=\"./", "\"")
+}
+
+#[track_caller]
+fn check_contains(page: &str, want: &str) {
+    assert!(page.contains(want), "{want:?} is not in:\n{page}");
+}
+
+#[test]
+fn each_link_leads_to_the_very_name() {
+    for kind in [Kind::File, Kind::Directory] {
+        let listing = all(NAMES.map(|name| entry(name, kind, 0)));
+        let page = html(b"/", &listing);
+        let links = links(&page);
+        assert_eq!(links.len(), NAMES.len());
+        for (link, entry) in links.into_iter().zip(&listing.entries) {
+            let segment = link.strip_suffix('/').unwrap_or(link);
+            assert_eq!(link.ends_with('/'), kind == Kind::Directory);
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
+            assert!(segment.bytes().all(plain), "{segment}");
+            assert_eq!(percent_decode_str(segment).collect::<Vec<_>>(), entry.name);
+        }
+    }
+}
+
+#[test]
+fn a_row_says_name_time_and_size() {
+    let page = html(b"/", &all([entry(b"a <b>.iso", Kind::File, 734_003_200)]));
+    check_contains(
+        &page,
+        "<tr><th scope=row><a href=\"./a%20%3Cb%3E.iso\"><bdi>a &lt;b&gt;.iso</bdi></a>\
+        <td><time datetime=\"2025-11-13T02:13:20Z\">2025-11-13 02:13</time>\
+        <td title=\"734,003,200 bytes\">734 MB\n",
+    );
+    let unknown = Entry { modified: None, ..entry(b"old", Kind::Directory, 4096) };
+    let page = html(b"/", &all([unknown]));
+    check_contains(&page, "<tr><th scope=row><a href=\"./old/\"><bdi>old</bdi>/</a><td><td>\n");
+    let page = html(b"/", &all([entry(b"run.sock", Kind::Other, 7)]));
+    check_contains(&page, "2025-11-13 02:13</time><td>\n");
+    check_contains(&page, "0 folders, 0 files, 1 other<td><td title=\"0 bytes\">0 B\n");
+}
+
+#[test]
+fn the_heading_jumps_to_each_parent() {
+    let page = html("/a b/<i>/caf\u{e9}/".as_bytes(), &Listing::default());
+    check_contains(&page, "<title>Index of /a b/&lt;i&gt;/café/</title>");
+    check_contains(
+        &page,
+        "<h1><span>Index of</span> <a href=\"/\" title=\"Root\">/</a>\
+        <a href=\"/a%20b/\"><bdi>a b</bdi></a>/<wbr>\
+        <a href=\"/a%20b/%3Ci%3E/\"><bdi>&lt;i&gt;</bdi></a>/<wbr><bdi>café</bdi>/</h1>",
+    );
+    check_contains(&page, "<a href=\"../\" title=\"Parent folder\">../</a>");
+    check_contains(&page, "This folder is empty");
+    // However its slashes stand, a path never gives a link to another host.
+    assert_eq!(html(b"//evil.example//x", &Listing::default()).matches("\"//").count(), 0);
+
+    for root in [&b""[..], b"/"] {
+        let page = html(root, &Listing::default());
+        check_contains(&page, "<title>Index of /</title>");
+        check_contains(&page, "<h1><span>Index of</span> <bdi>/</bdi></h1>");
+        assert!(!page.contains("../"), "the root has no parent");
+    }
+}
+
+#[track_caller]
+fn check_headings(query: &str, want: [&str; 3]) {
+    let order = Order::from_query(Some(query.as_bytes()));
+    let page = String::from_utf8(page(b"/", &Listing::default(), order, None)).unwrap();
+    assert_eq!(between(&page, "<th scope=\"col\"", "</a></th>"), want);
+}
+
+#[test]
+fn each_heading_sorts_both_ways() {
+    check_headings(
+        "",
+        [
+            r#" aria-sort="ascending"><a href="?sort=name&amp;order=desc">Name"#,
+            r#"><a href="?sort=modified&amp;order=desc">Modified <small>UTC</small>"#,
+            r#"><a href="?sort=size&amp;order=desc">Size"#,
+        ],
+    );
+    check_headings(
+        "sort=size&order=desc",
+        [
+            r#"><a href="?sort=name&amp;order=asc">Name"#,
+            r#"><a href="?sort=modified&amp;order=desc">Modified <small>UTC</small>"#,
+            r#" aria-sort="descending"><a href="?sort=size&amp;order=asc">Size"#,
+        ],
+    );
+}
+
+#[test]
+fn the_foot_counts_all_and_the_note_says_what_is_missing() {
+    let files = (0..12_345).map(|at| entry(format!("file{at}").as_bytes(), Kind::File, 1_000));
+    let folders = [entry(b"folder", Kind::Directory, 4096)];
+    let cut = listing(Order::default(), 10, files.chain(folders));
+    assert_eq!((cut.directories, cut.files, cut.others, cut.total()), (1, 12_345, 0, 12_346));
+    let page = html(b"/", &cut);
+    assert_eq!(links(&page).len(), 10);
+    check_contains(&page, "Showing the first 10 of 12,346 entries in this order");
+    check_contains(&page, "1 folder, 12,345 files<td><td title=\"12,345,000 bytes\">12 MB\n");
+
+    let whole = all([entry(b"one", Kind::File, 1)]);
+    let page = html(b"/", &whole);
+    assert!(!page.contains("Showing"), "nothing is missing");
+    check_contains(&page, "0 folders, 1 file<td><td title=\"1 byte\">1 B\n");
+}
+
+#[track_caller]
+fn check_readme(text: &[u8], want: &str) {
+    let readme = Readme { name: b"READ ME".to_vec(), text: text.to_vec() };
+    let page = page(b"/", &Listing::default(), Order::default(), Some(&readme));
+    let page = String::from_utf8(page).unwrap();
+    check_contains(&page, "<h2><a href=\"./READ%20ME\"><bdi>READ ME</bdi></a></h2>");
+    let section = between(&page, "<pre dir=\"auto\">\n", "</section>");
+    assert!(section == [want], "{section:?}");
+}
+
+#[test]
+fn a_readme_is_shown_as_plain_text() {
+    check_readme(b"# Hello\n\n<b>&</b>\n", "# Hello\n\n&lt;b&gt;&amp;&lt;/b&gt;\n</pre>\n");
+    check_readme(b"\n", "\n</pre>\n");
+    check_readme(b"</pre><script>", "&lt;/pre&gt;&lt;script&gt;</pre>\n");
+    let limit = "x".repeat(README_LIMIT);
+    check_readme(limit.as_bytes(), &format!("{limit}</pre>\n"));
+    let note = "</pre>\n<p role=\"note\">Cut after 64 KiB</p>\n";
+    check_readme(format!("{limit}y").as_bytes(), &format!("{limit}{note}"));
+    let almost = &limit[2..];
+    check_readme(format!("{almost}🎉").as_bytes(), &format!("{almost}{note}"));
+    let bytes = vec![0x80; README_LIMIT + 1];
+    check_readme(&bytes, &format!("{}{note}", "\u{fffd}".repeat(README_LIMIT)));
+}
+
+#[test]
+fn the_policy_allows_the_very_style_and_script() {
+    let page = html(b"/", &all(NAMES.map(|name| entry(name, Kind::File, 0))));
+    for element in ["style", "script"] {
+        let content = between(&page, &format!("<{element}>"), &format!("</{element}>"));
+        assert_eq!(content.len(), 1, "one {element}");
+        let hash = STANDARD.encode(Sha256::digest(content[0]));
+        check_contains(CONTENT_SECURITY_POLICY, &format!("{element}-src 'sha256-{hash}';"));
+    }
+    assert!(!page.contains(" style="), "a style attribute would be blocked");
+}
+
+#[test]
+fn json_says_the_same() {
+    let entries = [
+        entry(b"a\xff.txt", Kind::File, u64::MAX),
+        Entry { modified: None, ..entry(b"a b", Kind::Directory, 4096) },
+        entry(b"run.sock", Kind::Other, 0),
+    ];
+    let want = "[\n\
+        {\"name\":\"a b\",\"type\":\"directory\",\"size\":null,\"modified\":null,\
+        \"href\":\"./a%20b/\"},\n\
+        {\"name\":\"a\u{fffd}.txt\",\"type\":\"file\",\"size\":18446744073709551615,\
+        \"modified\":\"2025-11-13T02:13:20Z\",\"href\":\"./a%FF.txt\"},\n\
+        {\"name\":\"run.sock\",\"type\":\"other\",\"size\":null,\
+        \"modified\":\"2025-11-13T02:13:20Z\",\"href\":\"./run.sock\"}\n]\n";
+    assert_eq!(String::from_utf8(json(&all(entries))).unwrap(), want);
+}
+
+/// Bytes of every sort, and often those that mean something in HTML, a link or a terminal.
+fn any_name() -> impl Strategy<Value = Vec<u8>> {
+    let special = prop::sample::select(&b"<>&\"'/%#?:;+\\\n\t\x1b\x80\xe2\xff019aA"[..]);
+    let byte = prop_oneof![any::<u8>(), special];
+    let tricky = prop::sample::select(&NAMES[..]).prop_map(<[u8]>::to_vec);
+    prop_oneof![prop::collection::vec(byte, 1..40), tricky].prop_map(|mut name| {
+        name.retain(|&byte| byte != b'/' && byte != 0);
+        name
+    })
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let kind = prop::sample::select(&[Kind::Directory, Kind::File, Kind::Other][..]);
+    let modified = prop_oneof![Just(None), (0..3_i64).prop_map(Date::from_unix)];
+    (any_name(), kind, 0..3_u64, modified).prop_map(|(name, kind, size, modified)| Entry {
+        name,
+        kind,
+        size,
+        modified,
+    })
+}
+
+fn any_order() -> impl Strategy<Value = Order> {
+    let key = prop::sample::select(&[Key::Name, Key::Modified, Key::Size][..]);
+    (key, any::<bool>()).prop_map(|(key, descending)| Order { key, descending })
+}
+
+proptest! {
+    #[test]
+    fn a_selection_is_the_sorted_whole_cut_short(
+        mut entries in prop::collection::vec(any_entry(), 0..40),
+        order in any_order(),
+        limit in 0..45_usize,
+    ) {
+        let chosen = listing(order, limit, entries.iter().cloned());
+        prop_assert_eq!(chosen.total(), entries.len());
+        // Two entries of one folder never share a name; made-up ones may, and then either will do.
+        entries.sort_by(|a, b| order.compare(a, b));
+        entries.truncate(limit);
+        let names = |entries: &[Entry]| entries.iter().map(|e| e.name.clone()).collect::<Vec<_>>();
+        prop_assert_eq!(names(&chosen.entries), names(&entries));
+    }
+
+    #[test]
+    fn no_name_breaks_out_of_its_place(
+        entries in prop::collection::vec(any_entry(), 1..20),
+        path in prop::collection::vec(any_name(), 0..4),
+    ) {
+        let listing = all(entries);
+        let page = html(&path.join(&b'/'), &listing);
+        prop_assert_eq!(page.matches("<script").count(), 1);
+        prop_assert_eq!(page.matches("<title").count(), 1);
+        prop_assert_eq!(page.matches("<img").count(), 0);
+        prop_assert!(!page.contains(|c: char| c.is_control() && c != '\n'));
+        for shown in between(&page, "<bdi>", "</bdi>") {
+            prop_assert!(!shown.contains(['<', '>', '"', '\'', '\n', '\u{202e}']), "{}", shown);
+        }
+        let links = links(&page);
+        prop_assert_eq!(links.len(), listing.entries.len());
+        for (link, entry) in links.into_iter().zip(&listing.entries) {
+            let segment = link.strip_suffix('/').unwrap_or(link);
+            prop_assert_eq!(&percent_decode_str(segment).collect::<Vec<_>>(), &entry.name);
+        }
+    }
+
+    #[test]
+    fn json_is_read_back_as_it_was_meant(entries in prop::collection::vec(any_entry(), 0..20)) {
+        let listing = all(entries);
+        let array: Vec<serde_json::Value> = serde_json::from_slice(&json(&listing)).unwrap();
+        prop_assert_eq!(array.len(), listing.entries.len());
+        for (object, entry) in array.iter().zip(&listing.entries) {
+            let name = String::from_utf8_lossy(&entry.name);
+            prop_assert_eq!(object["name"].as_str(), Some(&*name));
+            prop_assert_eq!(object["size"].as_u64(), entry.content_size());
+            prop_assert_eq!(object["modified"].is_null(), entry.modified.is_none());
+            let link = object["href"].as_str().and_then(|href| href.strip_prefix("./")).unwrap();
+            let segment = link.strip_suffix('/').unwrap_or(link);
+            prop_assert_eq!(link.ends_with('/'), entry.is_directory());
+            prop_assert_eq!(&percent_decode_str(segment).collect::<Vec<_>>(), &entry.name);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! How names, links, numbers and sizes are written into a listing.
+//!
+//! The one place that decides which characters of a name reach a page. What is shown may differ
+//! from the name, since a name may not be text at all; what is linked is always the name's bytes.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_encode};
+
+use super::Entry;
+
+/// All that is not unreserved in RFC 3986 section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The units of sizes, each with its bytes.
+const UNITS: [(u128, &str); 7] = [
+    (1, "B"),
+    (1_000, "kB"),
+    (1_000_000, "MB"),
+    (1_000_000_000, "GB"),
+    (1_000_000_000_000, "TB"),
+    (1_000_000_000_000_000, "PB"),
+    (1_000_000_000_000_000_000, "EB"),
+];
+
+/// A name as a path segment.
+pub(super) fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
+    percent_encode(name, RESERVED)
+}
+
+/// The relative reference to an entry. The `./` keeps `javascript:x` a path (RFC 3986 section 4.2).
+pub(super) fn push_href(out: &mut String, entry: &Entry) {
+    out.push_str("./");
+    out.extend(encode_segment(&entry.name));
+    if entry.is_directory() {
+        out.push('/');
+    }
+}
+
+/// A name as HTML shows it, in one line and in one direction.
+pub(super) fn push_name(out: &mut String, name: &[u8]) {
+    for character in String::from_utf8_lossy(name).chars() {
+        push_escaped(out, visible(character));
+    }
+}
+
+/// A text of several lines as HTML shows it; its writing may run in both directions.
+pub(super) fn push_text(out: &mut String, text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let mut characters = text.trim_start_matches('\u{feff}').chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\r' if characters.peek() == Some(&'\n') => {}
+            '\n' | '\t' => out.push(character),
+            control if control.is_control() => out.push(visible(control)),
+            plain => push_escaped(out, plain),
+        }
+    }
+}
+
+/// Numbers in groups of three digits: `1,234,567`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A size in its unit, rounded to two or three digits: `0 B`, `1.4 MB`, `734 MB`.
+pub(super) fn human_size(bytes: u64) -> String {
+    let bytes = u128::from(bytes);
+    let rounded = |unit: u128| (bytes + unit / 2) / unit;
+    let fitting = UNITS.into_iter().find(|&(unit, _)| rounded(unit) < 1_000);
+    let (unit, name) = fitting.expect("no u64 is above 19 EB");
+    let tenths = (bytes * 10 + unit / 2) / unit;
+    if unit > 1 && tenths < 100 {
+        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    } else {
+        format!("{} {name}", rounded(unit))
+    }
+}
+
+/// `1 file`, `2 files`, `1,000 files`.
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count as u64), if count == 1 { one } else { many })
+}
+
+/// Controls would be invisible or break the line, and those of writing direction would let
+/// `gpj.exe` pass for `exe.jpg`: each becomes a sign that stands for it.
+fn visible(character: char) -> char {
+    match character {
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
+        '\x7f' => '\u{2421}',
+        '\u{2028}' | '\u{2029}' => '\u{fffd}',
+        unseen if unseen.is_control() || is_directional(unseen) => '\u{fffd}',
+        plain => plain,
+    }
+}
+
+/// The characters that are there only to turn the direction of writing (UAX #9 section 2).
+fn is_directional(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// Safe in HTML's text and in its quoted attributes.
+fn push_escaped(out: &mut String, character: char) {
+    match character {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '"' => out.push_str("&quot;"),
+        '\'' => out.push_str("&#39;"),
+        plain => out.push(plain),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_name(name: &[u8], want: &str) {
+        let mut out = String::new();
+        push_name(&mut out, name);
+        assert_eq!(out, want);
+    }
+
+    #[test]
+    fn names_are_shown_in_one_harmless_line() {
+        check_name(b"plain.txt", "plain.txt");
+        check_name("Grüße 日本 🎉".as_bytes(), "Grüße 日本 🎉");
+        check_name(b"", "");
+        check_name(b"<script>&\"'", "&lt;script&gt;&amp;&quot;&#39;");
+        check_name(b"a\nb\tc\x1b\x7f\0", "a␊b␉c␛␡␀");
+        check_name("\u{85}\u{2028}\u{2029}".as_bytes(), "\u{fffd}\u{fffd}\u{fffd}");
+        check_name(
+            "a\u{202e}gpj.exe\u{2066}\u{200f}".as_bytes(),
+            "a\u{fffd}gpj.exe\u{fffd}\u{fffd}",
+        );
+        check_name("\u{61c}\u{202a}\u{2069}\u{200e}".as_bytes(), &"\u{fffd}".repeat(4));
+        check_name(b"caf\xe9", "caf\u{fffd}");
+    }
+
+    #[track_caller]
+    fn check_text(text: &[u8], want: &str) {
+        let mut out = String::new();
+        push_text(&mut out, text);
+        assert_eq!(out, want);
+    }
+
+    #[test]
+    fn texts_keep_their_lines() {
+        check_text(b"one\n\ttwo\n", "one\n\ttwo\n");
+        check_text(b"one\r\ntwo\r\n", "one\ntwo\n");
+        check_text(b"\xef\xbb\xbfmarked", "marked");
+        check_text(b"lone\rreturn\x1b[1m", "lone␍return␛[1m");
+        check_text(b"</pre><script>&\xff", "&lt;/pre&gt;&lt;script&gt;&amp;\u{fffd}");
+        check_text("\u{200f}שלום".as_bytes(), "\u{200f}שלום");
+    }
+
+    #[track_caller]
+    fn check_size(bytes: u64, want: &str) {
+        assert_eq!(human_size(bytes), want);
+    }
+
+    #[test]
+    fn sizes_are_rounded_into_their_unit() {
+        check_size(0, "0 B");
+        check_size(1, "1 B");
+        check_size(999, "999 B");
+        check_size(1_000, "1.0 kB");
+        check_size(1_449, "1.4 kB");
+        check_size(1_450, "1.5 kB");
+        check_size(9_949, "9.9 kB");
+        check_size(9_950, "10 kB");
+        check_size(999_499, "999 kB");
+        check_size(999_500, "1.0 MB");
+        check_size(734_003_200, "734 MB");
+        check_size(999_500_000_000_000_000, "1.0 EB");
+        check_size(u64::MAX, "18 EB");
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!(counted(1, "file", "files"), "1 file");
+        assert_eq!(counted(0, "file", "files"), "0 files");
+        assert_eq!(counted(10_000, "file", "files"), "10,000 files");
+    }
+}
