@@ -11,4 +11,6 @@ pub mod host;
 pub mod negotiation;
 pub mod range;
 pub mod forwarded;
+pub mod request;
 pub mod status;
+pub mod target;

@@ -1,0 +1,281 @@
+//! The request head: bytes in, a [`Request`] or a reason to refuse it out (RFC 9112, RFC 1945).
+//!
+//! [`parse`] keeps no state: the caller calls it again when more has come. A refusal is final, and
+//! so is a complete head: no bytes after it change the verdict. Any shorter start of an acceptable
+//! head is [`Parsed::Partial`]. This file never guesses what a malformed head meant, since two
+//! parsers that guess differently are how requests get smuggled.
+
+mod method;
+mod refusal;
+
+use super::fields::Fields;
+use super::target::{self, Target};
+
+pub use method::Method;
+pub use refusal::Refusal;
+
+/// The longest request line, in bytes without its line end (RFC 9112 section 3 asks for 8000).
+pub const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// The longest head, in bytes, from the first to the end of the empty line that closes it.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// The most field lines in a head.
+pub const FIELDS_MAX: usize = 100;
+
+/// The version of HTTP that the client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// A line without a version: the answer is the body alone (RFC 1945 section 4.1).
+    Http09,
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1, or a later minor version, whose rules are the same (RFC 9110 section 2.5).
+    Http11,
+}
+
+/// The body that follows the head, as the fields frame it, whatever the method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// No field announces one.
+    None,
+    /// So many bytes, perhaps 0.
+    Length(u64),
+    /// Any Transfer-Encoding, which overrides Content-Length (RFC 9112 section 6.3).
+    Chunked,
+}
+
+/// A request head that obeys the grammar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What to do.
+    pub method: Method,
+    /// What to do it to.
+    pub target: Target<'a>,
+    /// The version that the client speaks.
+    pub version: Version,
+    /// The fields, in the order in which they came; none in HTTP/0.9.
+    pub fields: Fields<'a>,
+    body: Body,
+}
+
+/// What [`parse`] made of the bytes so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parsed<'a> {
+    /// No fault so far, but the head has not ended.
+    Partial,
+    /// The head has ended.
+    Complete {
+        /// What it says.
+        request: Request<'a>,
+        /// The bytes of the head; what follows them is the body.
+        length: usize,
+    },
+}
+
+impl Request<'_> {
+    /// The host that is asked, with its port: that of the target where it names one, whatever Host
+    /// says (RFC 9112 section 3.2.2). Empty if Host is.
+    #[must_use]
+    pub fn host(&self) -> Option<&[u8]> {
+        self.target.authority().or_else(|| self.fields.first("host"))
+    }
+
+    /// How the fields frame the body.
+    #[must_use]
+    pub fn body(&self) -> Body {
+        self.body
+    }
+}
+
+/// Reads a request head from the start of `bytes`.
+///
+/// Faults are found in the order of the lines, each when its line has ended; those that concern
+/// several fields, at the end of the head.
+pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
+    let mut lines = Lines::new(bytes);
+    let Some(line) = first_line(&mut lines)? else { return partial(bytes) };
+    let (method, target, version) = parse_request_line(line)?;
+    let fields = match version {
+        Version::Http09 => Some(Fields::default()),
+        Version::Http10 | Version::Http11 => parse_fields(&mut lines)?,
+    };
+    let Some(fields) = fields else { return partial(bytes) };
+    check_host(version, &fields)?;
+    let body = frame_body(&fields)?;
+    let request = Request { method, target, version, fields, body };
+    Ok(Parsed::Complete { request, length: lines.consumed })
+}
+
+/// The first line of whatever came that is not blank, without its line end, for the log.
+#[must_use]
+pub fn request_line(bytes: &[u8]) -> &[u8] {
+    let mut lines = Lines::new(bytes);
+    let whole = lines.find(|line| !line.is_empty());
+    whole.unwrap_or_else(|| lines.unfinished())
+}
+
+/// The lines that have ended within [`HEAD_BYTES_MAX`], in CRLF or in LF alone, which a server may
+/// take for one (RFC 9112 section 2.2).
+struct Lines<'a> {
+    head: &'a [u8],
+    consumed: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { head: &bytes[..bytes.len().min(HEAD_BYTES_MAX)], consumed: 0 }
+    }
+
+    /// What is there of the line that has not ended; a CR at its end may be half of a line end.
+    fn unfinished(&self) -> &'a [u8] {
+        without_return(&self.head[self.consumed..])
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = &self.head[self.consumed..];
+        let end = rest.iter().position(|&byte| byte == b'\n')?;
+        self.consumed += end + 1;
+        Some(without_return(&rest[..end]))
+    }
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The verdict on a head without a fault that has not ended: at the limit it can only exceed it.
+fn partial<'a>(bytes: &[u8]) -> Result<Parsed<'a>, Refusal> {
+    if bytes.len() < HEAD_BYTES_MAX { Ok(Parsed::Partial) } else { Err(Refusal::HeadTooLong) }
+}
+
+/// The request line, if it has ended. One blank line before it is skipped, since old clients sent
+/// one after the body before (RFC 9112 section 2.2).
+fn first_line<'a>(lines: &mut Lines<'a>) -> Result<Option<&'a [u8]>, Refusal> {
+    let line = lines.next().filter(|line| !line.is_empty()).or_else(|| lines.next());
+    let length = line.unwrap_or_else(|| lines.unfinished()).len();
+    if length > REQUEST_LINE_BYTES_MAX { Err(Refusal::RequestLineTooLong) } else { Ok(line) }
+}
+
+/// Reads `METHOD SP TARGET SP VERSION`, or the `GET SP TARGET` of HTTP/0.9. The version is judged
+/// before the method, since it says whose methods they are, and the method before the target, whose
+/// form depends on it.
+fn parse_request_line(line: &[u8]) -> Result<(Method, Target<'_>, Version), Refusal> {
+    if line.iter().any(u8::is_ascii_control) {
+        return Err(Refusal::ControlByte);
+    }
+    let mut words = line.split(|&byte| byte == b' ');
+    let (name, target, version) = match (words.next(), words.next(), words.next(), words.next()) {
+        (Some(name), Some(target), Some(version), None) => (name, target, Some(version)),
+        (Some(b"GET"), Some(target), None, None) => (&b"GET"[..], target, None),
+        _ => return Err(Refusal::RequestLine),
+    };
+    if !is_token(name) {
+        return Err(Refusal::MethodMalformed);
+    }
+    let version = version.map_or(Ok(Version::Http09), parse_version)?;
+    let method = Method::named(name).ok_or(Refusal::MethodUnknown)?;
+    let target = match (method, target) {
+        // The server as a whole (RFC 9112 section 3.2.4), which here is what its root is.
+        (Method::Options, b"*") => Target::root(),
+        _ => Target::parse(target)?,
+    };
+    Ok((method, target, version))
+}
+
+/// Reads `HTTP/` DIGIT `.` DIGIT, in capitals (RFC 9112 section 2.3).
+fn parse_version(text: &[u8]) -> Result<Version, Refusal> {
+    match text.strip_prefix(b"HTTP/") {
+        Some(b"1.0") => Ok(Version::Http10),
+        Some([b'1', b'.', b'0'..=b'9']) => Ok(Version::Http11),
+        Some([b'0'..=b'9', b'.', b'0'..=b'9']) => Err(Refusal::VersionUnsupported),
+        _ => Err(Refusal::VersionMalformed),
+    }
+}
+
+/// Reads the field lines up to the empty line, if that has come.
+fn parse_fields<'a>(lines: &mut Lines<'a>) -> Result<Option<Fields<'a>>, Refusal> {
+    let mut fields = Fields::default();
+    for line in lines {
+        if line.is_empty() {
+            return Ok(Some(fields));
+        }
+        if fields.len() == FIELDS_MAX {
+            return Err(Refusal::TooManyFields);
+        }
+        let (name, value) = parse_field(line)?;
+        fields.push(name, value);
+    }
+    Ok(None)
+}
+
+/// Reads `NAME ":" VALUE`. White space before the colon and folded lines are refused, not mended:
+/// they have been used to smuggle requests (RFC 9112 sections 5.1 and 5.2).
+fn parse_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
+    if line.starts_with(b" ") || line.starts_with(b"\t") {
+        return Err(Refusal::FoldedLine);
+    }
+    let colon = line.iter().position(|&byte| byte == b':').ok_or(Refusal::FieldName)?;
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    if name.ends_with(b" ") || name.ends_with(b"\t") {
+        return Err(Refusal::SpaceBeforeColon);
+    }
+    if !is_token(name) {
+        return Err(Refusal::FieldName);
+    }
+    if value.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
+        return Err(Refusal::FieldValue);
+    }
+    // Of all white space only SP and HTAB can be left here, which is what RFC 9112 section 5 trims.
+    Ok((name, value.trim_ascii()))
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(text: &[u8]) -> bool {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !text.is_empty() && text.iter().all(is_allowed)
+}
+
+/// HTTP/1.1 must name its host once, and no version may name two (RFC 9112 section 3.2).
+fn check_host(version: Version, fields: &Fields<'_>) -> Result<(), Refusal> {
+    let mut hosts = fields.all("host");
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::Http11 => Err(Refusal::HostMissing),
+        (Some(_), Some(_)) => Err(Refusal::HostRepeated),
+        (Some(host), None) if !target::is_authority(host) => Err(Refusal::HostMalformed),
+        _ => Ok(()),
+    }
+}
+
+/// The framing of RFC 9112 section 6.3. Content-Length is checked even where it is overridden.
+fn frame_body(fields: &Fields<'_>) -> Result<Body, Refusal> {
+    let mut length = None;
+    for value in fields.all("content-length") {
+        // A list of one number again and again counts as that number (RFC 9110 section 8.6).
+        for number in value.split(|&byte| byte == b',') {
+            let number = parse_number(number.trim_ascii());
+            let number = number.ok_or(Refusal::ContentLengthMalformed)?;
+            if length.replace(number).is_some_and(|earlier| earlier != number) {
+                return Err(Refusal::ContentLengthConflict);
+            }
+        }
+    }
+    match (fields.first("transfer-encoding"), length) {
+        (Some(_), _) => Ok(Body::Chunked),
+        (None, Some(length)) => Ok(Body::Length(length)),
+        (None, None) => Ok(Body::None),
+    }
+}
+
+/// Digits alone: the standard library would take a plus sign, too.
+fn parse_number(text: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(text).ok()?;
+    if text.starts_with('+') { None } else { text.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests;

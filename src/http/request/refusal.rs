@@ -1,0 +1,105 @@
+//! Why a request head is refused: one variant for each reason.
+//!
+//! The client gets the status and its reason phrase, the log gets the cause; never the other way
+//! round. No variant carries bytes of the request, so none can leak into an answer.
+
+use crate::http::status::Status;
+
+/// What is wrong with a request head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Not a method, a target and a version with one space between each.
+    RequestLine,
+    /// More than [`REQUEST_LINE_BYTES_MAX`](super::REQUEST_LINE_BYTES_MAX) bytes.
+    RequestLineTooLong,
+    /// A control byte in the request line, a bare CR included.
+    ControlByte,
+    /// The method is not a token.
+    MethodMalformed,
+    /// The method is a token, but none that this server knows.
+    MethodUnknown,
+    /// The version is not `HTTP/` digit `.` digit.
+    VersionMalformed,
+    /// The major version is not 1.
+    VersionUnsupported,
+    /// The target is neither a path nor an http URI, nor the `*` of OPTIONS.
+    TargetForm,
+    /// The authority of an absolute-form target is not a host with perhaps a port.
+    TargetAuthority,
+    /// A percent sign in the path without two hexadecimal digits after it.
+    PercentTriplet,
+    /// The path has an encoded NUL, which no file name has.
+    EncodedNul,
+    /// A segment has an encoded slash, which no file name has.
+    EncodedSlash,
+    /// The path rises above the root with `..`.
+    AboveRoot,
+    /// More than [`HEAD_BYTES_MAX`](super::HEAD_BYTES_MAX) bytes.
+    HeadTooLong,
+    /// More than [`FIELDS_MAX`](super::FIELDS_MAX) field lines.
+    TooManyFields,
+    /// A field line starts with white space.
+    FoldedLine,
+    /// White space between a field's name and its colon.
+    SpaceBeforeColon,
+    /// A field line without a colon, or its name is not a token.
+    FieldName,
+    /// A control byte in a field's value.
+    FieldValue,
+    /// An HTTP/1.1 request without Host.
+    HostMissing,
+    /// More than one Host.
+    HostRepeated,
+    /// Host is not a host with perhaps a port.
+    HostMalformed,
+    /// Content-Length is not a number of bytes below 2^64.
+    ContentLengthMalformed,
+    /// Content-Length names different numbers.
+    ContentLengthConflict,
+}
+
+impl Refusal {
+    /// The status to answer with.
+    #[must_use]
+    pub fn status(self) -> Status {
+        match self {
+            Self::RequestLineTooLong => Status::UriTooLong,
+            Self::HeadTooLong | Self::TooManyFields => Status::HeaderFieldsTooLarge,
+            Self::MethodUnknown => Status::NotImplemented,
+            Self::VersionUnsupported => Status::VersionNotSupported,
+            Self::EncodedSlash => Status::NotFound,
+            _ => Status::BadRequest,
+        }
+    }
+
+    /// A few words for the log, never for the client.
+    #[must_use]
+    pub fn cause(self) -> &'static str {
+        match self {
+            Self::RequestLine => "malformed request line",
+            Self::RequestLineTooLong => "request line too long",
+            Self::ControlByte => "control byte in the request line",
+            Self::MethodMalformed => "malformed method",
+            Self::MethodUnknown => "unknown method",
+            Self::VersionMalformed => "malformed version",
+            Self::VersionUnsupported => "unsupported major version",
+            Self::TargetForm => "target is neither a path nor an http URI",
+            Self::TargetAuthority => "malformed authority in the target",
+            Self::PercentTriplet => "malformed percent-encoding",
+            Self::EncodedNul => "encoded NUL in the path",
+            Self::EncodedSlash => "encoded slash in the path",
+            Self::AboveRoot => "path rises above the root",
+            Self::HeadTooLong => "head too long",
+            Self::TooManyFields => "too many fields",
+            Self::FoldedLine => "folded field line",
+            Self::SpaceBeforeColon => "white space before a field's colon",
+            Self::FieldName => "malformed field name",
+            Self::FieldValue => "control byte in a field value",
+            Self::HostMissing => "missing Host",
+            Self::HostRepeated => "repeated Host",
+            Self::HostMalformed => "malformed Host",
+            Self::ContentLengthMalformed => "malformed Content-Length",
+            Self::ContentLengthConflict => "conflicting Content-Length",
+        }
+    }
+}

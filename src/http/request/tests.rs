@@ -1,0 +1,181 @@
+//! Heads by table, each tried with every shorter start of it and with more bytes after it.
+
+mod fields;
+mod heads;
+mod properties;
+
+use super::*;
+
+/// What a head says: method, path, version, number of fields, body.
+type Meaning<'a> = (Method, &'a str, Version, usize, Body);
+
+#[track_caller]
+fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
+    let parsed = parse(head.as_bytes());
+    let got = parsed.map(|parsed| match parsed {
+        Parsed::Partial => panic!("partial: {head:?}"),
+        Parsed::Complete { request, length } => {
+            assert_eq!(length, head.len(), "{head:?}");
+            let path = String::from_utf8(request.target.path().to_vec()).unwrap();
+            (request.method, path, request.version, request.fields.len(), request.body)
+        }
+    });
+    let want = want.map(|(method, path, version, fields, body)| {
+        (method, path.to_owned(), version, fields, body)
+    });
+    assert_eq!(got, want, "{head:?}");
+    check_pieces(head.as_bytes());
+}
+
+/// No bytes after a verdict change it, and before it there is none; so every shorter start of a head
+/// that is accepted whole is partial.
+#[track_caller]
+fn check_pieces(head: &[u8]) {
+    let verdict = parse(head);
+    let more = [head, b"\r\nGET /more HTTP/1.1\r\nHost: a\r\n\r\n\0"].concat();
+    assert_eq!(parse(&more), verdict);
+    for length in 0..head.len() {
+        let early = parse(&head[..length]);
+        let is_consistent = early == Ok(Parsed::Partial) || early == verdict;
+        assert!(is_consistent, "{length} bytes of {}: {early:?}", head.escape_ascii());
+    }
+}
+
+/// A GET of `/` without a body, with so many fields.
+fn got(version: Version, fields: usize) -> Meaning<'static> {
+    (Method::Get, "", version, fields, Body::None)
+}
+
+#[test]
+fn request_lines_are_read() {
+    check("GET / HTTP/1.0\r\n\r\n", Ok(got(Version::Http10, 0)));
+    check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Ok(got(Version::Http11, 1)));
+    let post = (Method::Post, "a b", Version::Http10, 0, Body::None);
+    check("POST /a%20b?q HTTP/1.0\r\n\r\n", Ok(post));
+    for method in Method::ALL {
+        let want = (method, "x", Version::Http10, 0, Body::None);
+        check(&format!("{method} /x HTTP/1.0\r\n\r\n"), Ok(want));
+    }
+    let options = (Method::Options, "", Version::Http10, 0, Body::None);
+    check("OPTIONS * HTTP/1.0\r\n\r\n", Ok(options));
+    check("GET / HTTP/1.2\nHost: a\n\n", Ok(got(Version::Http11, 1)));
+    check("GET / HTTP/1.9\nHost: a\n\n", Ok(got(Version::Http11, 1)));
+    check("GET /\r\n", Ok(got(Version::Http09, 0)));
+    check("GET /\n", Ok(got(Version::Http09, 0)));
+    let simple = (Method::Get, "a/b", Version::Http09, 0, Body::None);
+    check("\r\nGET http://h/a/b?q\n", Ok(simple));
+    check("GET / HTTP/1.0\n\n", Ok(got(Version::Http10, 0)));
+    check("GET / HTTP/1.0\r\n\n", Ok(got(Version::Http10, 0)));
+    check("\r\nGET / HTTP/1.0\n\r\n", Ok(got(Version::Http10, 0)));
+    check("\nGET / HTTP/1.0\r\n\r\n", Ok(got(Version::Http10, 0)));
+}
+
+#[test]
+fn broken_request_lines_are_refused() {
+    #[track_caller]
+    fn check_lines(lines: &str, want: Refusal) {
+        for line in lines.split('|') {
+            check(&format!("{line}\r\n : \r\n\r\n"), Err(want));
+        }
+    }
+    check_lines("\n|\r\n|GET|/|POST /|get /|FOO /", Refusal::RequestLine);
+    check_lines(" GET / HTTP/1.0|GET / HTTP/1.0 |GET /a b HTTP/1.0", Refusal::RequestLine);
+    check_lines("GET  / HTTP/1.0|GET /  HTTP/1.0|GET / HTTP 1.0", Refusal::RequestLine);
+    check_lines("\r|GET /\r HTTP/1.0|\rGET / HTTP/1.0|GET / HTTP/1.0\r", Refusal::ControlByte);
+    check_lines("GET\t/\tHTTP/1.0|GET /\0 HTTP/1.0|GET /\x7f", Refusal::ControlByte);
+    check_lines("\x16\x03\x01 / HTTP/1.0|FOO /\x01 HTTP/1.0", Refusal::ControlByte);
+    check_lines("G@T / HTTP/1.0|G:T / HTTP/2.0|GÉT / HTTP/1.0", Refusal::MethodMalformed);
+    check_lines("GET / |GET / HTTP|GET / HTTP/1|GET / HTTP/1.", Refusal::VersionMalformed);
+    check_lines("GET / HTTP/.1|GET / HTTP/1.10|GET / HTTP/01.0", Refusal::VersionMalformed);
+    check_lines("GET / HTTP/11.0|GET / http/1.0|GET / HTTP/1.x", Refusal::VersionMalformed);
+    check_lines("GET / HTTP/1,0|GET / HTTP/+1.0|FOO / HTTPS/1.0", Refusal::VersionMalformed);
+    check_lines("GET / HTTP/0.9|GET / HTTP/2.0|GET * HTTP/9.9", Refusal::VersionUnsupported);
+    check_lines("PRI * HTTP/2.0", Refusal::VersionUnsupported);
+    check_lines("FOO / HTTP/1.0|get / HTTP/1.0|GETT / HTTP/1.0", Refusal::MethodUnknown);
+    check_lines("CONNECT h:443 HTTP/1.1|PROPFIND /%zz HTTP/1.1", Refusal::MethodUnknown);
+}
+
+#[test]
+fn bad_targets_are_refused_before_the_fields() {
+    #[track_caller]
+    fn check_target(target: &str, want: Refusal) {
+        check(&format!("GET {target} HTTP/1.1\r\n : \r\n\r\n"), Err(want));
+        check(&format!("GET {target}\n"), Err(want));
+    }
+    check_target("*", Refusal::TargetForm);
+    check_target("a", Refusal::TargetForm);
+    check_target("ftp://a/", Refusal::TargetForm);
+    check_target("/%zz", Refusal::PercentTriplet);
+    check_target("/%00", Refusal::EncodedNul);
+    check_target("/%2f", Refusal::EncodedSlash);
+    check_target("/..", Refusal::AboveRoot);
+    check_target("http://a@b/", Refusal::TargetAuthority);
+    check("GET  HTTP/1.0\r\n\r\n", Err(Refusal::TargetForm));
+    check("GET \r\n", Err(Refusal::TargetForm));
+    check("OPTIONS ** HTTP/1.0\r\n\r\n", Err(Refusal::TargetForm));
+}
+
+#[test]
+fn limits_are_exact() {
+    let line = |bytes: usize| format!("GET /{} HTTP/1.0", "a".repeat(bytes - 14));
+    let accepts = |head: &str| matches!(parse(head.as_bytes()), Ok(Parsed::Complete { .. }));
+    let refusal = |head: &str| parse(head.as_bytes()).err();
+
+    assert!(accepts(&(line(REQUEST_LINE_BYTES_MAX) + "\n\n")));
+    assert!(accepts(&("\r\n".to_owned() + &line(REQUEST_LINE_BYTES_MAX) + "\r\n\r\n")));
+    for end in ["", "\r", "\n", "\r\n\r\n", "a\r\n"] {
+        let head = line(REQUEST_LINE_BYTES_MAX + 1) + end;
+        assert_eq!(refusal(&head), Some(Refusal::RequestLineTooLong), "{end:?}");
+    }
+    assert_eq!(parse((line(REQUEST_LINE_BYTES_MAX) + "\r").as_bytes()), Ok(Parsed::Partial));
+    assert_eq!(refusal(&"a".repeat(1 << 20)), Some(Refusal::RequestLineTooLong));
+
+    let head = |bytes: usize| format!("GET / HTTP/1.0\r\nA: {}\r\n\r\n", "a".repeat(bytes - 23));
+    assert!(accepts(&head(HEAD_BYTES_MAX)));
+    assert_eq!(refusal(&head(HEAD_BYTES_MAX + 1)), Some(Refusal::HeadTooLong));
+    assert_eq!(
+        parse(&head(HEAD_BYTES_MAX + 1).as_bytes()[..HEAD_BYTES_MAX - 1]),
+        Ok(Parsed::Partial)
+    );
+    assert_eq!(refusal(&head(HEAD_BYTES_MAX + 1)[..HEAD_BYTES_MAX]), Some(Refusal::HeadTooLong));
+    // A fault that comes after the limit is not looked at.
+    assert_eq!(refusal(&(head(HEAD_BYTES_MAX + 2) + " : ")), Some(Refusal::HeadTooLong));
+
+    let head = |fields: usize| format!("GET / HTTP/1.0\r\n{}\r\n", "A:\r\n".repeat(fields));
+    assert!(accepts(&head(FIELDS_MAX)));
+    assert_eq!(refusal(&head(FIELDS_MAX + 1)), Some(Refusal::TooManyFields));
+    check_pieces(head(FIELDS_MAX).as_bytes());
+}
+
+#[test]
+fn the_log_gets_the_first_line_as_it_came() {
+    #[track_caller]
+    fn check(bytes: &[u8], want: &[u8]) {
+        assert_eq!(request_line(bytes), want);
+    }
+    check(b"GET / HTTP/1.0\r\nA: b\r\n\r\n", b"GET / HTTP/1.0");
+    check(b"\r\n\n\r\nGET /\n", b"GET /");
+    check(b"GET /unfin", b"GET /unfin");
+    check(b"GET /\r", b"GET /");
+    check(b"", b"");
+    check(b"\r\n\r", b"");
+    check(b"\x16\x03\0\r\r\n", b"\x16\x03\0\r");
+}
+
+#[test]
+fn each_refusal_has_its_status() {
+    #[track_caller]
+    fn check(refusal: Refusal, code: u16) {
+        assert_eq!(refusal.status().code(), code);
+        assert!(!refusal.cause().is_empty());
+    }
+    check(Refusal::RequestLine, 400);
+    check(Refusal::AboveRoot, 400);
+    check(Refusal::HostMissing, 400);
+    check(Refusal::EncodedSlash, 404);
+    check(Refusal::RequestLineTooLong, 414);
+    check(Refusal::HeadTooLong, 431);
+    check(Refusal::TooManyFields, 431);
+    check(Refusal::MethodUnknown, 501);
+    check(Refusal::VersionUnsupported, 505);
+}

@@ -1,0 +1,116 @@
+//! Field lines by table: their grammar, and what Host and the body's framing must be.
+
+use super::*;
+
+#[test]
+fn field_lines_are_read() {
+    let head =
+        b"GET / HTTP/1.0\r\nA:b\r\na: \t b  c\t \nEmpty:\r\n!#$%&'*+-.^_`|~9z::\xff\t\r\n\r\n";
+    let Ok(Parsed::Complete { request, length }) = parse(head) else { panic!() };
+    assert_eq!(length, head.len());
+    assert_eq!(request.fields.len(), 4);
+    assert_eq!(request.fields.list("a").unwrap(), &b"b, b  c"[..]);
+    assert_eq!(request.fields.first("empty"), Some(&b""[..]));
+    assert_eq!(request.fields.first("!#$%&'*+-.^_`|~9z"), Some(&b":\xff"[..]));
+    check_pieces(head);
+}
+
+#[test]
+fn broken_field_lines_are_refused() {
+    #[track_caller]
+    fn check_field(line: &str, want: Refusal) {
+        check(&format!("GET / HTTP/1.0\r\nA: b\r\n{line}\r\nFoo\r\n\r\n"), Err(want));
+    }
+    check_field("Foo", Refusal::FieldName);
+    check_field(":", Refusal::FieldName);
+    check_field(": x", Refusal::FieldName);
+    check_field("Fo o: x", Refusal::FieldName);
+    check_field("Fo\0o: x", Refusal::FieldName);
+    check_field("Foo\r: x", Refusal::FieldName);
+    check_field("(Foo): x", Refusal::FieldName);
+    check_field("Föö: x", Refusal::FieldName);
+    check_field("\rFoo: x", Refusal::FieldName);
+    check_field("Foo : x", Refusal::SpaceBeforeColon);
+    check_field("Foo\t: x", Refusal::SpaceBeforeColon);
+    check_field("Content-Length : 5", Refusal::SpaceBeforeColon);
+    check_field(" folded", Refusal::FoldedLine);
+    check_field("\tfolded: x", Refusal::FoldedLine);
+    check_field(" ", Refusal::FoldedLine);
+    check_field("Foo: a\0b", Refusal::FieldValue);
+    check_field("Foo: a\rBar: b", Refusal::FieldValue);
+    check_field("Foo: a\r", Refusal::FieldValue);
+    check_field("Foo: \x0c", Refusal::FieldValue);
+    check_field("Foo: \x1b[31m", Refusal::FieldValue);
+    check_field("Foo: \x7f", Refusal::FieldValue);
+    check("GET / HTTP/1.0\r\n Host: a\r\n\r\n", Err(Refusal::FoldedLine));
+}
+
+#[test]
+fn host_must_be_one() {
+    #[track_caller]
+    fn check_host(fields: &str, old: Result<usize, Refusal>, new: Result<usize, Refusal>) {
+        let want = |version, fields: Result<usize, _>| fields.map(|fields| got(version, fields));
+        check(&format!("GET / HTTP/1.0\r\n{fields}\r\n"), want(Version::Http10, old));
+        check(&format!("GET / HTTP/1.1\r\n{fields}\r\n"), want(Version::Http11, new));
+    }
+    check_host("Host: localhost:8080\r\n", Ok(1), Ok(1));
+    check_host("hOST:[::1]\r\n", Ok(1), Ok(1));
+    check_host("Host:\r\n", Ok(1), Ok(1));
+    check_host("", Ok(0), Err(Refusal::HostMissing));
+    check_host("Hosts: a\r\n", Ok(1), Err(Refusal::HostMissing));
+    let repeated = Err(Refusal::HostRepeated);
+    check_host("Host: a\r\nHost: a\r\n", repeated, repeated);
+    check_host("Host: a\r\nA: b\r\nHOST:\r\n", repeated, repeated);
+    let malformed = Err(Refusal::HostMalformed);
+    for host in ["a b", "a, b", "a/b", "u@h", "a:b", "[::1", "http://a", "ä", "<x>"] {
+        check_host(&format!("Host: {host}\r\n"), malformed, malformed);
+    }
+}
+
+#[test]
+fn the_host_of_the_target_wins() {
+    #[track_caller]
+    fn check_host(head: &str, want: Option<&str>) {
+        let Ok(Parsed::Complete { request, .. }) = parse(head.as_bytes()) else { panic!() };
+        assert_eq!(request.host(), want.map(str::as_bytes));
+    }
+    check_host("GET / HTTP/1.1\r\nHost: a:80\r\n\r\n", Some("a:80"));
+    check_host("GET http://b:81/ HTTP/1.1\r\nHost: a\r\n\r\n", Some("b:81"));
+    check_host("GET http://b HTTP/1.0\r\n\r\n", Some("b"));
+    check_host("GET / HTTP/1.1\r\nHost:\r\n\r\n", Some(""));
+    check_host("GET / HTTP/1.0\r\n\r\n", None);
+    check("GET http://b/ HTTP/1.1\r\n\r\n", Err(Refusal::HostMissing));
+    check("GET http://b/ HTTP/1.1\r\nHost: a b\r\n\r\n", Err(Refusal::HostMalformed));
+}
+
+#[test]
+fn bodies_are_framed() {
+    #[track_caller]
+    fn check_body(fields: &str, want: Result<Body, Refusal>) {
+        let fields = fields.replace('|', "\r\n");
+        let lines = fields.matches('\n').count() + 1;
+        let want = want.map(|body| (Method::Post, "", Version::Http10, lines, body));
+        check(&format!("POST / HTTP/1.0\r\n{fields}\r\n\r\n"), want);
+    }
+    check_body("A: b", Ok(Body::None));
+    check_body("Content-Length: 5", Ok(Body::Length(5)));
+    check_body("content-length:0", Ok(Body::Length(0)));
+    check_body("Transfer-Encoding: chunked", Ok(Body::Chunked));
+    check_body("Content-Length: 18446744073709551615", Ok(Body::Length(u64::MAX)));
+    check_body("Content-Length: 00000000000000000000005", Ok(Body::Length(5)));
+    check_body("Content-Length: 5|content-length: 5", Ok(Body::Length(5)));
+    check_body("Content-Length: 5, 5 ,\t05", Ok(Body::Length(5)));
+    check_body("Content-Length: 5|Transfer-Encoding: chunked", Ok(Body::Chunked));
+    check_body("Transfer-Encoding: identity", Ok(Body::Chunked));
+    check_body("Transfer-Encoding:", Ok(Body::Chunked));
+    for number in ["", "-1", "+5", "5 5", "5,", ",5", ",", "0x5", "5.0", "5;", "five", "\u{665}"] {
+        let field = format!("Content-Length: {number}");
+        check_body(&field, Err(Refusal::ContentLengthMalformed));
+    }
+    check_body("Content-Length: 18446744073709551616", Err(Refusal::ContentLengthMalformed));
+    check_body("Content-Length: 5|Content-Length: x", Err(Refusal::ContentLengthMalformed));
+    check_body("Content-Length: 5|Content-Length: 6", Err(Refusal::ContentLengthConflict));
+    check_body("Content-Length: 6, 5", Err(Refusal::ContentLengthConflict));
+    let both = "Content-Length: 5, 6|Transfer-Encoding: chunked";
+    check_body(both, Err(Refusal::ContentLengthConflict));
+}

@@ -1,0 +1,205 @@
+//! What a request asks for: the request-target, decoded (RFC 9112 section 3.2, RFC 3986).
+//!
+//! A [`Target`]'s path is decoded exactly once and already resolved, so nobody below this file
+//! handles percent signs, dot segments or doubled slashes again. The path is relative, and no name
+//! in it is empty, `.` or `..`, or holds a slash or NUL. This file does not know whether it exists.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+
+use super::request::Refusal;
+
+/// What is encoded in a path segment: all but the unreserved characters and six delimiters that
+/// mean nothing in a path, in HTML or in a header field (RFC 3986 sections 2.2, 2.3 and 3.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b',');
+
+/// A request-target, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    path: Vec<u8>,
+    is_directory: bool,
+    query: Option<&'a [u8]>,
+    authority: Option<&'a [u8]>,
+}
+
+impl<'a> Target<'a> {
+    /// Reads an origin-form or absolute-form target. A fragment, which no client should send, is
+    /// cut off. Bytes above 0x7f are taken as they are, since browsers once sent them so.
+    pub fn parse(raw: &'a [u8]) -> Result<Self, Refusal> {
+        if raw.iter().any(u8::is_ascii_control) {
+            return Err(Refusal::ControlByte);
+        }
+        let (raw, _fragment) = split(raw, b'#');
+        let (authority, raw) = split_authority(raw)?;
+        let (raw_path, query) = split(raw, b'?');
+        let mut path = Vec::with_capacity(raw_path.len());
+        let mut is_directory = true;
+        for segment in raw_path.split(|&byte| byte == b'/') {
+            is_directory = descend(&mut path, segment)?;
+        }
+        Ok(Self { path, is_directory, query, authority })
+    }
+
+    /// The target `/`.
+    #[must_use]
+    pub fn root() -> Self {
+        Self { path: Vec::new(), is_directory: true, query: None, authority: None }
+    }
+
+    /// The names from the root down, joined by `/`: `a/b` for `/a//b/`, empty for the root.
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// The names from the root down.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.path.split(|&byte| byte == b'/').filter(|name| !name.is_empty())
+    }
+
+    /// Whether only a directory can be meant: the path ends in a slash or a dot segment.
+    #[must_use]
+    pub fn is_directory(&self) -> bool {
+        self.is_directory
+    }
+
+    /// The query as it came, without the question mark: anything but control bytes, so whoever
+    /// repeats it must encode it for the place.
+    #[must_use]
+    pub fn query(&self) -> Option<&'a [u8]> {
+        self.query
+    }
+
+    /// Host and port of an absolute-form target, as they came.
+    #[must_use]
+    pub fn authority(&self) -> Option<&'a [u8]> {
+        self.authority
+    }
+
+    /// The path, encoded again, with its slashes: `/`, `/a/b` or `/a/b/`. Safe in a Location or
+    /// in HTML; never starts with `//` or `/\`, which browsers take for another host.
+    #[must_use]
+    pub fn encoded_path(&self) -> String {
+        let mut encoded = String::with_capacity(self.path.len() + 2);
+        for name in self.names() {
+            encoded.push('/');
+            encoded.extend(percent_encode(name, ENCODED));
+        }
+        if self.is_directory {
+            encoded.push('/');
+        }
+        encoded
+    }
+}
+
+/// One name as it stands in a path, percent-encoded. Also safe as a relative reference, where a
+/// colon would otherwise make a scheme of what is before it (RFC 3986 section 4.2).
+#[must_use]
+pub fn encode_segment(name: &[u8]) -> impl fmt::Display {
+    percent_encode(name, ENCODED)
+}
+
+/// What is before the first `mark`, and what is after it.
+fn split(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
+    match text.iter().position(|&byte| byte == mark) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
+}
+
+/// Takes scheme and authority off an absolute-form target (RFC 9112 section 3.2.2).
+fn split_authority(raw: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Refusal> {
+    if raw.starts_with(b"/") {
+        return Ok((None, raw));
+    }
+    let rest = strip_scheme(raw, b"http://")
+        .or_else(|| strip_scheme(raw, b"https://"))
+        .ok_or(Refusal::TargetForm)?;
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    // A URI without a host must be refused (RFC 9110 section 4.2.1).
+    let names_host = !authority.is_empty() && !authority.starts_with(b":");
+    if !(names_host && is_authority(authority)) {
+        return Err(Refusal::TargetAuthority);
+    }
+    Ok((Some(authority), rest))
+}
+
+fn strip_scheme<'a>(raw: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = raw.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+/// Goes one segment further from `path`; says whether only a directory can be meant by it.
+fn descend(path: &mut Vec<u8>, segment: &[u8]) -> Result<bool, Refusal> {
+    if segment.is_empty() {
+        return Ok(true);
+    }
+    if !has_whole_triplets(segment) {
+        return Err(Refusal::PercentTriplet);
+    }
+    let parent_length = path.len();
+    if parent_length > 0 {
+        path.push(b'/');
+    }
+    let name_start = path.len();
+    path.extend(percent_decode(segment));
+    match &path[name_start..] {
+        b"." => path.truncate(parent_length),
+        b".." if parent_length == 0 => return Err(Refusal::AboveRoot),
+        b".." => {
+            let parent = &path[..parent_length];
+            let above = parent.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+            path.truncate(above);
+        }
+        name if name.contains(&0) => return Err(Refusal::EncodedNul),
+        name if name.contains(&b'/') => return Err(Refusal::EncodedSlash),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Whether two hexadecimal digits follow each percent sign (RFC 3986 section 2.1).
+fn has_whole_triplets(text: &[u8]) -> bool {
+    let mut after_percent = text.split(|&byte| byte == b'%').skip(1);
+    after_percent.all(|rest| {
+        rest.first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// Whether this is `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2), which
+/// excludes user information. A host may be empty; an address in brackets must be IPv6, since no
+/// later version exists.
+pub(super) fn is_authority(text: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(text) else { return false };
+    let (is_host, port) = if let Some(bracketed) = text.strip_prefix('[') {
+        let Some((address, port)) = bracketed.split_once(']') else { return false };
+        (address.parse::<Ipv6Addr>().is_ok(), port)
+    } else {
+        let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+        (is_registered_name(name.as_bytes()), port)
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// The characters of `reg-name`, among them all IPv4 addresses.
+fn is_registered_name(name: &[u8]) -> bool {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte);
+    name.iter().all(is_allowed) && has_whole_triplets(name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! Targets by table, and the round trip of every name through its encoding.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What a target says: path, whether it is a directory, query, authority.
+type Meaning<'a> = (&'a str, bool, Option<&'a str>, Option<&'a str>);
+
+#[track_caller]
+fn check(raw: &str, want: Result<Meaning<'_>, Refusal>) {
+    let target = Target::parse(raw.as_bytes());
+    let got = target.as_ref().map(|target| {
+        let text = |bytes| str::from_utf8(bytes).unwrap();
+        let (query, authority) = (target.query().map(text), target.authority().map(text));
+        (text(target.path()), target.is_directory(), query, authority)
+    });
+    assert_eq!(got.map_err(|&refusal| refusal), want, "{raw:?}");
+    if let Ok(target) = &target {
+        check_round_trip(target);
+    }
+}
+
+/// What `encoded_path` writes means the same target, and no other host to any browser.
+#[track_caller]
+fn check_round_trip(target: &Target<'_>) {
+    let encoded = target.encoded_path();
+    let again = Target::parse(encoded.as_bytes()).unwrap();
+    assert_eq!(again.path(), target.path(), "{encoded}");
+    assert_eq!(again.is_directory(), target.is_directory(), "{encoded}");
+    assert_eq!((again.query(), again.authority()), (None, None), "{encoded}");
+    assert!(encoded.starts_with('/'), "{encoded}");
+    assert!(!encoded.starts_with("//") && !encoded.starts_with("/\\"), "{encoded}");
+    let is_harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$()*,/%".contains(&byte);
+    assert!(encoded.bytes().all(is_harmless), "{encoded}");
+}
+
+fn file(path: &str) -> Meaning<'_> {
+    (path, false, None, None)
+}
+
+fn directory(path: &str) -> Meaning<'_> {
+    (path, true, None, None)
+}
+
+#[test]
+fn paths_are_decoded_once() {
+    check("/get.html", Ok(file("get.html")));
+    check("/a/b", Ok(file("a/b")));
+    check("/a%20b", Ok(file("a b")));
+    check("/%c3%A4", Ok(file("ä")));
+    check("/ä", Ok(file("ä")));
+    check("/a+b;v=1,2&c", Ok(file("a+b;v=1,2&c")));
+    check("/%61%2Etxt", Ok(file("a.txt")));
+    check("/%5c..%5Cetc", Ok(file("\\..\\etc")));
+    check("/%0d%0aSet-Cookie:x", Ok(file("\r\nSet-Cookie:x")));
+    check("/%23%3f", Ok(file("#?")));
+    check("/%252e%252e/x", Ok(file("%2e%2e/x")));
+    check("/%252f", Ok(file("%2f")));
+    check("/%2500", Ok(file("%00")));
+    check("/\"<>\\^`{|}", Ok(file("\"<>\\^`{|}")));
+}
+
+#[test]
+fn slashes_and_dots_are_resolved() {
+    check("/", Ok(directory("")));
+    check("/a/", Ok(directory("a")));
+    check("/a//b", Ok(file("a/b")));
+    check("//a//b//", Ok(directory("a/b")));
+    check("///", Ok(directory("")));
+    check("//evil.example/..", Ok(directory("")));
+    check("/.", Ok(directory("")));
+    check("/./", Ok(directory("")));
+    check("/a/.", Ok(directory("a")));
+    check("/a/./b", Ok(file("a/b")));
+    check("/a/..", Ok(directory("")));
+    check("/a/b/..", Ok(directory("a")));
+    check("/a/b/c/../..", Ok(directory("a")));
+    check("/a/../b", Ok(file("b")));
+    check("/a//../b", Ok(file("b")));
+    check("/a/%2e%2e/b", Ok(file("b")));
+    check("/a/.%2E/b/%2e", Ok(directory("b")));
+    check("/...", Ok(file("...")));
+    check("/..a/.b/c..", Ok(file("..a/.b/c..")));
+    check("/.well-known/x", Ok(file(".well-known/x")));
+}
+
+#[test]
+fn queries_are_kept_raw_and_fragments_dropped() {
+    check("/a?b=c", Ok(("a", false, Some("b=c"), None)));
+    check("/?", Ok(("", true, Some(""), None)));
+    check("/a/?/../x", Ok(("a", true, Some("/../x"), None)));
+    check("/a?b?c", Ok(("a", false, Some("b?c"), None)));
+    check("/a?%zz%00%2f%", Ok(("a", false, Some("%zz%00%2f%"), None)));
+    check("/a#b", Ok(file("a")));
+    check("/a?b#c?d", Ok(("a", false, Some("b"), None)));
+    check("/a#b?c", Ok(file("a")));
+    check("/#/../%00", Ok(directory("")));
+}
+
+#[test]
+fn absolute_forms_name_an_authority() {
+    check("http://localhost/a", Ok(("a", false, None, Some("localhost"))));
+    check("HTTPS://h:8080/a/?q", Ok(("a", true, Some("q"), Some("h:8080"))));
+    check("http://h", Ok(("", true, None, Some("h"))));
+    check("http://h?q", Ok(("", true, Some("q"), Some("h"))));
+    check("http://h#f", Ok(("", true, None, Some("h"))));
+    check("http://[::1]:80//a", Ok(("a", false, None, Some("[::1]:80"))));
+    check("http://h//other/x", Ok(("other/x", false, None, Some("h"))));
+    check("http://h/http://g/", Ok(("http:/g", true, None, Some("h"))));
+    check("http:///a", Err(Refusal::TargetAuthority));
+    check("http://", Err(Refusal::TargetAuthority));
+    check("http://:80/", Err(Refusal::TargetAuthority));
+    check("http://user@h/", Err(Refusal::TargetAuthority));
+    check("http://user:pass@h/", Err(Refusal::TargetAuthority));
+    check("http://h:8a/", Err(Refusal::TargetAuthority));
+    check("http://h\\@g/", Err(Refusal::TargetAuthority));
+    check("http://h/..", Err(Refusal::AboveRoot));
+    check("http:/h/", Err(Refusal::TargetForm));
+    check("ftp://h/", Err(Refusal::TargetForm));
+}
+
+#[test]
+fn anything_else_is_refused() {
+    check("", Err(Refusal::TargetForm));
+    check("*", Err(Refusal::TargetForm));
+    check("a", Err(Refusal::TargetForm));
+    check("?q", Err(Refusal::TargetForm));
+    check("#f", Err(Refusal::TargetForm));
+    check("..", Err(Refusal::TargetForm));
+    check("\\a", Err(Refusal::TargetForm));
+    check("%2fa", Err(Refusal::TargetForm));
+    check("localhost:80", Err(Refusal::TargetForm));
+    check("/%", Err(Refusal::PercentTriplet));
+    check("/%4", Err(Refusal::PercentTriplet));
+    check("/%4/1", Err(Refusal::PercentTriplet));
+    check("/%zz", Err(Refusal::PercentTriplet));
+    check("/%%41", Err(Refusal::PercentTriplet));
+    check("/%+1", Err(Refusal::PercentTriplet));
+    check("/%u0041", Err(Refusal::PercentTriplet));
+    check("/a%00.html", Err(Refusal::EncodedNul));
+    check("/a%2fb", Err(Refusal::EncodedSlash));
+    check("/..%2F..%2fetc/passwd", Err(Refusal::EncodedSlash));
+    check("/..", Err(Refusal::AboveRoot));
+    check("/../a", Err(Refusal::AboveRoot));
+    check("//..", Err(Refusal::AboveRoot));
+    check("/./..", Err(Refusal::AboveRoot));
+    check("/a/../..", Err(Refusal::AboveRoot));
+    check("/a/../../a", Err(Refusal::AboveRoot));
+    check("/%2e%2E/etc/passwd", Err(Refusal::AboveRoot));
+    check("/a\0", Err(Refusal::ControlByte));
+    check("/a\tb", Err(Refusal::ControlByte));
+    check("/a?b\r\nc", Err(Refusal::ControlByte));
+    check("/a#\x7f", Err(Refusal::ControlByte));
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_names_too() {
+    for raw in [&b"/\xff\x80"[..], b"/%ff%80", b"/%FF\x80"] {
+        let target = Target::parse(raw).unwrap();
+        assert_eq!(target.path(), b"\xff\x80");
+        assert_eq!(target.encoded_path(), "/%FF%80");
+    }
+    // An overlong slash is no slash.
+    assert_eq!(Target::parse(b"/..%c0%af").unwrap().path(), b"..\xc0\xaf");
+}
+
+#[test]
+fn names_are_the_segments() {
+    let target = Target::parse(b"//a/./b%20c//d/..").unwrap();
+    assert_eq!(target.names().collect::<Vec<_>>(), [&b"a"[..], b"b c"]);
+    assert_eq!(Target::root().names().count(), 0);
+    assert_eq!(Target::parse(b"/").unwrap(), Target::root());
+}
+
+#[test]
+fn paths_and_names_are_encoded() {
+    #[track_caller]
+    fn check(name: &[u8], want: &str) {
+        assert_eq!(encode_segment(name).to_string(), want);
+    }
+    check(b"Read-me_1.0~.txt", "Read-me_1.0~.txt");
+    check(b"a!$()*,b", "a!$()*,b");
+    check(b"a b", "a%20b");
+    check(b"50%", "50%25");
+    check(b"/?#:;+&=@", "%2F%3F%23%3A%3B%2B%26%3D%40");
+    check(b"\"'<>`", "%22%27%3C%3E%60");
+    check(b"\\[]{}|^", "%5C%5B%5D%7B%7D%7C%5E");
+    check(b"\r\n\t\x00\x7f\xc3\xa4", "%0D%0A%09%00%7F%C3%A4");
+    assert_eq!(Target::root().encoded_path(), "/");
+    assert_eq!(
+        Target::parse(b"/%5cevil.example//x/").unwrap().encoded_path(),
+        "/%5Cevil.example/x/"
+    );
+}
+
+#[test]
+fn authorities_are_a_host_and_perhaps_a_port() {
+    let valid =
+        ["", ":", ":80", "a", "a_b.example", "A:80", "a:", "1.2.3.4:1", "[::1]", "[::]:8080"];
+    let edge =
+        ["999.1.1.1", "xn--4ca", "a%20b", "a:99999", "[::ffff:1.2.3.4]", "a,b", "~!$&'()*+;="];
+    for text in valid.into_iter().chain(edge) {
+        assert!(is_authority(text.as_bytes()), "{text}");
+    }
+    let hostile = [
+        "a b",
+        "a@b",
+        "a/b",
+        "a?b",
+        "a#b",
+        "a\\b",
+        "a\"",
+        "<a>",
+        "ä",
+        "a%",
+        "a%2",
+        "a%zz",
+        "a:b",
+        "a:+1",
+        "a: 1",
+        "a:1:2",
+        "::1",
+        "[::1",
+        "[]",
+        "[a]",
+        "[1.2.3.4]",
+        "[::1]a",
+        "[::1]:a",
+        "[fe80::1%25lo]",
+        "[v1.a]",
+        "a]",
+        "[[::1]]",
+    ];
+    for text in hostile {
+        assert!(!is_authority(text.as_bytes()), "{text}");
+    }
+    assert!(!is_authority(b"\xff"));
+}
+
+/// Any name that a folder can hold.
+fn name() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![any::<u8>(), prop::sample::select(b"%.2eE\\ab".to_vec())];
+    let byte = byte.prop_filter("no name holds these", |&byte| byte != 0 && byte != b'/');
+    let is_dots = |name: &[u8]| matches!(name, b"." | b"..");
+    prop::collection::vec(byte, 1..12).prop_filter("not a name", move |name| !is_dots(name))
+}
+
+/// A target made of the parts that matter.
+fn soup() -> impl Strategy<Value = Vec<u8>> {
+    let tokens =
+        ["/", "/", "//", ".", "..", "%2e", "%2F", "%5c", "\\", "%00", "%", "%25", "a", "ä"];
+    let more =
+        ["?", "#", "http://", "https://", "h", ":", "80", "@", "[::1]", "*", "\t", " ", "%FF"];
+    let token = prop::sample::select([&tokens[..], &more[..]].concat());
+    prop::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat().into_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_name_survives_its_encoding(name in name()) {
+        let raw = format!("/{}", encode_segment(&name));
+        let target = Target::parse(raw.as_bytes()).unwrap();
+        prop_assert_eq!(target.path(), &name[..]);
+        prop_assert!(!target.is_directory());
+        check_round_trip(&target);
+    }
+
+    #[test]
+    fn an_accepted_target_holds_its_promises(raw in prop_oneof![
+        soup(),
+        soup().prop_map(|soup| [b"/", &soup[..]].concat()),
+        prop::collection::vec(any::<u8>(), 0..40),
+    ]) {
+        if let Ok(target) = Target::parse(&raw) {
+            let names: Vec<_> = target.names().collect();
+            prop_assert_eq!(names.join(&b'/'), target.path());
+            for name in names {
+                prop_assert!(!matches!(name, b"" | b"." | b".."));
+                prop_assert!(!name.contains(&0));
+            }
+            check_round_trip(&target);
+        }
+    }
+}
