@@ -1,5 +1,6 @@
 //! Heads by table, each tried with every shorter start of it and with more bytes after it.
 
+mod differential;
 mod fields;
 mod heads;
 mod properties;
@@ -27,8 +28,8 @@ fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
     check_pieces(head.as_bytes());
 }
 
-/// No bytes after a verdict change it, and before it there is none; so every shorter start of a head
-/// that is accepted whole is partial.
+/// No bytes after a verdict change it, and before it there is none; so every shorter start of an
+/// accepted head is partial.
 #[track_caller]
 fn check_pieces(head: &[u8]) {
     let verdict = parse(head);
