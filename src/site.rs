@@ -1,6 +1,167 @@
-//! What is served: folders and files below the root, and how they are shown.
+//! What is served: a request becomes a response here, from routes, files, folders and pages.
 //!
-//! Rooms here decide what a request is answered with. They know of HTTP what `http` tells them,
-//! and nothing of sockets and threads.
+//! Decide first: [`files`] says what a target turned out to be, and one `match` here makes the
+//! response from it. Errors become statuses in that same `match`; their causes go to the log.
 
+pub mod files;
+pub mod folder;
+pub mod html;
 pub mod listing;
+pub mod media_type;
+pub mod pages;
+pub mod root;
+pub mod routes;
+
+use files::Found;
+use root::{OpenError, Root};
+use routes::{Handler, Redirect};
+
+use crate::http::date::Date;
+use crate::http::host::AllowedHosts;
+use crate::http::request::{Method, Request};
+use crate::http::response::Response;
+use crate::http::status::Status;
+
+/// The page for 404, if the root has one of its own.
+const NOT_FOUND_PAGE: &[u8] = b"404.html";
+
+/// What the user wants of the site.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Paths that have moved.
+    pub redirects: Vec<Redirect>,
+    /// The names that Host may carry; `None` where any may.
+    pub allowed_hosts: Option<AllowedHosts>,
+    /// How files and folders are served.
+    pub files: files::Options,
+}
+
+/// The folder that is served, and how.
+#[derive(Debug)]
+pub struct Site {
+    root: Root,
+    options: Options,
+}
+
+/// What a request comes to.
+pub enum Answer {
+    /// The response.
+    Response(Response),
+    /// The response can be made by that function, once the request's body is there.
+    Form(fn(&[u8]) -> Response),
+}
+
+impl Site {
+    /// The site below `root`.
+    #[must_use]
+    pub fn new(root: Root, options: Options) -> Self {
+        Self { root, options }
+    }
+
+    /// Answers a request; `now` is when it came.
+    #[must_use]
+    pub fn answer(&self, request: &Request<'_>, now: Date) -> Answer {
+        if let (Some(allowed), Some(host)) = (&self.options.allowed_hosts, request.host())
+            && !allowed.allows(host)
+        {
+            return Answer::Response(pages::misdirected(host));
+        }
+        match request.method {
+            Method::Get | Method::Head => Answer::Response(self.get(request, now)),
+            method => self.other(method, request),
+        }
+    }
+
+    /// The page of an error status: the site's own for 404, where there is one.
+    #[must_use]
+    pub fn error(&self, status: Status) -> Response {
+        if status == Status::NotFound
+            && let Ok(file) = self.root.file(NOT_FOUND_PAGE)
+        {
+            return files::plain(status, file, "text/html; charset=utf-8".to_owned());
+        }
+        pages::error(status)
+    }
+
+    /// GET and HEAD: redirects, files, built-in pages, in this order.
+    fn get(&self, request: &Request<'_>, now: Date) -> Response {
+        let target = &request.target;
+        if let Some(redirect) = self.redirect(request) {
+            return pages::redirect(redirect.location(target.query()));
+        }
+        let options = &self.options.files;
+        let error = match files::find(&self.root, options, request) {
+            Ok(Found::File(file)) => return files::respond(file, request, now),
+            Ok(Found::Folder(folder)) => {
+                match folder::respond(&self.root, options, &folder, request) {
+                    Ok(response) => return response,
+                    Err(error) => error,
+                }
+            }
+            Ok(Found::WithoutSlash) => {
+                let location = target.encoded_path() + "/";
+                return pages::redirect(routes::with_query(location, target.query()));
+            }
+            Err(OpenError::NotFound) => return self.built_in(request),
+            Err(error) => error,
+        };
+        self.failed(request, &error)
+    }
+
+    fn built_in(&self, request: &Request<'_>) -> Response {
+        let mut rows = routes::built_in(&request.target).peekable();
+        if rows.peek().is_none() {
+            return self.error(Status::NotFound);
+        }
+        match rows.find(|row| row.takes(request.method)).map(|row| row.handler) {
+            Some(Handler::Page(page)) => page(),
+            Some(Handler::Redirect(to)) => {
+                pages::redirect(routes::with_query(to.to_owned(), request.target.query()))
+            }
+            Some(Handler::NotFound) => self.error(Status::NotFound),
+            Some(Handler::Form(_)) | None => pages::method_not_allowed(self.allow(request)),
+        }
+    }
+
+    /// Every method but GET and HEAD: the built-in rows alone take any.
+    fn other(&self, method: Method, request: &Request<'_>) -> Answer {
+        let row = routes::built_in(&request.target).find(|row| row.takes(method));
+        if let Some(Handler::Form(form)) = row.map(|row| row.handler) {
+            return Answer::Form(form);
+        }
+        let allow = self.allow(request);
+        Answer::Response(if allow.is_empty() {
+            self.error(Status::NotFound)
+        } else {
+            pages::method_not_allowed(allow)
+        })
+    }
+
+    /// The methods that the target takes, as the Allow field lists them; empty where there is none.
+    fn allow(&self, request: &Request<'_>) -> String {
+        let takes = |method| routes::built_in(&request.target).any(|row| row.takes(method));
+        let is_found = || {
+            let found = files::find(&self.root, &self.options.files, request);
+            self.redirect(request).is_some() || !matches!(found, Err(OpenError::NotFound))
+        };
+        let get = if takes(Method::Get) || is_found() { &["GET", "HEAD"][..] } else { &[] };
+        let post = if takes(Method::Post) { &["POST"][..] } else { &[] };
+        [get, post].concat().join(", ")
+    }
+
+    fn redirect(&self, request: &Request<'_>) -> Option<&Redirect> {
+        self.options.redirects.iter().find(|redirect| redirect.matches(&request.target))
+    }
+
+    /// What could not be opened, as a status; the cause is for the log.
+    fn failed(&self, request: &Request<'_>, error: &OpenError) -> Response {
+        let (status, cause) = match error {
+            OpenError::NotFound => return self.error(Status::NotFound),
+            OpenError::Forbidden => return self.error(Status::Forbidden),
+            OpenError::Unavailable(errno) => (Status::ServiceUnavailable, errno),
+            OpenError::Failed(errno) => (Status::InternalServerError, errno),
+        };
+        log::warn!("{}: {cause}", request.target.encoded_path());
+        self.error(status)
+    }
+}

@@ -5,8 +5,9 @@
 //! ten thousand rows, so a row is little more than its own words: no classes, no optional end tags.
 
 use super::order::{Key, Order};
-use super::text::{counted, encode_segment, grouped, human_size, push_href, push_name, push_text};
+use super::text::{counted, grouped, human_size, push_href, push_name, push_text};
 use super::{Entry, Listing};
+use crate::http::target::encode_segment;
 
 /// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that
 /// makes ten thousand of them several times quicker. They keep the roles of a table all the same.

@@ -3,12 +3,9 @@
 //! The one place that decides which characters of a name reach a page. What is shown may differ
 //! from the name, since a name may not be text at all; what is linked is always the name's bytes.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_encode};
-
 use super::Entry;
-
-/// All that is not unreserved in RFC 3986 section 2.3.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::http::target::encode_segment;
+use crate::site::html::push_escaped;
 
 /// The units of sizes, each with its bytes.
 const UNITS: [(u128, &str); 7] = [
@@ -20,11 +17,6 @@ const UNITS: [(u128, &str); 7] = [
     (1_000_000_000_000_000, "PB"),
     (1_000_000_000_000_000_000, "EB"),
 ];
-
-/// A name as a path segment.
-pub(super) fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
-    percent_encode(name, RESERVED)
-}
 
 /// The relative reference to an entry. The `./` keeps `javascript:x` a path (RFC 3986 section 4.2).
 pub(super) fn push_href(out: &mut String, entry: &Entry) {
@@ -106,18 +98,6 @@ fn is_directional(character: char) -> bool {
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
     )
-}
-
-/// Safe in HTML's text and in its quoted attributes.
-fn push_escaped(out: &mut String, character: char) {
-    match character {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        '"' => out.push_str("&quot;"),
-        '\'' => out.push_str("&#39;"),
-        plain => out.push(plain),
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,210 @@
+//! A target becomes a file, and a file becomes a response.
+//!
+//! [`find`] says what a target turned out to be; [`respond`] chooses among the file's codings, its
+//! preconditions and its ranges, in the order of RFC 9110 section 13.2.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::os::fd::OwnedFd;
+
+use super::media_type::MediaTypes;
+use super::pages;
+use super::root::{Entry, OpenError, OpenFile, Root};
+use crate::http::conditional::{self, Outcome, Validators};
+use crate::http::date::Date;
+use crate::http::negotiation::{self, Coding};
+use crate::http::range::{self, Multipart, Ranges, Span};
+use crate::http::request::{Method, Request};
+use crate::http::response::{Body, Piece, Response};
+use crate::http::status::Status;
+
+/// How files and folders are served.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Names that are served for a folder, the first one found.
+    pub index: Vec<Vec<u8>>,
+    /// Whether a folder without an index is listed; otherwise it is not found.
+    pub listing: bool,
+    /// Entries that a listing shows at most.
+    pub listing_limit: usize,
+    /// What becomes of names that start with a dot.
+    pub dotfiles: Dotfiles,
+    /// Which media type belongs to which file extension.
+    pub media_types: MediaTypes,
+}
+
+/// What becomes of names that start with a dot. `.well-known` (RFC 8615) is always served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dotfiles {
+    /// They are not found.
+    Deny,
+    /// They are served, but not listed.
+    Unlisted,
+    /// They are served and listed.
+    Serve,
+}
+
+/// What a target turned out to be.
+pub enum Found {
+    /// A file.
+    File(Representation),
+    /// A folder without an index.
+    Folder(OwnedFd),
+    /// A folder, whose target should end in a slash.
+    WithoutSlash,
+}
+
+/// A file in the coding that was chosen for this request.
+pub struct Representation {
+    file: OpenFile,
+    coding: Option<Coding>,
+    media_type: String,
+}
+
+impl Dotfiles {
+    /// Whether an entry of that name is served.
+    #[must_use]
+    pub fn serves(self, name: &[u8]) -> bool {
+        self != Self::Deny || !is_hidden(name)
+    }
+
+    /// Whether an entry of that name is listed.
+    #[must_use]
+    pub fn lists(self, name: &[u8]) -> bool {
+        self == Self::Serve || !is_hidden(name)
+    }
+}
+
+fn is_hidden(name: &[u8]) -> bool {
+    name.starts_with(b".") && name != b".well-known"
+}
+
+/// What the request's target is below `root`.
+pub fn find(root: &Root, options: &Options, request: &Request<'_>) -> Result<Found, OpenError> {
+    let target = &request.target;
+    let path = target.path();
+    if !target.names().all(|name| options.dotfiles.serves(name)) {
+        return Err(OpenError::NotFound);
+    }
+    if !target.is_directory() {
+        return match root.entry(path)? {
+            Entry::File(file) => Ok(represent(root, options, request, path, file)),
+            Entry::Directory(_) => Ok(Found::WithoutSlash),
+        };
+    }
+    for index in &options.index {
+        let path = join(path, index);
+        match root.file(&path) {
+            Ok(file) => return Ok(represent(root, options, request, &path, file)),
+            Err(OpenError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    match root.entry(path)? {
+        Entry::Directory(folder) if options.listing => Ok(Found::Folder(folder)),
+        _ => Err(OpenError::NotFound),
+    }
+}
+
+/// The path of `name` in the folder at `path`.
+pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() }
+}
+
+/// Chooses the file itself, or what lies beside it in a coding that the client prefers.
+fn represent(
+    root: &Root,
+    options: &Options,
+    request: &Request<'_>,
+    path: &[u8],
+    file: OpenFile,
+) -> Found {
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+    let media_type = options.media_types.of(name);
+    let accepted = request.fields.list("accept-encoding");
+    for coding in negotiation::acceptable_codings(accepted.as_deref()) {
+        if let Ok(file) = root.file(&[path, coding.extension().as_bytes()].concat()) {
+            return Found::File(Representation { file, coding: Some(coding), media_type });
+        }
+    }
+    Found::File(Representation { file, coding: None, media_type })
+}
+
+/// The response for a file: whole, in part, or none of it, as the request's conditions have it.
+#[must_use]
+pub fn respond(representation: Representation, request: &Request<'_>, now: Date) -> Response {
+    let Representation { file, coding, media_type } = representation;
+    let validators = file.facts.validators(now);
+    let complete_length = file.facts.size;
+    let describe = |response: Response| describe(response, &validators, coding);
+    match conditional::evaluate(true, &request.fields, &validators) {
+        Outcome::NotModified => return describe(Response::new(Status::NotModified, Body::None)),
+        Outcome::PreconditionFailed => return pages::error(Status::PreconditionFailed),
+        Outcome::Proceed => {}
+    }
+    match requested_ranges(request, &validators, complete_length) {
+        Ranges::Whole => describe(plain(Status::Ok, file, media_type)),
+        Ranges::One(span) => describe(
+            Response::new(Status::PartialContent, Body::File(file.file, vec![piece(span)]))
+                .with("Content-Type", media_type)
+                .with("Content-Range", range::content_range(span, complete_length)),
+        ),
+        Ranges::Several(spans) => describe(multipart(file, &media_type, &spans)),
+        Ranges::Unsatisfiable => pages::error(Status::RangeNotSatisfiable)
+            .with("Content-Range", range::unsatisfied_content_range(complete_length)),
+    }
+}
+
+/// A file as it is, without validators.
+#[must_use]
+pub fn plain(status: Status, file: OpenFile, media_type: String) -> Response {
+    let whole = Piece::Span { first: 0, length: file.facts.size };
+    Response::new(status, Body::File(file.file, vec![whole])).with("Content-Type", media_type)
+}
+
+/// The fields that say what the content is a state of; 200, 206 and 304 have them alike
+/// (RFC 9110 section 15.4.5).
+fn describe(response: Response, validators: &Validators, coding: Option<Coding>) -> Response {
+    let mut response = response
+        .with("ETag", validators.etag.to_string())
+        .with("Accept-Ranges", "bytes")
+        .with("Cache-Control", "no-cache")
+        .with("Vary", "Accept-Encoding");
+    if let Some(date) = validators.last_modified {
+        response = response.with("Last-Modified", date.to_string());
+    }
+    match coding {
+        Some(coding) => response.with("Content-Encoding", coding.name()),
+        None => response,
+    }
+}
+
+/// Range is for GET alone (RFC 9110 section 14.2), and only for the state that If-Range names.
+fn requested_ranges(request: &Request<'_>, validators: &Validators, length: u64) -> Ranges {
+    match request.fields.list("range") {
+        Some(value)
+            if request.method == Method::Get
+                && conditional::if_range_holds(&request.fields, validators) =>
+        {
+            range::parse(&value, length)
+        }
+        _ => Ranges::Whole,
+    }
+}
+
+fn piece(span: Span) -> Piece {
+    Piece::Span { first: span.first, length: span.length }
+}
+
+/// Several spans, each with a head of its own (RFC 9110 section 15.3.7.2).
+fn multipart(file: OpenFile, media_type: &str, spans: &[Span]) -> Response {
+    // Nobody can guess it, so no file can be made to contain it.
+    let boundary = format!("{:016x}", RandomState::new().build_hasher().finish());
+    let frame = Multipart::new(&boundary, media_type, spans, file.facts.size);
+    let parts = frame.parts.into_iter();
+    let mut pieces: Vec<Piece> =
+        parts.flat_map(|part| [Piece::Bytes(part.head.into_bytes()), piece(part.span)]).collect();
+    pieces.push(Piece::Bytes(frame.closing.into_bytes()));
+    Response::new(Status::PartialContent, Body::File(file.file, pieces))
+        .with("Content-Type", frame.content_type)
+}

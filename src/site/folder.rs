@@ -1,0 +1,128 @@
+//! A folder becomes a response: its entries are read, those that may be seen are chosen and shown.
+//!
+//! Nothing is listed that would be answered with 404. Only links are opened, to see where they lead;
+//! everything else is known from the folder itself.
+
+use std::borrow::Cow;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, FileType, RawDir};
+use rustix::io::Errno;
+
+use super::files::{self, Options};
+use super::listing::{self, Entry, Kind, Listing, Order, README_LIMIT, Readme, Selection};
+use super::root::{self, Facts, OpenError, Root};
+use crate::http::negotiation;
+use crate::http::request::Request;
+use crate::http::response::{Body, Response};
+use crate::http::status::Status;
+
+/// The files that are shown below the list, the first one found.
+const README_NAMES: [&[u8]; 3] = [b"README.md", b"README", b"README.txt"];
+
+/// Bytes of names that are read from the folder at once.
+const NAMES_BYTES: usize = 32 * 1024;
+
+/// The response for a folder, as a page or as JSON.
+pub fn respond(
+    root: &Root,
+    options: &Options,
+    folder: &OwnedFd,
+    request: &Request<'_>,
+) -> Result<Response, OpenError> {
+    let path = request.target.path();
+    let order = Order::from_query(request.target.query());
+    let listing = read(root, options, folder, path, order)?;
+    let (media_type, body) = if wants_json(request) {
+        ("application/json", listing::json(&listing))
+    } else {
+        let readme = read_me(root, path);
+        ("text/html; charset=utf-8", listing::page(path, &listing, order, readme.as_ref()))
+    };
+    // No validator would be true: a file's size can change without a trace on its folder.
+    Ok(Response::new(Status::Ok, Body::Bytes(Cow::Owned(body)))
+        .with("Content-Type", media_type)
+        .with("Cache-Control", "no-cache")
+        .with("Vary", "Accept")
+        .with("Content-Security-Policy", listing::CONTENT_SECURITY_POLICY))
+}
+
+/// `?format=` decides; where it says nothing, Accept does.
+fn wants_json(request: &Request<'_>) -> bool {
+    let query = request.target.query().unwrap_or_default();
+    match form_urlencoded::parse(query).find(|(name, _)| name == "format") {
+        Some((_, format)) => format == "json",
+        None => negotiation::prefers_json(request.fields.list("accept").as_deref()),
+    }
+}
+
+/// The entries that may be seen: the first ones in that order, as many as the limit has it.
+fn read(
+    root: &Root,
+    options: &Options,
+    folder: &OwnedFd,
+    path: &[u8],
+    order: Order,
+) -> Result<Listing, OpenError> {
+    let mut selection = Selection::new(order, options.listing_limit);
+    let mut buffer = Vec::with_capacity(NAMES_BYTES);
+    let mut names = RawDir::new(folder, spare(&mut buffer));
+    while let Some(entry) = names.next() {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_itself_or_parent = matches!(name.to_bytes(), b"." | b"..");
+        if is_itself_or_parent || !options.dotfiles.lists(name.to_bytes()) {
+            continue;
+        }
+        if let Some((kind, facts)) = look(root, folder, path, name) {
+            selection.push(Entry {
+                name: name.to_bytes().to_vec(),
+                kind,
+                size: facts.map_or(0, |facts| facts.size),
+                modified: facts.and_then(|facts| facts.modified()),
+            });
+        }
+    }
+    Ok(selection.finish())
+}
+
+fn spare(buffer: &mut Vec<u8>) -> &mut [MaybeUninit<u8>] {
+    buffer.spare_capacity_mut()
+}
+
+/// What that name in the folder leads to; `None` where it would be 404, or has vanished.
+fn look(root: &Root, folder: &OwnedFd, path: &[u8], name: &CStr) -> Option<(Kind, Option<Facts>)> {
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Some((Kind::File, Some(Facts::from(&stat)))),
+        FileType::Directory => Some((Kind::Directory, Some(Facts::from(&stat)))),
+        FileType::Symlink => match root.entry(&files::join(path, name.to_bytes())) {
+            Ok(root::Entry::File(file)) => Some((Kind::File, Some(file.facts))),
+            Ok(root::Entry::Directory(folder)) => {
+                let stat = rustix::fs::fstat(&folder).ok()?;
+                Some((Kind::Directory, Some(Facts::from(&stat))))
+            }
+            // It leads to something that we may not read: 403, and nobody knows what it is.
+            Err(OpenError::Forbidden) => Some((Kind::Other, None)),
+            Err(_) => None,
+        },
+        _ => None,
+    }
+}
+
+fn read_me(root: &Root, path: &[u8]) -> Option<Readme> {
+    let open = |name: &'static [u8]| Some((name, root.file(&files::join(path, name)).ok()?));
+    let (name, file) = README_NAMES.into_iter().find_map(open)?;
+    let mut text = Vec::with_capacity(README_LIMIT + 1);
+    while text.len() <= README_LIMIT {
+        let offset = text.len() as u64;
+        match rustix::io::pread(&file.file, rustix::buffer::spare_capacity(&mut text), offset) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+    Some(Readme { name: name.to_vec(), text })
+}

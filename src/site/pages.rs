@@ -1,0 +1,145 @@
+//! The built-in pages: what the program says itself, in HTML that a person can read.
+
+use std::borrow::Cow;
+
+use super::html::escape;
+use crate::http::response::{Body, Response};
+use crate::http::status::Status;
+
+/// The answer to a form that did not hold what it should.
+const NO_ID: &str = "You did not post your student id correctly.";
+
+/// Small, readable in the dark and on a phone.
+const STYLE: &str = "\
+    :root{color-scheme:light dark}\
+    body{font:1.1rem/1.6 system-ui,sans-serif;max-width:36rem;margin:12vh auto;padding:0 1.2rem}\
+    h1{font-size:1.5rem;line-height:1.3}\
+    p{overflow-wrap:anywhere}\
+    footer{margin-top:3rem;font-size:.85rem;opacity:.65}";
+
+/// `GET /get.html`.
+#[must_use]
+pub fn get() -> Response {
+    let text =
+        "<p>This page is built in: the server made it for your <code>GET</code> request.</p>";
+    page(Status::Ok, "GET works", text)
+}
+
+/// `HEAD /head.html`.
+#[must_use]
+pub fn head() -> Response {
+    let text = "<p>This page is made to be asked with <code>HEAD</code>: that request gets the \
+                fields that you got, and not this text.</p>";
+    page(Status::Ok, "HEAD works", text)
+}
+
+/// `POST /post.html`: the posted `id`, or a word that there was none.
+#[must_use]
+pub fn echo_id(form: &[u8]) -> Response {
+    let id = form_urlencoded::parse(form).find(|(name, _)| name == "id").map(|(_, value)| value);
+    let text = match id.filter(|id| !id.is_empty()) {
+        Some(id) => format!("<p>{}</p>", escape(&id)),
+        None => format!("<p>{NO_ID}</p>"),
+    };
+    page(Status::Ok, "POST works", &text)
+}
+
+/// 301: the new place, as a field and as a link.
+#[must_use]
+pub fn redirect(location: String) -> Response {
+    let text = format!("<p>It is at <a href=\"{0}\">{0}</a> now.</p>", escape(&location));
+    page(Status::MovedPermanently, "Moved", &text).with("Location", location)
+}
+
+/// The page of an error status. What caused it is for the log alone.
+#[must_use]
+pub fn error(status: Status) -> Response {
+    let text = format!("<p>{}</p>", explanation(status));
+    page(status, status.reason(), &text)
+}
+
+/// 405, with the methods that the target does take (RFC 9110 section 15.5.6).
+#[must_use]
+pub fn method_not_allowed(allow: String) -> Response {
+    error(Status::MethodNotAllowed).with("Allow", allow)
+}
+
+/// 421: a name that this server was not told to answer to.
+#[must_use]
+pub fn misdirected(host: &[u8]) -> Response {
+    let host = String::from_utf8_lossy(host);
+    let host = escape(&host);
+    let text = format!(
+        "<p>This server is open to this machine alone, and does not answer to the name \
+         <strong>{host}</strong>: otherwise any web page could read it under a name of its own. \
+         If the name is yours, start the server with <code>--allow-host {host}</code>.</p>"
+    );
+    page(Status::MisdirectedRequest, Status::MisdirectedRequest.reason(), &text)
+}
+
+fn page(status: Status, title: &str, text: &str) -> Response {
+    let code = status.code();
+    let heading = if code < 300 { title.to_owned() } else { format!("{code} {title}") };
+    let html = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{heading}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <h1>{heading}</h1>\n{text}\n<footer>httpd</footer>\n</body>\n</html>\n"
+    );
+    Response::new(status, Body::Bytes(Cow::Owned(html.into_bytes())))
+        .with("Content-Type", "text/html; charset=utf-8")
+}
+
+fn explanation(status: Status) -> &'static str {
+    match status {
+        Status::Ok | Status::PartialContent | Status::MovedPermanently | Status::NotModified => "",
+        Status::BadRequest => "The request could not be understood.",
+        Status::Forbidden => "The server may not read this file.",
+        Status::NotFound => "There is nothing here under this name.",
+        Status::MethodNotAllowed => "This page does not take that method.",
+        Status::RequestTimeout => "The request took too long to arrive.",
+        Status::LengthRequired => "A request with content must say its length.",
+        Status::PreconditionFailed => "A condition of the request does not hold.",
+        Status::ContentTooLarge => "The content of the request is too large.",
+        Status::UriTooLong => "The address is too long.",
+        Status::RangeNotSatisfiable => "The file has no such range of bytes.",
+        Status::MisdirectedRequest => "This server does not answer to that name.",
+        Status::HeaderFieldsTooLarge => "The request has too many or too long header fields.",
+        Status::InternalServerError => "The server failed; its log says how.",
+        Status::NotImplemented => "The server does not know this method.",
+        Status::ServiceUnavailable => "The server is too busy for this now. Try again in a moment.",
+        Status::VersionNotSupported => "The server speaks HTTP/1.0 and 1.1 alone.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(form: &[u8], want: &str) {
+        let response = echo_id(form);
+        let Body::Bytes(bytes) = response.body() else { panic!("a page is bytes") };
+        let html = str::from_utf8(bytes).unwrap();
+        assert!(html.contains(&format!("<p>{want}</p>")), "{html}");
+    }
+
+    #[test]
+    fn the_posted_id_is_decoded_and_escaped() {
+        check(b"id=s12345", "s12345");
+        check(b"name=x&id=1+2%263", "1 2&amp;3");
+        check(b"id=%3Cscript%3Ealert(1)%3C/script%3E", "&lt;script&gt;alert(1)&lt;/script&gt;");
+        check(b"id=a&id=b", "a");
+        check(b"id=\xff", "\u{fffd}");
+        for none in ["", "id", "id=", "ID=5", "student=5", "{\"id\":5}"] {
+            check(none.as_bytes(), NO_ID);
+        }
+    }
+
+    #[test]
+    fn a_host_is_escaped_in_the_page_that_refuses_it() {
+        let response = misdirected(b"<b>.example\xff");
+        let Body::Bytes(bytes) = response.body() else { panic!("a page is bytes") };
+        assert!(str::from_utf8(bytes).unwrap().contains("--allow-host &lt;b&gt;.example\u{fffd}<"));
+    }
+}

@@ -1,0 +1,241 @@
+//! The only room that opens what is served.
+//!
+//! Opening is the check: each path is opened below a descriptor of the root by one call of `openat2`
+//! with `RESOLVE_BENEATH`, and what is known of it is read from the descriptor that came back. No
+//! path is ever tested and then opened.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use crate::http::conditional::{ETag, Validators};
+use crate::http::date::Date;
+
+/// How often a path is tried again when a rename raced with it, before we give up.
+const RACES_MAX: usize = 8;
+
+/// `O_NONBLOCK`, so that a FIFO hangs nobody; `O_NOCTTY`, so that a terminal captures nobody.
+const OPEN: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+
+/// Which symbolic links may be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Symlinks {
+    /// None.
+    Deny,
+    /// Those that lead to something below the root.
+    Within,
+    /// All.
+    Follow,
+}
+
+/// The folder that is served.
+#[derive(Debug)]
+pub struct Root {
+    directory: OwnedFd,
+    real_path: PathBuf,
+    symlinks: Symlinks,
+    has_openat2: bool,
+}
+
+/// Something below the root, open for reading.
+#[derive(Debug)]
+pub enum Entry {
+    /// A regular file.
+    File(OpenFile),
+    /// A folder.
+    Directory(OwnedFd),
+}
+
+/// A regular file and what its descriptor says of it.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// The open file.
+    pub file: File,
+    /// Its facts.
+    pub facts: Facts,
+}
+
+/// What the file system says of a file or folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Bytes.
+    pub size: u64,
+    /// Last modification, seconds since 1970; before then negative.
+    pub modified_seconds: i64,
+    /// And its nanoseconds.
+    pub modified_nanoseconds: u32,
+    /// The file's number on its file system.
+    pub inode: u64,
+}
+
+/// Why a path could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// There is nothing that may be served under that path.
+    NotFound,
+    /// It is there, but our user may not read it.
+    Forbidden,
+    /// Out of descriptors or memory, or renames raced with us each time: it may work later.
+    Unavailable(Errno),
+    /// The file system failed.
+    Failed(Errno),
+}
+
+impl Root {
+    /// Opens the folder at `path`, below which everything else is opened.
+    pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Self> {
+        let real_path = path.canonicalize()?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(&real_path, flags, Mode::empty())?;
+        let beneath = ResolveFlags::BENEATH;
+        let probe = rustix::fs::openat2(&directory, ".", OPEN, Mode::empty(), beneath);
+        Ok(Self { directory, real_path, symlinks, has_openat2: probe.is_ok() })
+    }
+
+    /// The folder's path, absolute and without links.
+    #[must_use]
+    pub fn real_path(&self) -> &Path {
+        &self.real_path
+    }
+
+    /// Which links are followed: none where the kernel lacks `openat2` and can't guard them.
+    #[must_use]
+    pub fn symlinks(&self) -> Symlinks {
+        match self.symlinks {
+            Symlinks::Within if !self.has_openat2 => Symlinks::Deny,
+            asked => asked,
+        }
+    }
+
+    /// Opens the file or folder at `path`, which is relative to the root, in its decoded form:
+    /// without empty names, `.` and `..`; empty for the root itself.
+    pub fn entry(&self, path: &[u8]) -> Result<Entry, OpenError> {
+        let descriptor = self.descriptor(path).map_err(OpenError::from)?;
+        let stat = rustix::fs::fstat(&descriptor).map_err(OpenError::from)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {
+                let facts = Facts::from(&stat);
+                Ok(Entry::File(OpenFile { file: File::from(descriptor), facts }))
+            }
+            FileType::Directory => Ok(Entry::Directory(descriptor)),
+            _ => Err(OpenError::NotFound),
+        }
+    }
+
+    /// As `entry`, for what is only wanted if it is a file.
+    pub fn file(&self, path: &[u8]) -> Result<OpenFile, OpenError> {
+        match self.entry(path)? {
+            Entry::File(file) => Ok(file),
+            Entry::Directory(_) => Err(OpenError::NotFound),
+        }
+    }
+
+    fn descriptor(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+        let path = if path.is_empty() { b"." } else { path };
+        match (self.symlinks, self.has_openat2) {
+            (Symlinks::Follow, _) => {
+                rustix::fs::openat(&self.directory, OsStr::from_bytes(path), OPEN, Mode::empty())
+            }
+            (_, false) => self.walk(path),
+            (Symlinks::Deny, true) => self.open_beneath(path, ResolveFlags::NO_SYMLINKS),
+            (Symlinks::Within, true) => match self.open_beneath(path, ResolveFlags::empty()) {
+                Err(Errno::XDEV) => self.open_by_real_path(path),
+                result => result,
+            },
+        }
+    }
+
+    fn open_beneath(&self, path: &[u8], links: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | links;
+        let path = OsStr::from_bytes(path);
+        let mut result = Err(Errno::AGAIN);
+        for _ in 0..RACES_MAX {
+            result = rustix::fs::openat2(&self.directory, path, OPEN, Mode::empty(), resolve);
+            if !matches!(result, Err(Errno::AGAIN)) {
+                break;
+            }
+        }
+        result
+    }
+
+    /// For what `RESOLVE_BENEATH` refuses: an absolute link, even one that leads back inside. The
+    /// path's real form, if it lies below the root's, is opened without any link on the way; this
+    /// second open is the check, whatever has changed since.
+    fn open_by_real_path(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+        let real = self.real_path.join(OsStr::from_bytes(path)).canonicalize();
+        let real = real.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::XDEV))?;
+        let below = real.strip_prefix(&self.real_path).map_err(|_| Errno::XDEV)?;
+        let below = below.as_os_str().as_bytes();
+        self.open_beneath(if below.is_empty() { b"." } else { below }, ResolveFlags::NO_SYMLINKS)
+    }
+
+    /// For kernels without `openat2`: name by name, and no link at all.
+    fn walk(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+        let mut names = path.split(|&byte| byte == b'/').map(OsStr::from_bytes).peekable();
+        let mut directory: Option<OwnedFd> = None;
+        while let Some(name) = names.next() {
+            let parent = directory.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd);
+            let folder = if names.peek().is_some() { OFlags::DIRECTORY } else { OFlags::empty() };
+            let flags = OPEN | OFlags::NOFOLLOW | folder;
+            directory = Some(rustix::fs::openat(parent, name, flags, Mode::empty())?);
+        }
+        directory.ok_or(Errno::NOENT)
+    }
+}
+
+impl From<Errno> for OpenError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            // No such name; a file where a folder should be; a name no file system could hold; a
+            // link that may not be followed or leads in circles (ELOOP) or out of the root (EXDEV);
+            // a socket or a device without a driver (ENXIO, ENODEV).
+            Errno::NOENT
+            | Errno::NOTDIR
+            | Errno::NAMETOOLONG
+            | Errno::INVAL
+            | Errno::LOOP
+            | Errno::XDEV
+            | Errno::NXIO
+            | Errno::NODEV => Self::NotFound,
+            Errno::ACCESS | Errno::PERM => Self::Forbidden,
+            Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS => {
+                Self::Unavailable(errno)
+            }
+            other => Self::Failed(other),
+        }
+    }
+}
+
+impl Facts {
+    /// When it was modified, where HTTP can write that.
+    #[must_use]
+    pub fn modified(&self) -> Option<Date> {
+        Date::from_unix(self.modified_seconds)
+    }
+
+    /// What a response made at `now` says of this state of the file.
+    #[must_use]
+    pub fn validators(&self, now: Date) -> Validators {
+        let (seconds, nanoseconds) = (self.modified_seconds, self.modified_nanoseconds);
+        let etag = ETag::from_file(self.size, seconds, nanoseconds, self.inode);
+        Validators::new(etag, self.modified(), now)
+    }
+}
+
+impl From<&Stat> for Facts {
+    fn from(stat: &Stat) -> Self {
+        Self {
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified_seconds: stat.st_mtime,
+            modified_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
+            inode: stat.st_ino,
+        }
+    }
+}
