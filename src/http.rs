@@ -1,16 +1,16 @@
 //! HTTP as pure functions: bytes and values in, bytes and named outcomes out.
 //!
-//! No room below this one reads a socket, a file or a clock, or writes a log line; what they need of
-//! the outside comes in as a value. That is what makes a table of inputs and outputs a whole test.
+//! No room below this one reads a socket, a file or a clock, or writes a log line; what they need
+//! of the outside comes in as a value. So a table of inputs and outputs is a whole test.
 
 pub mod conditional;
 pub mod date;
 pub mod fields;
-pub mod response;
+pub mod forwarded;
 pub mod host;
 pub mod negotiation;
 pub mod range;
-pub mod forwarded;
 pub mod request;
+pub mod response;
 pub mod status;
 pub mod target;

@@ -235,10 +235,8 @@ mod tests {
     #[test]
     fn extra_fields_are_added_or_take_the_place_of_ours() {
         let response = Response::new(Status::Ok, Body::None).with("Cache-Control", "no-cache");
-        let extra = [
-            "cache-control: max-age=60".parse().unwrap(),
-            "X-Frame-Options:DENY".parse().unwrap(),
-        ];
+        let extra =
+            ["cache-control: max-age=60".parse().unwrap(), "X-Frame-Options:DENY".parse().unwrap()];
         let head = head(&response, &extra);
         assert!(head.contains("\r\ncache-control: max-age=60\r\n"), "{head}");
         assert!(head.contains("\r\nX-Frame-Options: DENY\r\n"), "{head}");

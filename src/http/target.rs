@@ -4,10 +4,9 @@
 //! handles percent signs, dot segments or doubled slashes again. The path is relative, and no name
 //! in it is empty, `.` or `..`, or holds a slash or NUL. This file does not know whether it exists.
 
-use std::fmt;
 use std::net::Ipv6Addr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode, percent_encode};
 
 use super::request::Refusal;
 
@@ -107,7 +106,7 @@ impl<'a> Target<'a> {
 /// One name as it stands in a path, percent-encoded. Also safe as a relative reference, where a
 /// colon would otherwise make a scheme of what is before it (RFC 3986 section 4.2).
 #[must_use]
-pub fn encode_segment(name: &[u8]) -> impl fmt::Display {
+pub fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
     percent_encode(name, ENCODED)
 }
 

@@ -1,0 +1,107 @@
+//! Reads a request: head and body share one absolute deadline, and each has its named limit.
+//!
+//! No byte is read beyond what a buffer of fixed capacity holds, so nothing that a client sends
+//! makes us allocate without a bound.
+
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+
+use crate::http::request::{self, HEAD_BYTES_MAX, Parsed, Request, Version};
+use crate::net::Client;
+
+/// What lets a client send its body that waits to be told so (RFC 9110 section 10.1.1). The version
+/// is the client's, since HTTP/1.0 has no interim responses.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Why there is no whole request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// The client closed or broke its connection before its request was whole.
+    Gone,
+    /// The deadline passed first.
+    TimedOut,
+    /// The client lost its seat to another.
+    Evicted,
+}
+
+/// Reads into `input`, from its start, until its head can be judged: it is whole, or refused.
+pub(super) fn head(
+    client: &Client,
+    input: &mut Vec<u8>,
+    deadline: Instant,
+) -> Result<(), Unanswered> {
+    input.clear();
+    input.reserve_exact(HEAD_BYTES_MAX);
+    // The listener gave the socket the whole of the request timeout for its first read.
+    let mut at_most = None;
+    loop {
+        let length = input.len();
+        receive(client, input, at_most)?;
+        if length == 0 {
+            client.begun();
+        }
+        // Nothing is judged in the middle of a line, but that the line is too long.
+        let has_line_end = input[length..].contains(&b'\n');
+        if (has_line_end || input.len() > request::REQUEST_LINE_BYTES_MAX)
+            && !matches!(request::parse(input), Ok(Parsed::Partial))
+        {
+            return Ok(());
+        }
+        at_most = Some(time_left(deadline)?);
+    }
+}
+
+/// Reads a body of `length` bytes, of which `start` came with the head.
+pub(super) fn body(
+    client: &Client,
+    request: &Request<'_>,
+    start: &[u8],
+    length: usize,
+    deadline: Instant,
+) -> Result<Vec<u8>, Unanswered> {
+    let mut body = Vec::with_capacity(length);
+    body.extend_from_slice(&start[..start.len().min(length)]);
+    let expectation = request.fields.first("expect");
+    let is_waiting = expectation.is_some_and(|it| it.eq_ignore_ascii_case(b"100-continue"));
+    if is_waiting && body.is_empty() && length > 0 && request.version == Version::Http11 {
+        rustix::net::send(client.stream(), CONTINUE, SendFlags::NOSIGNAL)
+            .map_err(|_| Unanswered::Gone)?;
+    }
+    while body.len() < length {
+        let left = time_left(deadline)?;
+        receive(client, &mut body, Some(left))?;
+    }
+    body.truncate(length);
+    Ok(body)
+}
+
+fn time_left(deadline: Instant) -> Result<Duration, Unanswered> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(Unanswered::TimedOut) } else { Ok(left) }
+}
+
+/// Appends what comes next to `buffer`, within its capacity, waiting `at_most` that long; `None`
+/// leaves the socket's timeout as it is.
+fn receive(
+    client: &Client,
+    buffer: &mut Vec<u8>,
+    at_most: Option<Duration>,
+) -> Result<(), Unanswered> {
+    if at_most.is_some() {
+        client.stream().set_read_timeout(at_most).map_err(|_| Unanswered::Gone)?;
+    }
+    loop {
+        let spare = spare_capacity(buffer);
+        return match rustix::net::recv(client.stream(), spare, RecvFlags::empty()) {
+            Err(Errno::INTR) => continue,
+            _ if client.is_evicted() => Err(Unanswered::Evicted),
+            Ok((0, _)) => Err(Unanswered::Gone),
+            Ok(_) => Ok(()),
+            Err(Errno::AGAIN) => Err(Unanswered::TimedOut),
+            Err(_) => Err(Unanswered::Gone),
+        };
+    }
+}

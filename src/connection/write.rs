@@ -1,0 +1,173 @@
+//! Writes a response: in slices, each of which must get somewhere within the stall timeout.
+//!
+//! A small body goes out with its head in one write; a large one straight from the file's pages with
+//! `sendfile`. Never more nor fewer bytes than Content-Length promised: where a file has become too
+//! short, the connection is reset, so that the client can't take the part for the whole.
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+use rustix::net::{SendFlags, sockopt};
+
+use crate::access_log::Outcome;
+use crate::http::response::{Body, Piece};
+use crate::net::Client;
+
+/// Up to this size, in bytes, a body is sent with the head in one write.
+const ONE_WRITE_BYTES_MAX: u64 = 32 * 1024;
+
+/// Bytes that one call of `sendfile` is asked for, so that progress is seen between the calls.
+const SLICE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What became of a response.
+pub(super) struct Sent {
+    /// Bytes of the body that the kernel took.
+    pub(super) body_bytes: u64,
+    /// How it ended, if it did not go out whole.
+    pub(super) failure: Option<Outcome>,
+}
+
+/// A response on its way.
+struct Writer<'a> {
+    client: &'a Client,
+    stall_timeout: Duration,
+    last_progress: Instant,
+    /// Bytes that went out, head included.
+    sent: u64,
+}
+
+/// Sends the head in `output` and then `body`; `None` where the head is all.
+pub(super) fn response(
+    client: &Client,
+    output: &mut Vec<u8>,
+    body: Option<&Body>,
+    stall_timeout: Duration,
+) -> Sent {
+    let head_length = output.len() as u64;
+    let mut writer = Writer { client, stall_timeout, last_progress: Instant::now(), sent: 0 };
+    let result = match client.sending() {
+        Ok(()) => writer.head_and_body(output, body),
+        Err(_) => Err(Outcome::Evicted),
+    };
+    if result.is_err() {
+        reset(client);
+    }
+    Sent { body_bytes: writer.sent.saturating_sub(head_length), failure: result.err() }
+}
+
+impl Writer<'_> {
+    fn head_and_body(&mut self, output: &mut Vec<u8>, body: Option<&Body>) -> Result<(), Outcome> {
+        match body {
+            None | Some(Body::None) => self.bytes(output, SendFlags::empty()),
+            Some(Body::Bytes(bytes)) if bytes.len() as u64 <= ONE_WRITE_BYTES_MAX => {
+                output.extend_from_slice(bytes);
+                self.bytes(output, SendFlags::empty())
+            }
+            Some(Body::Bytes(bytes)) => {
+                self.bytes(output, SendFlags::MORE)?;
+                self.bytes(bytes, SendFlags::empty())
+            }
+            Some(Body::File(file, pieces)) => match pieces[..] {
+                [Piece::Span { first, length }] if length <= ONE_WRITE_BYTES_MAX => {
+                    let is_whole = append(output, file, first, length);
+                    self.bytes(output, SendFlags::empty())?;
+                    if is_whole { Ok(()) } else { Err(Outcome::Truncated) }
+                }
+                _ => {
+                    self.bytes(output, SendFlags::MORE)?;
+                    pieces.iter().try_for_each(|piece| self.piece(file, piece))
+                }
+            },
+        }
+    }
+
+    fn piece(&mut self, file: &File, piece: &Piece) -> Result<(), Outcome> {
+        match piece {
+            // More follows, or the connection closes, which pushes the rest.
+            Piece::Bytes(bytes) => self.bytes(bytes, SendFlags::MORE),
+            &Piece::Span { first, length } => self.span(file, first, length),
+        }
+    }
+
+    fn bytes(&mut self, mut bytes: &[u8], flags: SendFlags) -> Result<(), Outcome> {
+        while !bytes.is_empty() {
+            match rustix::net::send(self.client.stream(), bytes, flags | SendFlags::NOSIGNAL) {
+                Ok(length) => {
+                    bytes = &bytes[length..];
+                    self.advance(length)?;
+                }
+                Err(errno) => self.wait_on(errno)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn span(&mut self, file: &File, first: u64, length: u64) -> Result<(), Outcome> {
+        let mut offset = first;
+        let end = first + length;
+        while offset < end {
+            let slice = usize::try_from((end - offset).min(SLICE_BYTES_MAX)).expect("one slice");
+            match rustix::fs::sendfile(self.client.stream(), file, Some(&mut offset), slice) {
+                // The file has become shorter than it was.
+                Ok(0) => return Err(Outcome::Truncated),
+                Ok(length) => self.advance(length)?,
+                Err(errno @ (Errno::IO | Errno::STALE)) => {
+                    log::warn!("cannot read a file that is being sent: {errno}");
+                    return Err(Outcome::Truncated);
+                }
+                Err(errno) => self.wait_on(errno)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The kernel took `length` bytes.
+    fn advance(&mut self, length: usize) -> Result<(), Outcome> {
+        self.sent += length as u64;
+        self.last_progress = Instant::now();
+        self.client.progress().map_err(|_| Outcome::Evicted)
+    }
+
+    /// The kernel took nothing: whether that can go on.
+    fn wait_on(&self, errno: Errno) -> Result<(), Outcome> {
+        if self.client.is_evicted() {
+            return Err(Outcome::Evicted);
+        }
+        match errno {
+            Errno::INTR => Ok(()),
+            // The socket's send timeout is the tick of this clock.
+            Errno::AGAIN if self.last_progress.elapsed() < self.stall_timeout => Ok(()),
+            Errno::AGAIN => Err(Outcome::TimedOut),
+            _ => Err(Outcome::ClientGone),
+        }
+    }
+}
+
+/// Appends a span of a file with as few reads as it takes; whether all of it was there.
+fn append(output: &mut Vec<u8>, file: &File, first: u64, length: u64) -> bool {
+    let start = output.len();
+    let end = start + usize::try_from(length).expect("at most ONE_WRITE_BYTES_MAX");
+    output.reserve(end - start);
+    while output.len() < end {
+        let offset = first + (output.len() - start) as u64;
+        match rustix::io::pread(file, spare_capacity(output), offset) {
+            Ok(0) => return false,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => {
+                log::warn!("cannot read a file that is being sent: {errno}");
+                return false;
+            }
+        }
+    }
+    // The file may have grown meanwhile: no more than was promised.
+    output.truncate(end);
+    true
+}
+
+/// Makes the close that follows a reset, which also frees what the kernel has not sent yet.
+fn reset(client: &Client) {
+    // Where it fails the connection is gone already.
+    let _ = sockopt::set_socket_linger(client.stream(), Some(Duration::ZERO));
+}
