@@ -1,2 +1,81 @@
-//! The program: flags in, exit code out.
-fn main() {}
+//! The program: flags in, exit code out; the one place that wires all the rooms together.
+
+mod banner;
+mod cli;
+
+use std::error::Error;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use httpd::access_log::{self, LogFile, LoggerOptions};
+use httpd::connection::Connection;
+use httpd::net::Server;
+use httpd::signals::Caught;
+use httpd::site::Site;
+use httpd::site::root::Root;
+
+use cli::Flags;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    match run(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed, the exit status says it alone.
+            let _ = writeln!(std::io::stderr(), "httpd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until a signal says to stop. An error is one plain sentence: why it could not start.
+fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
+    let path = flags.root();
+    let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
+    let log_file = flags.log_file.as_deref().map(LogFile::open).transpose();
+    let log_file = log_file.map_err(|error| {
+        let path = flags.log_file.as_deref().unwrap_or(path);
+        format!("cannot open the log file {}: {error}", path.display())
+    })?;
+    access_log::install(LoggerOptions {
+        level: flags.log_level(),
+        access: !flags.quiet,
+        log_file: log_file.clone(),
+    })?;
+    std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    let mut signals = Caught::new(log_file.is_some())?;
+    let server = Server::bind(&flags.addresses(), flags.net())?;
+    banner::print(&server.addresses(), &root)?;
+
+    let mut connection =
+        Connection::new(Arc::new(Site::new(root, flags.site())), flags.connection());
+    let running = server.start(move |client| connection.serve(client))?;
+    signals.wait_for_stop(|| reopen(log_file.as_deref()));
+    log::info!("stopping");
+    let cut_off = running.stop(flags.drain_timeout);
+    if cut_off > 0 {
+        log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout);
+    }
+    Ok(())
+}
+
+fn no_root(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::NotFound => format!("there is no folder {path}"),
+        ErrorKind::NotADirectory => format!("{path} is not a folder"),
+        ErrorKind::PermissionDenied => format!("the folder {path} may not be read"),
+        _ => format!("cannot serve the folder {path}: {error}"),
+    }
+}
+
+fn reopen(log_file: Option<&LogFile>) {
+    let Some(log_file) = log_file else { return };
+    match log_file.reopen() {
+        Ok(()) => log::info!("reopened {}", log_file.path().display()),
+        Err(error) => log::error!("cannot reopen {}: {error}", log_file.path().display()),
+    }
+}

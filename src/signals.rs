@@ -1,0 +1,46 @@
+//! Which signals mean what: stop, stop at once, reopen the log.
+
+use std::io;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Signals that were caught, to be waited for.
+pub struct Caught {
+    signals: Signals,
+}
+
+impl Caught {
+    /// Catches SIGINT and SIGTERM, and SIGHUP if there is a log to reopen. From the second SIGINT or
+    /// SIGTERM on, the process ends at once, with the status that a shell gives to such an end.
+    pub fn new(catch_hangup: bool) -> io::Result<Self> {
+        let is_second = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            let status = 128 + signal;
+            // In this order: the first signal only sets the flag that lets the second one end us.
+            signal_hook::flag::register_conditional_shutdown(
+                signal,
+                status,
+                Arc::clone(&is_second),
+            )?;
+            signal_hook::flag::register(signal, Arc::clone(&is_second))?;
+        }
+        let signals = Signals::new([SIGINT, SIGTERM])?;
+        if catch_hangup {
+            signals.add_signal(SIGHUP)?;
+        }
+        Ok(Self { signals })
+    }
+
+    /// Waits until the process shall stop; `on_hangup` is called for each SIGHUP before.
+    pub fn wait_for_stop(&mut self, mut on_hangup: impl FnMut()) {
+        for signal in self.signals.forever() {
+            if signal != SIGHUP {
+                return;
+            }
+            on_hangup();
+        }
+    }
+}
