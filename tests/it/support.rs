@@ -1,0 +1,390 @@
+//! What every test here needs: a folder of its own, a running server, a raw client.
+//!
+//! Nothing here sleeps or takes a fixed port; every wait has a bound, and what is started is ended
+//! when its handle is dropped.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// No wait in these tests is longer: a bound against hangs, not a measure of speed.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder with files, removed when dropped.
+pub struct Tree {
+    folder: tempfile::TempDir,
+}
+
+/// A running `httpd`, killed when dropped.
+pub struct Httpd {
+    child: Child,
+    address: SocketAddr,
+    stdout: Lines,
+    stderr: Lines,
+    command: String,
+}
+
+/// How a server ended.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: Vec<String>,
+    pub stderr: Vec<String>,
+    pub took: Duration,
+}
+
+/// A response, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub status_line: String,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// The lines that a process has written to a stream so far, collected by a thread.
+struct Lines {
+    shared: Arc<(Mutex<Collected>, Condvar)>,
+    collector: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Collected {
+    lines: Vec<String>,
+    has_ended: bool,
+}
+
+impl Tree {
+    /// An empty folder.
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A folder with these files and their contents; folders on the way are made.
+    pub fn with(files: &[(&str, &[u8])]) -> Self {
+        let tree = Self::new();
+        for (name, content) in files {
+            tree.write(name, content);
+        }
+        tree
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn join(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.path().join(name.as_ref())
+    }
+
+    pub fn write(&self, name: impl AsRef<OsStr>, content: &[u8]) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// As `write`, for names that are not text.
+    pub fn write_bytes_name(&self, name: &[u8], content: &[u8]) -> PathBuf {
+        self.write(OsStr::from_bytes(name), content)
+    }
+
+    pub fn link(&self, name: &str, to: impl AsRef<Path>) {
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(to, path).unwrap();
+    }
+}
+
+impl Httpd {
+    /// Serves `root` on a free loopback port, with these further flags.
+    #[track_caller]
+    pub fn serve(root: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+        command.args(["--port", "0", "--root"]).arg(root).args(flags);
+        Self::spawn(command)
+    }
+
+    /// Starts a command that, in the end, is `httpd`, and waits for its first listening line.
+    #[track_caller]
+    pub fn spawn(mut command: Command) -> Self {
+        for (name, _) in std::env::vars_os() {
+            if name.as_bytes().starts_with(b"HTTPD_") || name == "RUST_LOG" {
+                command.env_remove(name);
+            }
+        }
+        let said = format!("{command:?}");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{said}: {error}"));
+        let stdout = Lines::collect(child.stdout.take().unwrap());
+        let stderr = Lines::collect(child.stderr.take().unwrap());
+        let address = stdout
+            .wait_for(|line| line.strip_prefix("listening on http://").map(str::to_owned))
+            .unwrap_or_else(|| panic!("{said} did not listen; it said {:?}", stderr.so_far()));
+        let address = address.trim_end_matches('/').parse().unwrap();
+        Self { child, address, stdout, stderr, command: said }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The addresses of all listening lines so far.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let lines = self.stdout.so_far();
+        let addresses = lines.iter().filter_map(|line| line.strip_prefix("listening on http://"));
+        addresses.map(|address| address.trim_end_matches('/').parse().unwrap()).collect()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends these bytes and reads to the end, keeping our side of the connection open.
+    #[track_caller]
+    pub fn raw(&self, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+        let mut stream = self.connect();
+        stream.write_all(bytes.as_ref()).unwrap();
+        read_to_end(&mut stream)
+    }
+
+    /// `raw`, with the answer taken apart.
+    #[track_caller]
+    pub fn reply(&self, bytes: impl AsRef<[u8]>) -> Reply {
+        Reply::parse(&self.raw(bytes))
+    }
+
+    /// A request by HTTP/1.0 with these field lines, each of which ends in CRLF.
+    #[track_caller]
+    pub fn request(&self, method: &str, target: &str, fields: &str) -> Reply {
+        self.reply(format!("{method} {target} HTTP/1.0\r\n{fields}\r\n"))
+    }
+
+    #[track_caller]
+    pub fn get(&self, target: &str) -> Reply {
+        self.request("GET", target, "")
+    }
+
+    #[track_caller]
+    pub fn head(&self, target: &str) -> Reply {
+        self.request("HEAD", target, "")
+    }
+
+    /// Waits until a line on standard error matches, and gives it.
+    #[track_caller]
+    pub fn log_line(&self, matches: impl Fn(&str) -> bool) -> String {
+        let found = self.stderr.wait_for(|line| matches(line).then(|| line.to_owned()));
+        found.unwrap_or_else(|| panic!("{}: no such line in {:?}", self.command, self.log()))
+    }
+
+    /// The lines on standard error so far.
+    pub fn log(&self) -> Vec<String> {
+        self.stderr.so_far()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn stop(self) -> Ended {
+        self.signal(rustix::process::Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub fn wait(mut self) -> Ended {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(started.elapsed() < PATIENCE, "{} does not end", self.command);
+            std::thread::yield_now();
+        };
+        let took = started.elapsed();
+        let (stdout, stderr) = (self.stdout.to_the_end(), self.stderr.to_the_end());
+        Ended { status, stdout, stderr, took }
+    }
+}
+
+impl Drop for Httpd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}\nstdout: {:#?}", self.command, self.stdout.so_far());
+            eprintln!("stderr: {:#?}", self.stderr.so_far());
+        }
+    }
+}
+
+impl Lines {
+    fn collect(stream: impl Read + Send + 'static) -> Self {
+        let shared = Arc::new((Mutex::new(Collected::default()), Condvar::new()));
+        let sink = Arc::clone(&shared);
+        let collector = std::thread::spawn(move || {
+            let (collected, changed) = &*sink;
+            for line in BufReader::new(stream).split(b'\n') {
+                let Ok(line) = line else { break };
+                let line = String::from_utf8_lossy(&line).into_owned();
+                collected.lock().unwrap().lines.push(line);
+                changed.notify_all();
+            }
+            collected.lock().unwrap().has_ended = true;
+            changed.notify_all();
+        });
+        Self { shared, collector: Some(collector) }
+    }
+
+    fn so_far(&self) -> Vec<String> {
+        self.shared.0.lock().unwrap().lines.clone()
+    }
+
+    fn to_the_end(&mut self) -> Vec<String> {
+        if let Some(collector) = self.collector.take() {
+            collector.join().unwrap();
+        }
+        self.so_far()
+    }
+
+    /// The first thing that `find` finds in a line; `None` at the end of the stream.
+    fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let (collected, changed) = &*self.shared;
+        let deadline = Instant::now() + PATIENCE;
+        let mut collected = collected.lock().unwrap();
+        loop {
+            if let Some(found) = collected.lines.iter().find_map(|line| find(line)) {
+                return Some(found);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if collected.has_ended || left.is_zero() {
+                return None;
+            }
+            collected = changed.wait_timeout(collected, left).unwrap().0;
+        }
+    }
+}
+
+impl Reply {
+    #[track_caller]
+    pub fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
+        let head = str::from_utf8(&bytes[..end]).unwrap();
+        let mut lines = head.split("\r\n");
+        let status_line = lines.next().unwrap().to_owned();
+        let status = status_line.split(' ').nth(1).unwrap().parse().unwrap();
+        let fields = lines
+            .map(|line| line.split_once(": ").unwrap_or_else(|| panic!("odd field: {line:?}")))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Self { status, status_line, fields, body: bytes[end + 4..].to_vec() }
+    }
+
+    /// The value of a field, which is there no more than once.
+    #[track_caller]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut values = self.fields.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert!(values.next().is_none(), "{name} is there twice: {self:?}");
+        value
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// Reads to the end of the stream, which must come in time and without a reset.
+#[track_caller]
+pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let result = stream.read_to_end(&mut bytes);
+    result.unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)));
+    bytes
+}
+
+/// Sends bytes and closes our side of the connection, then reads to the end.
+#[track_caller]
+pub fn send_and_half_close(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
+    stream.write_all(bytes).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    read_to_end(stream)
+}
+
+/// Runs `httpd` with these flags to its end, which must come by itself.
+#[track_caller]
+pub fn run(flags: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_httpd")).args(flags).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A program that the test needs beside us, if it is on PATH; where it is not, the test says so.
+pub fn tool(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file());
+    if found.is_none() {
+        let is_required = std::env::var("HTTPD_REQUIRE_PEERS").is_ok_and(|value| value == "1");
+        assert!(!is_required, "{name} is not installed, and HTTPD_REQUIRE_PEERS=1 asks for it");
+        eprintln!("skipped: {name} is not installed");
+    }
+    found
+}
+
+/// Whether permissions bind this process at all: they do not bind root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Bytes that differ at every place where a copy could go wrong.
+pub fn pattern(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// Waits until a condition holds, which it must within the bound.
+#[track_caller]
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether an error says that the other side has reset the connection.
+pub fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+}
