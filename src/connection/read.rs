@@ -97,9 +97,9 @@ fn receive(
         let spare = spare_capacity(buffer);
         return match rustix::net::recv(client.stream(), spare, RecvFlags::empty()) {
             Err(Errno::INTR) => continue,
+            Ok((length, _)) if length > 0 => Ok(()),
             _ if client.is_evicted() => Err(Unanswered::Evicted),
-            Ok((0, _)) => Err(Unanswered::Gone),
-            Ok(_) => Ok(()),
+            Ok(_) => Err(Unanswered::Gone),
             Err(Errno::AGAIN) => Err(Unanswered::TimedOut),
             Err(_) => Err(Unanswered::Gone),
         };

@@ -1,8 +1,8 @@
 //! One connected client: its socket, and whose turn it is.
 //!
-//! A client owes its request from the moment it is seated until [`Client::sending`], and again from
-//! [`Client::draining`] on. While it owes, it may lose its seat to a newcomer; leaving that state and
-//! being evicted are one compare-and-swap each on the same word, so that only one of them happens.
+//! A client owes its request from the moment it is seated until [`Client::sending`], and the end of
+//! its stream from [`Client::draining`] on. While it owes, it may lose its seat to a newcomer. Every
+//! change of state, eviction included, is one compare-and-swap on one word.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 /// after the client was seated, plus `SENDING`.
 const SILENT: u64 = 0;
 const OWING: u64 = 1;
-const EVICTED: u64 = 2;
-const SENDING: u64 = 3;
+const DRAINING: u64 = 2;
+const DISMISSED: u64 = 3;
+const EVICTED: u64 = 4;
+const SENDING: u64 = 5;
 
 /// A connected client, in its seat.
 #[derive(Debug)]
@@ -34,10 +36,14 @@ pub struct Evicted;
 pub(super) enum Phase {
     /// The client's, and nothing has come yet.
     Silent,
-    /// The client's: the rest of its request, or the end of its stream.
+    /// The client's: the rest of its request.
     Owing,
+    /// The client's: the end of its stream.
+    Draining,
     /// Ours: an answer is under way.
     Sending { last_progress: Instant },
+    /// The client's time is over: what has come is all that will.
+    Dismissed,
     /// Nobody's any more.
     Evicted,
 }
@@ -88,13 +94,14 @@ impl Client {
 
     /// Notes that the answer is out, and the client's turn has come to close.
     pub fn draining(&self) -> Result<(), Evicted> {
-        self.enter(OWING)
+        self.enter(DRAINING)
     }
 
-    /// Whether it lost its seat.
+    /// Whether it lost its seat. Where that happened while it owed its request, its stream has come
+    /// to an end; if what had come before makes a whole request, [`Client::sending`] still succeeds.
     #[must_use]
     pub fn is_evicted(&self) -> bool {
-        self.word.load(Ordering::Acquire) == EVICTED
+        matches!(self.phase(), Phase::Dismissed | Phase::Evicted)
     }
 
     fn sending_now(&self) -> u64 {
@@ -119,27 +126,40 @@ impl Client {
         self.read(self.word.load(Ordering::Acquire))
     }
 
-    /// Takes the seat away, if the client is still in that phase.
-    pub(super) fn evict_from(&self, phase: Phase) -> bool {
-        let word = self.word.load(Ordering::Acquire);
-        let evicted =
-            word != EVICTED && self.read(word) == phase && self.swap(word, EVICTED).is_ok();
-        if evicted {
+    /// Takes the seat from a client that owes something, if it is still in that phase: it gets no
+    /// more time, but its thread may still read what has come, and answer it if it is whole.
+    pub(super) fn dismiss(&self, phase: Phase) -> bool {
+        let is_dismissed = self.change(phase, DISMISSED);
+        if is_dismissed {
+            self.stop_reading();
+        }
+        is_dismissed
+    }
+
+    /// Takes the seat from a client at once, if it is still in that phase.
+    pub(super) fn evict(&self, phase: Phase) -> bool {
+        let is_evicted = self.change(phase, EVICTED);
+        if is_evicted {
             // Wakes its thread from whatever it does with the socket. An error: it is gone already.
             let _ = self.stream.shutdown(Shutdown::Both);
         }
-        evicted
+        is_evicted
     }
 
-    /// Takes the seat away, whatever the client is doing; whether it still had one.
-    pub(super) fn evict(&self) -> bool {
+    /// As `evict`, in any phase; whether it still had its seat.
+    pub(super) fn evict_whatever_it_does(&self) -> bool {
         loop {
             match self.phase() {
                 Phase::Evicted => return false,
-                phase if self.evict_from(phase) => return true,
+                phase if self.evict(phase) => return true,
                 _ => {}
             }
         }
+    }
+
+    fn change(&self, from: Phase, to: u64) -> bool {
+        let word = self.word.load(Ordering::Acquire);
+        self.read(word) == from && self.swap(word, to).is_ok()
     }
 
     /// Ends the client's side of the stream: its thread reads what has come already, then the end.
@@ -151,6 +171,8 @@ impl Client {
         match word {
             SILENT => Phase::Silent,
             OWING => Phase::Owing,
+            DRAINING => Phase::Draining,
+            DISMISSED => Phase::Dismissed,
             EVICTED => Phase::Evicted,
             sending => {
                 let last_progress = self.since + Duration::from_millis(sending - SENDING);

@@ -12,8 +12,14 @@ use super::client::{Client, Phase};
 /// A client that takes its bytes this slowly may lose its seat: no progress for that long.
 const SENDING_WITHOUT_PROGRESS: Duration = Duration::from_secs(10);
 
+/// How soon a newcomer looks again for somebody to evict, at the latest.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
 /// How long an evicted client's thread may take to give its seat back before another is evicted.
-const EVICTION_GRACE: Duration = Duration::from_secs(1);
+const EVICTION_GRACE: Duration = Duration::from_millis(10);
+
+/// How long threads whose clients were cut off may take to say so in the log.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a client that has sent nothing may stay once the server stops.
 const SILENT_AT_STOP: Duration = Duration::from_millis(50);
@@ -41,8 +47,8 @@ pub(super) struct Seat<'a> {
 /// What looking for somebody to evict came to.
 enum Eviction {
     Done,
+    /// Nobody can be evicted now: when to look again.
     NotBefore(Instant),
-    Nobody,
 }
 
 impl Seats {
@@ -67,8 +73,9 @@ impl Seats {
             let now = Instant::now();
             if now >= next_eviction {
                 next_eviction = match table.evict(now) {
-                    Eviction::NotBefore(moment) => moment,
-                    Eviction::Done | Eviction::Nobody => now + EVICTION_GRACE,
+                    // Who is served now may owe something before that.
+                    Eviction::NotBefore(moment) => moment.min(now + LOOK_AGAIN_AFTER),
+                    Eviction::Done => now + EVICTION_GRACE,
                 };
             }
             table = self.wait(table, next_eviction);
@@ -107,11 +114,11 @@ impl Seats {
             let next_look = table.dismiss_silent(now).unwrap_or(deadline).min(deadline);
             table = self.wait(table, next_look);
         }
-        let evicted = table.seated().filter(|client| client.evict()).count();
+        let evicted = table.seated().filter(|client| client.evict_whatever_it_does()).count();
         // Their threads have only to notice, and to write their line into the log.
-        let grace = Instant::now() + EVICTION_GRACE;
-        while table.seated().next().is_some() && Instant::now() < grace {
-            table = self.wait(table, grace);
+        let until = Instant::now() + LAST_WORDS;
+        while table.seated().next().is_some() && Instant::now() < until {
+            table = self.wait(table, until);
         }
         evicted
     }
@@ -142,29 +149,33 @@ impl Table {
     /// Evicts the client that has owed its request the longest; where none owes, the one whose
     /// answer has made no progress the longest, if that is long enough.
     fn evict(&self, now: Instant) -> Eviction {
-        loop {
-            let Some((victim, phase)) = self.most_evictable() else { return Eviction::Nobody };
-            if let Phase::Sending { last_progress } = phase {
-                let evictable_from = last_progress + SENDING_WITHOUT_PROGRESS;
-                if now < evictable_from {
-                    return Eviction::NotBefore(evictable_from);
+        while let Some((client, phase)) = self.most_evictable() {
+            let is_evicted = match phase {
+                Phase::Sending { last_progress } => {
+                    let evictable_from = last_progress + SENDING_WITHOUT_PROGRESS;
+                    if now < evictable_from {
+                        return Eviction::NotBefore(evictable_from);
+                    }
+                    client.evict(phase)
                 }
-            }
-            // Where it fails, the client has just moved on: look again.
-            if victim.evict_from(phase) {
+                _ => client.dismiss(phase),
+            };
+            if is_evicted {
                 return Eviction::Done;
             }
+            // It has just moved on: look again.
         }
+        Eviction::NotBefore(now + LOOK_AGAIN_AFTER)
     }
 
     fn most_evictable(&self) -> Option<(&Client, Phase)> {
         let candidates = self.seated().map(|client| (&**client, client.phase()));
-        candidates.filter(|&(_, phase)| phase != Phase::Evicted).min_by_key(|&(client, phase)| {
-            match phase {
+        candidates
+            .filter(|(_, phase)| !matches!(phase, Phase::Dismissed | Phase::Evicted))
+            .min_by_key(|&(client, phase)| match phase {
                 Phase::Sending { last_progress } => (1, last_progress),
                 _ => (0, client.since()),
-            }
-        })
+            })
     }
 
     /// Shuts the reading side of those who have been silent for long enough, so that their threads

@@ -6,5 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
+mod files;
+mod net;
+mod routes;
 mod start;
+mod stop;
 mod support;
