@@ -80,7 +80,7 @@ const PEERS: [Peer; 8] = [
         "darkhttpd",
         "darkhttpd",
         &["--version"],
-        "apt-get install darkhttpd, or build its one file: https://unix4lyfe.org/darkhttpd/",
+        "one C file to compile, https://github.com/emikulic/darkhttpd; packaged by Alpine and Arch",
     ),
     peer(Kind::Webfsd, "webfsd", "webfsd", &[], "apt-get install webfs"),
     peer(
