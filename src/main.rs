@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use httpd::access_log::{self, LogFile, LoggerOptions};
 use httpd::connection::Connection;
 use httpd::net::Server;
@@ -20,7 +19,7 @@ use httpd::site::root::Root;
 use cli::Flags;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::read();
     match run(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -35,14 +34,14 @@ fn main() -> ExitCode {
 fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let path = flags.root();
     let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
-    let log_file = flags.log_file.as_deref().map(LogFile::open).transpose();
+    let log_file = flags.log_file().map(LogFile::open).transpose();
     let log_file = log_file.map_err(|error| {
-        let path = flags.log_file.as_deref().unwrap_or(path);
+        let path = flags.log_file().unwrap_or(path);
         format!("cannot open the log file {}: {error}", path.display())
     })?;
     access_log::install(LoggerOptions {
         level: flags.log_level(),
-        access: !flags.quiet,
+        access: flags.has_access_log(),
         log_file: log_file.clone(),
     })?;
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
@@ -55,9 +54,9 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let running = server.start(move |client| connection.serve(client))?;
     signals.wait_for_stop(|| reopen(log_file.as_deref()));
     log::info!("stopping");
-    let cut_off = running.stop(flags.drain_timeout);
+    let cut_off = running.stop(flags.drain_timeout());
     if cut_off > 0 {
-        log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout);
+        log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
     }
     Ok(())
 }

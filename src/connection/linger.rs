@@ -1,8 +1,8 @@
 //! The end of a connection on which the client may still be sending.
 //!
 //! A socket that is closed with unread bytes resets the connection, and the reset can overtake the
-//! answer: the client would never read why it was refused. So we close our side, and read what comes
-//! to the client's end of stream, bounded in bytes and in time (RFC 9112 section 9.6).
+//! answer: the client would never read why it was refused. So we close our side, and read what
+//! comes to the client's end of stream, bounded in bytes and in time (RFC 9112 section 9.6).
 
 use std::net::Shutdown;
 use std::time::{Duration, Instant};

@@ -99,9 +99,8 @@ fn receive(
             Err(Errno::INTR) => continue,
             Ok((length, _)) if length > 0 => Ok(()),
             _ if client.is_evicted() => Err(Unanswered::Evicted),
-            Ok(_) => Err(Unanswered::Gone),
             Err(Errno::AGAIN) => Err(Unanswered::TimedOut),
-            Err(_) => Err(Unanswered::Gone),
+            Ok(_) | Err(_) => Err(Unanswered::Gone),
         };
     }
 }

@@ -1,8 +1,8 @@
 //! One connected client: its socket, and whose turn it is.
 //!
 //! A client owes its request from the moment it is seated until [`Client::sending`], and the end of
-//! its stream from [`Client::draining`] on. While it owes, it may lose its seat to a newcomer. Every
-//! change of state, eviction included, is one compare-and-swap on one word.
+//! its stream from [`Client::draining`] on. While it owes, it may lose its seat to a newcomer.
+//! Every change of state, eviction included, is one compare-and-swap on one word.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -98,7 +98,8 @@ impl Client {
     }
 
     /// Whether it lost its seat. Where that happened while it owed its request, its stream has come
-    /// to an end; if what had come before makes a whole request, [`Client::sending`] still succeeds.
+    /// to an end; if what had come before makes a whole request, [`Client::sending`] still
+    /// succeeds.
     #[must_use]
     pub fn is_evicted(&self) -> bool {
         matches!(self.phase(), Phase::Dismissed | Phase::Evicted)

@@ -1,7 +1,8 @@
 //! How many are connected, and whom to evict when all seats are taken.
 //!
-//! The table holds each client's socket shared, so that an evictor can shut it down; a client leaves
-//! the table, under its lock, before its socket closes, so that nobody shuts down a stranger's.
+//! The table holds each client's socket shared, so that an evictor can shut it down; a client
+//! leaves the table, under its lock, before its socket closes, so that nobody shuts down a
+//! stranger's.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -29,8 +29,8 @@ pub struct Options {
     pub receive_timeout: Option<Duration>,
     /// Clients' sockets have this `SO_SNDTIMEO` when they are accepted.
     pub send_timeout: Option<Duration>,
-    /// Clients are accepted when their first bytes are there, or after about a second. For protocols
-    /// in which the client speaks first, and at once.
+    /// Clients are accepted when their first bytes are there, or after about a second. For
+    /// protocols in which the client speaks first, and at once.
     pub defer_accept: bool,
 }
 

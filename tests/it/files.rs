@@ -76,8 +76,8 @@ fn awkward_names_are_served() {
     }
     let httpd = Httpd::serve(tree.path(), &[]);
     for name in names {
-        let target: String = name.iter().map(|byte| format!("%{byte:02X}")).collect();
-        check(&httpd, &format!("/{target}"), Some(name));
+        let encoded: Vec<_> = name.iter().map(|byte| format!("%{byte:02X}")).collect();
+        check(&httpd, &format!("/{}", encoded.concat()), Some(name));
     }
 }
 
@@ -190,7 +190,7 @@ fn a_file_that_may_not_be_read_is_forbidden() {
         return eprintln!("skipped: permissions do not bind root");
     }
     let tree = Tree::with(&[("closed.txt", b"secret")]);
-    std::fs::set_permissions(tree.join("closed.txt"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(tree.join("closed.txt"), PermissionsExt::from_mode(0o000)).unwrap();
     let httpd = Httpd::serve(tree.path(), &[]);
     let reply = httpd.get("/closed.txt");
     assert_eq!(reply.status, 403);

@@ -7,8 +7,10 @@
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
 mod files;
+mod log;
 mod net;
 mod routes;
 mod start;
 mod stop;
 mod support;
+mod tidy;

@@ -50,7 +50,9 @@ fn clients_are_served_one_after_another_and_at_once() {
         (0..50).for_each(|byte| check_echo(address, byte));
         let at_once: Vec<_> =
             (0..50).map(|byte| std::thread::spawn(move || check_echo(address, byte))).collect();
-        at_once.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in at_once {
+            thread.join().unwrap();
+        }
         assert_eq!(running.stop(Duration::from_secs(5)), 0);
         assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     }

@@ -92,7 +92,7 @@ fn a_folder_that_may_not_be_read_is_said() {
     let tree = Tree::new();
     let closed = tree.join("closed");
     std::fs::create_dir(&closed).unwrap();
-    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o000)).unwrap();
     let path = closed.to_str().unwrap();
     check_refusal(&["--port", "0", path], &format!("the folder {path} may not be read"));
 }

@@ -222,7 +222,7 @@ impl Httpd {
             std::thread::yield_now();
         };
         let took = started.elapsed();
-        let (stdout, stderr) = (self.stdout.to_the_end(), self.stderr.to_the_end());
+        let (stdout, stderr) = (self.stdout.wait_for_all(), self.stderr.wait_for_all());
         Ended { status, stdout, stderr, took }
     }
 }
@@ -260,7 +260,7 @@ impl Lines {
         self.shared.0.lock().unwrap().lines.clone()
     }
 
-    fn to_the_end(&mut self) -> Vec<String> {
+    fn wait_for_all(&mut self) -> Vec<String> {
         if let Some(collector) = self.collector.take() {
             collector.join().unwrap();
         }
