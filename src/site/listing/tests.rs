@@ -84,7 +84,7 @@ fn each_link_leads_to_the_very_name() {
         for (link, entry) in links.into_iter().zip(&listing.entries) {
             let segment = link.strip_suffix('/').unwrap_or(link);
             assert_eq!(link.ends_with('/'), kind == Kind::Directory);
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$()*,".contains(&byte);
             assert!(segment.bytes().all(plain), "{segment}");
             assert_eq!(percent_decode_str(segment).collect::<Vec<_>>(), entry.name);
         }
