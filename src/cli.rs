@@ -108,6 +108,10 @@ struct Audience {
     /// Proxy whose X-Forwarded-For is believed; repeatable
     #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "HTTPD_TRUSTED_PROXY")]
     trusted_proxy: Vec<Network>,
+
+    /// Leave Landlock out, which locks the process into the folder
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_SANDBOX")]
+    no_sandbox: bool,
 }
 
 #[derive(Args, Debug)]

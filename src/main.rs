@@ -12,9 +12,10 @@ use std::sync::Arc;
 use httpd::access_log::{self, LogFile, LoggerOptions};
 use httpd::connection::Connection;
 use httpd::net::Server;
+use httpd::sandbox::{self, Level};
 use httpd::signals::Caught;
 use httpd::site::Site;
-use httpd::site::root::Root;
+use httpd::site::root::{Root, Symlinks};
 
 use cli::Flags;
 
@@ -47,7 +48,8 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     let mut signals = Caught::new(log_file.is_some())?;
     let server = Server::bind(&flags.addresses(), flags.net())?;
-    banner::print(&server.addresses(), &root)?;
+    let sandbox = lock_in(flags, &root)?;
+    banner::print(&server.addresses(), &root, sandbox)?;
 
     let mut connection =
         Connection::new(Arc::new(Site::new(root, flags.site())), flags.connection());
@@ -59,6 +61,24 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
         log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
     }
     Ok(())
+}
+
+/// Restricts the process to what it needs from here on. This is the only thread so far.
+fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
+    if !flags.wants_sandbox() {
+        return Ok(Level::Off);
+    }
+    let log_file = flags.log_file().map(Path::canonicalize).transpose()?;
+    let level = sandbox::restrict(sandbox::Rules {
+        // A link may lead anywhere if it may be followed.
+        root: (root.symlinks() != Symlinks::Follow).then_some(root.real_path()),
+        log_folder: log_file.as_deref().and_then(Path::parent),
+    })?;
+    match level {
+        Level::Landlock { .. } => log::info!("{level}"),
+        Level::Unavailable | Level::Off => log::warn!("{level}"),
+    }
+    Ok(level)
 }
 
 fn no_root(path: &Path, error: &io::Error) -> String {

@@ -41,6 +41,11 @@ impl Flags {
         bind.iter().map(|&address| SocketAddr::new(address, *port)).collect()
     }
 
+    /// Whether the process shall lock itself in.
+    pub(crate) fn wants_sandbox(&self) -> bool {
+        !self.audience.no_sandbox
+    }
+
     /// How long responses under way get when told to stop.
     pub(crate) fn drain_timeout(&self) -> Duration {
         self.limits.drain_timeout

@@ -10,6 +10,7 @@ mod files;
 mod log;
 mod net;
 mod routes;
+mod sandbox;
 mod start;
 mod stop;
 mod support;
