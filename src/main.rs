@@ -1,6 +1,7 @@
 //! The program: flags in, exit code out; the one place that wires all the rooms together.
 
 mod banner;
+mod caution;
 mod cli;
 
 use std::error::Error;
@@ -47,12 +48,17 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     })?;
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     let mut signals = Caught::new(log_file.is_some())?;
-    let server = Server::bind(&flags.addresses(), flags.net())?;
+    let net = flags.net();
+    if let Err(shortage) = httpd::net::raise_descriptor_limit(net.max_connections) {
+        log::warn!("{shortage}");
+    }
+    let server = Server::bind(&flags.addresses(), net)?;
+    let site = flags.site();
+    caution::warn(&root, site.files.dotfiles, &server.addresses());
     let sandbox = lock_in(flags, &root)?;
     banner::print(&server.addresses(), &root, sandbox)?;
 
-    let mut connection =
-        Connection::new(Arc::new(Site::new(root, flags.site())), flags.connection());
+    let mut connection = Connection::new(Arc::new(Site::new(root, site)), flags.connection());
     let running = server.start(move |client| connection.serve(client))?;
     signals.wait_for_stop(|| reopen(log_file.as_deref()));
     log::info!("stopping");
