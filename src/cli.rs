@@ -4,12 +4,15 @@
 //! repeatable one takes several values from there, one a line; addresses, networks and plain names
 //! may also be separated by commas.
 
+mod generate;
 mod options;
 mod values;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub(crate) use generate::Page;
 
 use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
@@ -45,6 +48,10 @@ pub(crate) struct Flags {
     limits: Limits,
     #[command(flatten, next_help_heading = "Log")]
     log: Log,
+
+    /// Print the man page or a shell's completions, and end
+    #[arg(long, value_name = "WHAT", help_heading = None)]
+    generate: Option<Page>,
 }
 
 #[derive(Args, Debug)]
@@ -216,7 +223,7 @@ impl Flags {
 }
 
 /// The flags as clap takes them. The help names no variables: they follow from the flags' names.
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     Flags::command().mut_args(|argument| argument.hide_env(true))
 }
 

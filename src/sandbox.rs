@@ -27,6 +27,8 @@ pub struct Rules<'a> {
     pub root: Option<&'a Path>,
     /// The folder in which the log file may be made and written.
     pub log_folder: Option<&'a Path>,
+    /// The service manager's socket, which may be written to.
+    pub notify_socket: Option<&'a Path>,
 }
 
 /// What holds.
@@ -58,10 +60,11 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
         (rules.root, AccessFs::ReadFile | AccessFs::ReadDir),
         // Making it again after a rename needs the folder; a rule on the file would not do.
         (rules.root.and(rules.log_folder), AccessFs::WriteFile | AccessFs::MakeReg),
+        (rules.root.and(rules.notify_socket), BitFlags::from(AccessFs::ResolveUnix)),
     ];
-    for (folder, access) in granted {
-        if let Some(folder) = folder {
-            ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new(folder)?, access))?;
+    for (path, access) in granted {
+        if let Some(path) = path {
+            ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new(path)?, access))?;
         }
     }
     let status = ruleset.restrict_self()?;

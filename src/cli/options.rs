@@ -14,12 +14,17 @@ use httpd::site::root::Symlinks;
 use httpd::{connection, net, site};
 use log::LevelFilter;
 
-use super::{Audience, DotfilesFlag, Flags, LogFormatFlag, SymlinksFlag};
+use super::{Audience, DotfilesFlag, Flags, LogFormatFlag, Page, SymlinksFlag};
 
 /// How often a blocked write comes back to look at its stall timeout.
 const SEND_TICK: Duration = Duration::from_secs(5);
 
 impl Flags {
+    /// What to print instead of serving.
+    pub(crate) fn page_to_generate(&self) -> Option<Page> {
+        self.generate
+    }
+
     /// The folder to serve.
     pub(crate) fn root(&self) -> &Path {
         let folder = self.folder.as_deref().or(self.content.root.as_deref());

@@ -1,6 +1,7 @@
 //! The server: its listeners, the accept loop that goes from thread to thread, stop and drain.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
@@ -78,6 +79,14 @@ impl Server {
         Ok(Self { listeners, options })
     }
 
+    /// Listens on sockets that were passed to the process. They are left as they are when it stops:
+    /// who is queued there by then is our successor's.
+    pub fn inherit(sockets: Vec<TcpListener>, options: Options) -> io::Result<Self> {
+        let inherit = |socket| Listener::inherit(socket, &options);
+        let listeners = sockets.into_iter().map(inherit).collect::<io::Result<Vec<_>>>()?;
+        Ok(Self { listeners, options })
+    }
+
     /// The addresses that it listens on, with the ports that it really got.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
@@ -87,7 +96,7 @@ impl Server {
     /// Starts to accept. `handler` is called once for each client, on a thread of the client's own;
     /// when it returns, the connection is closed. Each thread has a clone of it, which may keep
     /// buffers from one client to the next; after a panic the thread takes a fresh one.
-    pub fn start<H>(self, handler: H) -> std::io::Result<Running>
+    pub fn start<H>(self, handler: H) -> io::Result<Running>
     where
         H: FnMut(&Client) + Clone + Send + Sync + 'static,
     {
@@ -130,9 +139,12 @@ impl Running {
         let shared = &self.shared;
         shared.stopping.store(true, Ordering::Release);
         for (index, listener) in shared.listeners.iter().enumerate() {
+            listener.stop_waiting();
+            if listener.is_inherited() {
+                continue;
+            }
             // The loop that is blocked in `accept` can't be woken without closing the queue; so
             // another one, which does not block, takes what is queued, and then closes it.
-            listener.stop_waiting();
             shared.begin_loop();
             if let Err(error) = shared.threads.try_pass(index) {
                 log::warn!("no thread to accept those who are queued: {error}");
@@ -169,7 +181,7 @@ impl Shared {
     }
 
     /// The next client; `None`: this loop shall end.
-    fn accept(&self, listener: &Listener) -> Option<(std::net::TcpStream, SocketAddr)> {
+    fn accept(&self, listener: &Listener) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match listener.accept() {
                 Accepted::Client(stream, peer) => return Some((stream, peer)),

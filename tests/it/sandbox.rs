@@ -64,7 +64,7 @@ fn restrict_yourself() {
     let Some(root) = std::env::var_os(RESTRICT) else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let rules = Rules { root: Some(root.as_ref()), log_folder: None };
+    let rules = Rules { root: Some(root.as_ref()), log_folder: None, notify_socket: None };
     let Level::Landlock { version, .. } = restrict(rules).unwrap() else {
         return eprintln!("skipped: this kernel has no Landlock");
     };
