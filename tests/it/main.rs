@@ -11,6 +11,7 @@ mod log;
 mod net;
 mod routes;
 mod sandbox;
+mod browser;
 mod start;
 mod stop;
 mod support;
