@@ -1,8 +1,8 @@
 //! A browser to look at pages with: headless Chromium, told what to do through chromedriver.
 //!
-//! The WebDriver protocol (W3C Recommendation "WebDriver") is JSON in HTTP; the client for it here is
-//! just large enough. Each browser has a profile of its own, asks nobody on the network for anything
-//! but what the test opens, and is ended when its handle is dropped.
+//! The protocol (the W3C's `WebDriver`) is JSON in HTTP; the client for it here is just large
+//! enough. Each browser has a profile of its own, asks nobody on the network for anything but what
+//! the test opens, and is ended when its handle is dropped.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

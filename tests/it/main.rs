@@ -13,6 +13,7 @@ mod routes;
 mod sandbox;
 mod ask;
 mod browser;
+mod clients;
 mod closing;
 mod codings;
 mod conditional;
