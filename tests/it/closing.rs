@@ -184,7 +184,7 @@ fn a_client_that_says_nothing_is_told_nothing() {
     let mut stream = httpd.connect();
     stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&mut stream), b"");
-    assert_eq!(httpd.log(), Vec::<String>::new());
+    assert!(!httpd.log().iter().any(|line| line.starts_with("127.0.0.1 ")), "{:?}", httpd.log());
 }
 
 /// Sends a head that expects to be told to continue; what comes first.

@@ -6,11 +6,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
-mod files;
-mod log;
-mod net;
-mod routes;
-mod sandbox;
 mod ask;
 mod browser;
 mod clients;
@@ -18,8 +13,13 @@ mod closing;
 mod codings;
 mod conditional;
 mod fields;
+mod files;
+mod log;
+mod net;
 mod ranges;
 mod requests;
+mod routes;
+mod sandbox;
 mod start;
 mod stop;
 mod support;
