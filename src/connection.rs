@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use crate::access_log::{self, Entry, Format, Outcome};
 use crate::http::date::Date;
 use crate::http::forwarded::{self, Network};
-use crate::http::request::{self, Body, Method, Refusal, Request, Version};
+use crate::http::request::{self, Body, Refusal, Request, Version};
 use crate::http::response::{ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::Client;
@@ -100,7 +100,8 @@ impl Connection {
         if !is_simple {
             exchange.response.write_head(output, now, &options.extra_fields);
         }
-        let is_head = exchange.request.as_ref().is_some_and(|r| r.method == Method::Head);
+        // A refused request never became a `Request`, but HEAD still wants no body after its head.
+        let is_head = request::request_line(input).starts_with(b"HEAD ");
         let body = (!is_head).then(|| exchange.response.body());
         let sent = write::response(client, output, body, options.stall_timeout);
         let outcome = sent.failure.unwrap_or(exchange.outcome);

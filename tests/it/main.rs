@@ -6,9 +6,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
+mod ask;
+mod browser;
+mod clients;
+mod closing;
+mod codings;
+mod conditional;
+mod fields;
 mod files;
 mod log;
 mod net;
+mod ranges;
+mod requests;
 mod routes;
 mod sandbox;
 mod start;

@@ -49,7 +49,7 @@ pub struct Reply {
 }
 
 /// The lines that a process has written to a stream so far, collected by a thread.
-struct Lines {
+pub struct Lines {
     shared: Arc<(Mutex<Collected>, Condvar)>,
     collector: Option<JoinHandle<()>>,
 }
@@ -239,7 +239,7 @@ impl Drop for Httpd {
 }
 
 impl Lines {
-    fn collect(stream: impl Read + Send + 'static) -> Self {
+    pub fn collect(stream: impl Read + Send + 'static) -> Self {
         let shared = Arc::new((Mutex::new(Collected::default()), Condvar::new()));
         let sink = Arc::clone(&shared);
         let collector = std::thread::spawn(move || {
@@ -256,7 +256,7 @@ impl Lines {
         Self { shared, collector: Some(collector) }
     }
 
-    fn so_far(&self) -> Vec<String> {
+    pub fn so_far(&self) -> Vec<String> {
         self.shared.0.lock().unwrap().lines.clone()
     }
 
@@ -268,7 +268,7 @@ impl Lines {
     }
 
     /// The first thing that `find` finds in a line; `None` at the end of the stream.
-    fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
         let (collected, changed) = &*self.shared;
         let deadline = Instant::now() + PATIENCE;
         let mut collected = collected.lock().unwrap();
