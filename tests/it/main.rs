@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
+mod examples;
 mod files;
 mod log;
 mod net;
