@@ -4,7 +4,6 @@
 //! is the parser's matter, what answers it is the site's. Its own are deadlines, refusals and the
 //! way a connection ends.
 
-mod linger;
 mod read;
 mod write;
 
@@ -106,7 +105,7 @@ impl Connection {
         let sent = write::response(client, output, body, options.stall_timeout);
         let outcome = sent.failure.unwrap_or(exchange.outcome);
         if sent.failure.is_none() && exchange.has_more_to_read {
-            linger::until_closed(client);
+            client.finish();
         }
         record(options, client, input, time, &exchange, (sent.body_bytes, outcome));
     }

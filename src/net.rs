@@ -10,6 +10,7 @@
 mod client;
 mod complaint;
 mod descriptors;
+mod linger;
 mod listener;
 mod seats;
 mod server;

@@ -3,8 +3,12 @@
 //! A client owes its request from the moment it is seated until [`Client::sending`], and the end of
 //! its stream from [`Client::draining`] on. While it owes, it may lose its seat to a newcomer.
 //! Every change of state, eviction included, is one compare-and-swap on one word.
+//!
+//! A protocol whose turns are not worth telling apart reads and writes the client itself: whatever
+//! moves then counts as progress, so that only those who pause can lose their seat.
 
-use std::io;
+use std::fmt;
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -105,6 +109,16 @@ impl Client {
         matches!(self.phase(), Phase::Dismissed | Phase::Evicted)
     }
 
+    /// What came of a call on its socket: bytes that moved are progress.
+    fn moved(&self, result: io::Result<usize>) -> io::Result<usize> {
+        match result {
+            // The end of the stream, or its loss, is our own doing.
+            Ok(0) | Err(_) if self.is_evicted() => Err(Evicted.into()),
+            Ok(0) | Err(_) => result,
+            Ok(_) => self.progress().map_err(io::Error::from).and(result),
+        }
+    }
+
     fn sending_now(&self) -> u64 {
         let since = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX - SENDING);
         SENDING + since
@@ -184,5 +198,78 @@ impl Client {
 
     fn swap(&self, from: u64, to: u64) -> Result<(), u64> {
         self.word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).map(drop)
+    }
+}
+
+/// For conversations: bytes that come are progress. To be evicted is an error here, not the end of
+/// the stream.
+impl Read for &Client {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.moved((&self.stream).read(buffer))
+    }
+}
+
+/// For conversations: bytes that go out are progress.
+impl Write for &Client {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.moved((&self.stream).write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Display for Evicted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("lost its seat")
+    }
+}
+
+impl std::error::Error for Evicted {}
+
+impl From<Evicted> for io::Error {
+    fn from(evicted: Evicted) -> Self {
+        Self::new(io::ErrorKind::ConnectionAborted, evicted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Options, Server};
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn whoever_converses_keeps_the_seat_and_whoever_is_silent_loses_it() {
+        let (tell, ended) = mpsc::channel();
+        let options = Options { max_connections: 2, ..Options::default() };
+        let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap();
+        let address = server.addresses()[0];
+        let running = server.start(move |mut client: &Client| {
+            let result = io::copy(&mut &*client, &mut client);
+            tell.send((client.peer(), result)).unwrap();
+        });
+        let running = running.unwrap();
+        let mut talker = TcpStream::connect(address).unwrap();
+        let mut echo = [0; 2];
+        talker.write_all(b"hi").unwrap();
+        talker.read_exact(&mut echo).unwrap();
+
+        let silent = TcpStream::connect(address).unwrap();
+        let mut newcomer = TcpStream::connect(address).unwrap();
+        let (evicted, result) = ended.recv().unwrap();
+        assert_eq!(evicted, silent.local_addr().unwrap());
+        assert_eq!(result.unwrap_err().to_string(), "lost its seat");
+
+        for stream in [&mut talker, &mut newcomer] {
+            stream.write_all(b"ho").unwrap();
+            stream.read_exact(&mut echo).unwrap();
+            assert_eq!(&echo, b"ho");
+            stream.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(stream.read(&mut echo).unwrap(), 0);
+            assert!(ended.recv().unwrap().1.is_ok());
+        }
+        assert_eq!(running.stop(Duration::from_secs(5)), 0);
     }
 }

@@ -13,6 +13,7 @@ mod closing;
 mod codings;
 mod conditional;
 mod fields;
+mod examples;
 mod files;
 mod log;
 mod net;

@@ -111,7 +111,8 @@ impl Httpd {
         Self::spawn(command)
     }
 
-    /// Starts a command that, in the end, is `httpd`, and waits for its first listening line.
+    /// Starts a command that, in the end, is `httpd` or a server from `examples/`, and waits for
+    /// its first listening line.
     #[track_caller]
     pub fn spawn(mut command: Command) -> Self {
         for (name, _) in std::env::vars_os() {
@@ -125,9 +126,9 @@ impl Httpd {
         let stdout = Lines::collect(child.stdout.take().unwrap());
         let stderr = Lines::collect(child.stderr.take().unwrap());
         let address = stdout
-            .wait_for(|line| line.strip_prefix("listening on http://").map(str::to_owned))
+            .wait_for(|line| line.strip_prefix("listening on ").map(str::to_owned))
             .unwrap_or_else(|| panic!("{said} did not listen; it said {:?}", stderr.so_far()));
-        let address = address.trim_end_matches('/').parse().unwrap();
+        let address = address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
         Self { child, address, stdout, stderr, command: said }
     }
 
