@@ -20,14 +20,10 @@ pub(crate) struct Banner<'a> {
 /// Prints the banner, if standard output is a terminal, and a line for each listener. Where
 /// standard output is closed, nobody misses them.
 pub(crate) fn print(banner: &Banner<'_>, addresses: &[SocketAddr]) -> io::Result<()> {
-    let mut text = String::new();
     let mut out = io::stdout().lock();
-    if out.is_terminal() {
-        text.push_str(&banner.to_string());
-    }
-    for address in addresses {
-        text.push_str(&format!("listening on http://{address}/\n"));
-    }
+    let banner = if out.is_terminal() { banner.to_string() } else { String::new() };
+    let lines = addresses.iter().map(|address| format!("listening on http://{address}/\n"));
+    let text = banner + &lines.collect::<Vec<_>>().concat();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,

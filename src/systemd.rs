@@ -1,5 +1,6 @@
-//! What systemd and its like pass to a service, and want to hear from it: sockets (LISTEN_FDS) and
-//! a word when it is ready and when it stops (NOTIFY_SOCKET). Without them, nothing happens here.
+//! What systemd and its like pass to a service, and want to hear from it: sockets
+//! (`LISTEN_FDS`) and a word when it is ready and when it stops (`NOTIFY_SOCKET`). Without them,
+//! nothing happens here.
 
 use std::net::TcpListener;
 use std::path::PathBuf;

@@ -66,7 +66,7 @@ fn rust_files(folder: &str) -> Vec<Source> {
 }
 
 fn everything() -> Vec<Source> {
-    ["src", "tests", "benches"].into_iter().flat_map(rust_files).collect()
+    ["src", "tests", "examples", "benches"].into_iter().flat_map(rust_files).collect()
 }
 
 #[track_caller]
