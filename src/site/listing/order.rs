@@ -1,7 +1,7 @@
 //! The order of a listing: what the query asks for, and how two entries compare.
 //!
 //! Folders come first whatever is asked. Comparing allocates nothing, since a large folder costs a
-//! million comparisons, and is a total order: a heap and a sort must agree.
+//! million comparisons, and is a total order: where a list is cut and how it is sorted must agree.
 
 use std::cmp::Ordering;
 

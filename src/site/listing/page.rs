@@ -18,8 +18,8 @@ const SCRIPT: &str = include_str!("filter.js");
 /// The value of `Content-Security-Policy` that the page goes with: its own style and script, and
 /// nothing else at all. A test holds the hashes to the files.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-9h2jRqM8vCTMT8Gaab/rFSI0mmplxlqA+pMuJ6FOMro='; \
-    script-src 'sha256-2pJDz0zhiZNFd9EDXYBl8bI6r2ytf4BZhpsvsw9wyPU='; \
+    style-src 'sha256-EA2HtbGY60QsA6tGO1tGe1Nq7PN1cdbFYmQglWtsS00='; \
+    script-src 'sha256-O/qWYS5t5av1fJoQaU/n2PdOLic6fOLnCUEnS9VkvkY='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// How many bytes of a README are shown. Who reads one reads a byte more, so that the page can say
