@@ -103,9 +103,12 @@ impl Connection {
         let is_head = exchange.request.as_ref().is_some_and(|r| r.method == Method::Head);
         let body = (!is_head).then(|| exchange.response.body());
         let sent = write::response(client, output, body, options.stall_timeout);
-        let outcome = sent.failure.unwrap_or(exchange.outcome);
-        if sent.failure.is_none() && exchange.has_more_to_read {
-            linger::until_closed(client);
+        let mut outcome = sent.failure.unwrap_or(exchange.outcome);
+        if sent.failure.is_none()
+            && exchange.has_more_to_read
+            && linger::until_closed(client).is_err()
+        {
+            outcome = Outcome::Evicted;
         }
         record(options, client, input, time, &exchange, (sent.body_bytes, outcome));
     }
@@ -137,6 +140,9 @@ fn exchange<'a>(
     };
     let rest = &input[length..];
     let announces_body = !matches!(request.body(), Body::None | Body::Length(0));
+    if !announces_body {
+        client.sending().map_err(|_| Unanswered::Evicted)?;
+    }
     let has_more_to_read = announces_body || !rest.is_empty() || request.version == Version::Http09;
     let complete = |request, response, has_more_to_read| Exchange {
         request: Some(request),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
-use crate::net::Client;
+use crate::net::{Client, Evicted};
 
 /// Bytes that are read and dropped.
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -21,16 +21,22 @@ const LINGER_AT_MOST: Duration = Duration::from_secs(5);
 /// Bytes that are read at once.
 const DROP_BYTES: usize = 4 * 1024;
 
-/// Closes our side, and waits for the client to close its own.
-pub(super) fn until_closed(client: &Client) {
+/// Closes our side, and waits for the client to close its own, unless it loses its seat first.
+pub(super) fn until_closed(client: &Client) -> Result<(), Evicted> {
     let deadline = Instant::now() + LINGER_AT_MOST;
-    // Whatever fails from here on, there is nothing left to do but close.
-    if client.draining().is_err() || client.stream().shutdown(Shutdown::Write).is_err() {
+    client.draining()?;
+    drop_what_comes(client, deadline);
+    if client.is_evicted() { Err(Evicted) } else { Ok(()) }
+}
+
+/// Whatever fails here, there is nothing left to do but close.
+fn drop_what_comes(client: &Client, deadline: Instant) {
+    if client.stream().shutdown(Shutdown::Write).is_err() {
         return;
     }
     let mut dropped = 0;
     let mut buffer = [0; DROP_BYTES];
-    while dropped < LINGER_BYTES_MAX {
+    while dropped < LINGER_BYTES_MAX && !client.is_evicted() {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || client.stream().set_read_timeout(Some(left)).is_err() {
             return;

@@ -97,9 +97,10 @@ fn receive(
         let spare = spare_capacity(buffer);
         return match rustix::net::recv(client.stream(), spare, RecvFlags::empty()) {
             Err(Errno::INTR) => continue,
+            // What had come before it was called off still counts.
+            Ok((1.., _)) => Ok(()),
             _ if client.is_evicted() => Err(Unanswered::Evicted),
             Ok((0, _)) => Err(Unanswered::Gone),
-            Ok(_) => Ok(()),
             Err(Errno::AGAIN) => Err(Unanswered::TimedOut),
             Err(_) => Err(Unanswered::Gone),
         };

@@ -1,8 +1,9 @@
 //! One connected client: its socket, and whose turn it is.
 //!
 //! A client owes its request from the moment it is seated until [`Client::sending`], and again from
-//! [`Client::draining`] on. While it owes, it may lose its seat to a newcomer; leaving that state and
-//! being evicted are one compare-and-swap each on the same word, so that only one of them happens.
+//! [`Client::draining`] on. While it owes, it may be called off: nothing more is read from it than what
+//! has come already, and only if that is a whole request it is answered, as if nothing had happened.
+//! All of this is one word, which each side changes by compare-and-swap.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -13,8 +14,9 @@ use std::time::{Duration, Instant};
 /// after the client was seated, plus `SENDING`.
 const SILENT: u64 = 0;
 const OWING: u64 = 1;
-const EVICTED: u64 = 2;
-const SENDING: u64 = 3;
+const CALLED_OFF: u64 = 2;
+const EVICTED: u64 = 3;
+const SENDING: u64 = 4;
 
 /// A connected client, in its seat.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub struct Client {
     word: AtomicU64,
 }
 
-/// The client has lost its seat: its socket is shut down, and its thread has only to end.
+/// The client has lost its seat: its thread has only to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evicted;
 
@@ -76,25 +78,26 @@ impl Client {
         let _ = self.swap(SILENT, OWING);
     }
 
-    /// Notes that its request is whole and the answer is under way: it owes nothing any more.
+    /// Notes that its request is whole and the answer is under way: it owes nothing any more. Who was
+    /// called off when his request had come already keeps his seat.
     pub fn sending(&self) -> Result<(), Evicted> {
-        self.enter(self.sending_now())
+        self.enter(self.sending_now(), &[EVICTED])
     }
 
     /// Notes that bytes of the answer went out.
     pub fn progress(&self) -> Result<(), Evicted> {
-        self.enter(self.sending_now())
+        self.enter(self.sending_now(), &[CALLED_OFF, EVICTED])
     }
 
     /// Notes that the answer is out, and the client's turn has come to close.
     pub fn draining(&self) -> Result<(), Evicted> {
-        self.enter(OWING)
+        self.enter(OWING, &[CALLED_OFF, EVICTED])
     }
 
-    /// Whether it lost its seat.
+    /// Whether it lost its seat, unless what it has sent by now turns out to be a whole request.
     #[must_use]
     pub fn is_evicted(&self) -> bool {
-        self.word.load(Ordering::Acquire) == EVICTED
+        matches!(self.word.load(Ordering::Acquire), CALLED_OFF | EVICTED)
     }
 
     fn sending_now(&self) -> u64 {
@@ -102,10 +105,11 @@ impl Client {
         SENDING + since
     }
 
-    fn enter(&self, word: u64) -> Result<(), Evicted> {
+    /// Changes to `word`, but not from any of those in `ends`.
+    fn enter(&self, word: u64, ends: &[u64]) -> Result<(), Evicted> {
         let mut from = self.word.load(Ordering::Acquire);
         loop {
-            if from == EVICTED {
+            if ends.contains(&from) {
                 return Err(Evicted);
             }
             match self.swap(from, word) {
@@ -119,27 +123,40 @@ impl Client {
         self.read(self.word.load(Ordering::Acquire))
     }
 
-    /// Takes the seat away, if the client is still in that phase.
+    /// Takes the seat away, if the client is still in that phase: an answer is cut off; who owes may
+    /// send no more, and his thread ends when it has read what there is.
     pub(super) fn evict_from(&self, phase: Phase) -> bool {
         let word = self.word.load(Ordering::Acquire);
-        let evicted =
-            word != EVICTED && self.read(word) == phase && self.swap(word, EVICTED).is_ok();
-        if evicted {
-            // Wakes its thread from whatever it does with the socket. An error: it is gone already.
-            let _ = self.stream.shutdown(Shutdown::Both);
+        if self.read(word) != phase {
+            return false;
         }
-        evicted
+        // Either wakes its thread from what it waits for. An error: the client is gone already.
+        match phase {
+            Phase::Evicted => false,
+            Phase::Silent | Phase::Owing => {
+                let evicted = self.swap(word, CALLED_OFF).is_ok();
+                if evicted {
+                    self.stop_reading();
+                }
+                evicted
+            }
+            Phase::Sending { .. } => {
+                let evicted = self.swap(word, EVICTED).is_ok();
+                if evicted {
+                    let _ = self.stream.shutdown(Shutdown::Both);
+                }
+                evicted
+            }
+        }
     }
 
     /// Takes the seat away, whatever the client is doing; whether it still had one.
     pub(super) fn evict(&self) -> bool {
-        loop {
-            match self.phase() {
-                Phase::Evicted => return false,
-                phase if self.evict_from(phase) => return true,
-                _ => {}
-            }
+        let had_seat = self.word.swap(EVICTED, Ordering::AcqRel) != EVICTED;
+        if had_seat {
+            let _ = self.stream.shutdown(Shutdown::Both);
         }
+        had_seat
     }
 
     /// Ends the client's side of the stream: its thread reads what has come already, then the end.
@@ -151,7 +168,7 @@ impl Client {
         match word {
             SILENT => Phase::Silent,
             OWING => Phase::Owing,
-            EVICTED => Phase::Evicted,
+            CALLED_OFF | EVICTED => Phase::Evicted,
             sending => {
                 let last_progress = self.since + Duration::from_millis(sending - SENDING);
                 Phase::Sending { last_progress }
