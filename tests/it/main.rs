@@ -6,5 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
+mod eviction;
+mod exact_bytes;
 mod start;
 mod support;

@@ -39,6 +39,15 @@ pub struct Ended {
     pub took: Duration,
 }
 
+/// What a process holds at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    pub descriptors: usize,
+    pub threads: usize,
+    /// Bytes of memory that are resident, and its own.
+    pub memory: usize,
+}
+
 /// A response, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -144,6 +153,21 @@ impl Httpd {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it holds at this moment.
+    pub fn usage(&self) -> Usage {
+        let process = PathBuf::from(format!("/proc/{}", self.pid()));
+        let status = fs::read_to_string(process.join("status")).unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse::<usize>().unwrap()
+        };
+        Usage {
+            descriptors: fs::read_dir(process.join("fd")).unwrap().count(),
+            threads: number("Threads:"),
+            memory: number("RssAnon:") * 1024,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -322,6 +346,18 @@ pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let result = stream.read_to_end(&mut bytes);
     result.unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)));
     bytes
+}
+
+/// Reads a response's head and nothing of what follows it.
+#[track_caller]
+pub fn read_head(stream: &mut TcpStream) -> Reply {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend_from_slice(&byte);
+    }
+    Reply::parse(&head)
 }
 
 /// Sends bytes and closes our side of the connection, then reads to the end.
