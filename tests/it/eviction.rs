@@ -16,7 +16,9 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::sockopt;
 use serde_json::Value;
 
-use crate::support::{Httpd, PATIENCE, Reply, Tree, pattern, read_head, read_to_end};
+use crate::support::{
+    Httpd, PATIENCE, Reply, Tree, pattern, raise_descriptor_limit, read_head, read_to_end,
+};
 
 /// Larger than what the kernel takes into its buffers for a client that does not read.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -147,6 +149,7 @@ impl SlowSender {
 
 #[test]
 fn good_clients_are_served_during_an_attack() {
+    raise_descriptor_limit();
     let page = pattern(10_000);
     let tree = Tree::with(&[("page.bin", &page)]);
     File::create(tree.join("large.bin")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Httpd, Reply, Tree, eventually, is_reset, pattern, read_head};
+use crate::support::{
+    Httpd, Reply, Tree, eventually, is_reset, pattern, raise_descriptor_limit, read_head,
+};
 
 const LARGE_FILE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -179,6 +181,7 @@ fn a_small_file_that_changes_is_never_padded() {
 
 #[test]
 fn clients_that_vanish_in_mid_transfer_cost_nothing_afterwards() {
+    raise_descriptor_limit();
     let tree = Tree::new();
     File::create(tree.join("large.bin")).unwrap().set_len(LARGE_FILE_BYTES as u64).unwrap();
     let httpd = Httpd::serve(tree.path(), &["--thread-cache", "4", "--log-format", "json"]);

@@ -6,7 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
+mod confinement;
 mod eviction;
 mod exact_bytes;
+mod memory;
 mod start;
+mod starvation;
 mod support;

@@ -14,6 +14,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::Resource;
+
 /// No wait in these tests is longer: a bound against hangs, not a measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -389,6 +391,15 @@ pub fn tool(name: &str) -> Option<PathBuf> {
         eprintln!("skipped: {name} is not installed");
     }
     found
+}
+
+/// Raises this process's limit of descriptors, which its children inherit, as far as it may; gives
+/// the new limit.
+pub fn raise_descriptor_limit() -> usize {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    rustix::process::setrlimit(Resource::Nofile, limit).unwrap();
+    limit.current.map_or(usize::MAX, |most| usize::try_from(most).unwrap())
 }
 
 /// Whether permissions bind this process at all: they do not bind root.
