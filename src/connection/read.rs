@@ -100,9 +100,8 @@ fn receive(
             // What had come before it was called off still counts.
             Ok((1.., _)) => Ok(()),
             _ if client.is_evicted() => Err(Unanswered::Evicted),
-            Ok((0, _)) => Err(Unanswered::Gone),
             Err(Errno::AGAIN) => Err(Unanswered::TimedOut),
-            Err(_) => Err(Unanswered::Gone),
+            Ok((0, _)) | Err(_) => Err(Unanswered::Gone),
         };
     }
 }

@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
+mod chaos;
 mod confinement;
 mod eviction;
 mod exact_bytes;
 mod memory;
+mod slowhttptest;
 mod start;
 mod starvation;
 mod support;

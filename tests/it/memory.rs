@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use crate::support::{Httpd, Tree, eventually, raise_descriptor_limit};
+use crate::support::{Httpd, Tree, eventually, pattern, raise_descriptor_limit};
 
 /// Clients that wait at once; fewer where a process may not have twice as many descriptors.
 const WAITING_CLIENTS: usize = 5_000;
@@ -47,7 +47,7 @@ fn cost_of_each(count: usize, bytes: &[u8]) -> usize {
     cost
 }
 
-/// What the kernel holds of what was sent to a port, in bytes (proc_pid_net(5)).
+/// What the kernel holds of what was sent to a port, in bytes (see `proc_pid_net(5)`).
 fn unread_bytes(port: u16) -> usize {
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let local = format!(":{port:04X}");
@@ -85,7 +85,7 @@ fn a_body_costs_at_most_its_limit() {
 
 #[test]
 fn thousands_of_requests_leave_nothing_behind() {
-    let tree = Tree::with(&[("a", b"hello"), ("folder/b", &[b'b'; 100_000])]);
+    let tree = Tree::with(&[("a", b"hello"), ("folder/b", &pattern(100_000))]);
     let httpd = Httpd::serve(tree.path(), &["--quiet"]);
     let ask = |number: usize| {
         let target = ["/a", "/folder/", "/folder/b", "/missing", "/%zz"][number % 5];
