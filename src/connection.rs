@@ -103,9 +103,9 @@ impl Connection {
         let is_head = request::request_line(input).starts_with(b"HEAD ");
         let body = (!is_head).then(|| exchange.response.body());
         let sent = write::response(client, output, body, options.stall_timeout);
-        let outcome = sent.failure.unwrap_or(exchange.outcome);
-        if sent.failure.is_none() && exchange.has_more_to_read {
-            client.finish();
+        let mut outcome = sent.failure.unwrap_or(exchange.outcome);
+        if sent.failure.is_none() && exchange.has_more_to_read && client.finish().is_err() {
+            outcome = Outcome::Evicted;
         }
         record(options, client, input, time, &exchange, (sent.body_bytes, outcome));
     }
@@ -137,6 +137,10 @@ fn exchange<'a>(
     };
     let rest = &input[length..];
     let announces_body = !matches!(request.body(), Body::None | Body::Length(0));
+    if !announces_body {
+        // It is whole, and cannot lose its seat to a newcomer while we look for the answer.
+        client.sending().map_err(|_| Unanswered::Evicted)?;
+    }
     let has_more_to_read = announces_body || !rest.is_empty() || request.version == Version::Http09;
     let complete = |request, response, has_more_to_read| Exchange {
         request: Some(request),

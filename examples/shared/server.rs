@@ -42,9 +42,8 @@ where
     let running = server.start(move |client: &Client| {
         let peer = client.peer();
         log::info!("{peer} is here");
-        match session(client) {
-            Ok(()) => client.finish(),
-            Err(error) => log::info!("{peer}: {error}"),
+        if let Err(error) = session(client).and_then(|()| Ok(client.finish()?)) {
+            log::info!("{peer}: {error}");
         }
         log::info!("{peer} is gone");
     })?;

@@ -16,8 +16,9 @@ use log::LevelFilter;
 
 use super::{Audience, DotfilesFlag, Flags, LogFormatFlag, Page, SymlinksFlag};
 
-/// How often a blocked write comes back to look at its stall timeout.
-const SEND_TICK: Duration = Duration::from_secs(5);
+/// How long a write blocks before it comes back to tell what went out: by so much is an answer's
+/// last progress known too late.
+const SEND_TICK: Duration = Duration::from_secs(1);
 
 impl Flags {
     /// What to print instead of serving.

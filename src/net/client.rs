@@ -88,7 +88,8 @@ impl Client {
 
     /// Notes that its request is whole and the answer is under way: it owes nothing any more.
     pub fn sending(&self) -> Result<(), Evicted> {
-        self.enter(self.sending_now())
+        let sending = self.sending_now();
+        self.swap(DISMISSED, sending).or_else(|_| self.enter(sending))
     }
 
     /// Notes that bytes of the answer went out.
@@ -127,7 +128,7 @@ impl Client {
     fn enter(&self, word: u64) -> Result<(), Evicted> {
         let mut from = self.word.load(Ordering::Acquire);
         loop {
-            if from == EVICTED {
+            if matches!(from, DISMISSED | EVICTED) {
                 return Err(Evicted);
             }
             match self.swap(from, word) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
-use super::Client;
+use super::client::{Client, Evicted};
 
 /// Bytes that are read and dropped.
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -22,16 +22,23 @@ const LINGER_AT_MOST: Duration = Duration::from_secs(5);
 const DROP_BYTES: usize = 4 * 1024;
 
 impl Client {
-    /// Closes our side, and waits for the client to close its own, or for 5 s, or for 16 MiB.
-    pub fn finish(&self) {
+    /// Closes our side, and waits for the client to close its own, or for 5 s, or for 16 MiB,
+    /// unless it loses its seat first.
+    pub fn finish(&self) -> Result<(), Evicted> {
         let deadline = Instant::now() + LINGER_AT_MOST;
-        // Whatever fails from here on, there is nothing left to do but close.
-        if self.draining().is_err() || self.stream().shutdown(Shutdown::Write).is_err() {
+        self.draining()?;
+        self.drop_what_comes(deadline);
+        if self.is_evicted() { Err(Evicted) } else { Ok(()) }
+    }
+
+    /// Whatever fails here, there is nothing left to do but close.
+    fn drop_what_comes(&self, deadline: Instant) {
+        if self.stream().shutdown(Shutdown::Write).is_err() {
             return;
         }
         let mut dropped = 0;
         let mut buffer = [0; DROP_BYTES];
-        while dropped < LINGER_BYTES_MAX {
+        while dropped < LINGER_BYTES_MAX && !self.is_evicted() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || self.stream().set_read_timeout(Some(left)).is_err() {
                 return;

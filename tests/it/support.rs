@@ -14,6 +14,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::Resource;
+
 /// No wait in these tests is longer: a bound against hangs, not a measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -37,6 +39,15 @@ pub struct Ended {
     pub stdout: Vec<String>,
     pub stderr: Vec<String>,
     pub took: Duration,
+}
+
+/// What a process holds at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    pub descriptors: usize,
+    pub threads: usize,
+    /// Bytes of memory that are resident, and its own.
+    pub memory: usize,
 }
 
 /// A response, taken apart.
@@ -145,6 +156,21 @@ impl Httpd {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it holds at this moment.
+    pub fn usage(&self) -> Usage {
+        let process = PathBuf::from(format!("/proc/{}", self.pid()));
+        let status = fs::read_to_string(process.join("status")).unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse::<usize>().unwrap()
+        };
+        Usage {
+            descriptors: fs::read_dir(process.join("fd")).unwrap().count(),
+            threads: number("Threads:"),
+            memory: number("RssAnon:") * 1024,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -325,6 +351,18 @@ pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     bytes
 }
 
+/// Reads a response's head and nothing of what follows it.
+#[track_caller]
+pub fn read_head(stream: &mut TcpStream) -> Reply {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend_from_slice(&byte);
+    }
+    Reply::parse(&head)
+}
+
 /// Sends bytes and closes our side of the connection, then reads to the end.
 #[track_caller]
 pub fn send_and_half_close(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
@@ -354,6 +392,15 @@ pub fn tool(name: &str) -> Option<PathBuf> {
         eprintln!("skipped: {name} is not installed");
     }
     found
+}
+
+/// Raises this process's limit of descriptors, which its children inherit, as far as it may; gives
+/// the new limit.
+pub fn raise_descriptor_limit() -> usize {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    rustix::process::setrlimit(Resource::Nofile, limit).unwrap();
+    limit.current.map_or(usize::MAX, |most| usize::try_from(most).unwrap())
 }
 
 /// Whether permissions bind this process at all: they do not bind root.

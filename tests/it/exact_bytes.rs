@@ -1,0 +1,206 @@
+//! Files that change while they are sent: never more bytes than Content-Length promised, never
+//! padding, and never a part that a client could take for the whole.
+//!
+//! The large file is larger than what the kernel buffers for a client that does not read, so what
+//! changes after the head has come changes in mid-transfer.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{
+    Httpd, Reply, Tree, eventually, is_reset, pattern, raise_descriptor_limit, read_head,
+};
+
+const LARGE_FILE_BYTES: usize = 64 * 1024 * 1024;
+
+/// More than the kernel takes for a client that does not read.
+const BUFFERED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How long small files change while they are asked for.
+const CHANGING_FOR: Duration = Duration::from_secs(1);
+
+const CLIENTS_THAT_VANISH: usize = 200;
+
+static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(LARGE_FILE_BYTES));
+
+/// A large file that is being sent to a client that has read the head, and nothing since.
+struct Transfer {
+    tree: Tree,
+    httpd: Httpd,
+    stream: TcpStream,
+}
+
+/// What came of a body, and how the connection ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Clean,
+    Reset,
+}
+
+impl Transfer {
+    #[track_caller]
+    fn start() -> Self {
+        let tree = Tree::with(&[("folder/large.bin", &LARGE)]);
+        let httpd = Httpd::serve(tree.path(), &["--log-format", "json"]);
+        let mut stream = httpd.connect();
+        stream.write_all(b"GET /folder/large.bin HTTP/1.0\r\n\r\n").unwrap();
+        let head = read_head(&mut stream);
+        assert_eq!(head.field("content-length"), Some(LARGE_FILE_BYTES.to_string().as_str()));
+        Self { tree, httpd, stream }
+    }
+
+    /// Reads the rest, which must be as it was when the transfer began; how much it was, how the
+    /// connection ended, and the log's outcome.
+    #[track_caller]
+    fn finish(mut self) -> (usize, End, Value) {
+        let mut body = Vec::with_capacity(LARGE_FILE_BYTES);
+        let end = read_body(&mut self.stream, &mut body);
+        assert!(body.len() <= LARGE_FILE_BYTES, "{} bytes", body.len());
+        assert!(body == LARGE[..body.len()], "other bytes than the file had");
+        let line = self.httpd.log_line(|line| line.contains("/folder/large.bin"));
+        (body.len(), end, serde_json::from_str(&line).unwrap())
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.tree.join("folder/large.bin")
+    }
+}
+
+#[track_caller]
+fn read_body(stream: &mut TcpStream, body: &mut Vec<u8>) -> End {
+    match stream.read_to_end(body) {
+        Ok(_) => End::Clean,
+        Err(error) if is_reset(&error) => End::Reset,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The file's first state goes out whole, whatever has become of its name.
+#[track_caller]
+fn check_whole(change: impl FnOnce(&Tree, &Path)) {
+    let transfer = Transfer::start();
+    change(&transfer.tree, &transfer.file());
+    let (length, end, entry) = transfer.finish();
+    assert_eq!((length, end), (LARGE_FILE_BYTES, End::Clean));
+    assert_eq!((&entry["outcome"], &entry["bytes_sent"]), (&"complete".into(), &length.into()));
+}
+
+/// The connection is reset, and the log says why.
+#[track_caller]
+fn check_truncated(new_length: usize) {
+    let transfer = Transfer::start();
+    File::options().write(true).open(transfer.file()).unwrap().set_len(new_length as u64).unwrap();
+    let (length, end, entry) = transfer.finish();
+    assert_eq!(end, End::Reset);
+    assert!(length <= new_length.max(BUFFERED_BYTES_MAX), "{length} bytes");
+    assert_eq!(entry["outcome"], "truncated");
+    let sent = usize::try_from(entry["bytes_sent"].as_u64().unwrap()).unwrap();
+    assert!((length..LARGE_FILE_BYTES).contains(&sent), "{sent}");
+}
+
+#[test]
+fn a_file_that_shrinks_ends_in_a_reset() {
+    check_truncated(LARGE_FILE_BYTES - 1);
+    check_truncated(0);
+}
+
+#[test]
+fn a_file_that_grows_is_sent_as_long_as_it_was() {
+    check_whole(|_, file| {
+        let mut file = OpenOptions::new().append(true).open(file).unwrap();
+        file.write_all(b"more than was promised").unwrap();
+    });
+}
+
+#[test]
+fn a_file_that_is_replaced_is_sent_as_it_was() {
+    check_whole(|tree, file| {
+        let new = tree.write("new.bin", &[b'n'; 1000]);
+        fs::rename(new, file).unwrap();
+    });
+}
+
+#[test]
+fn a_file_that_is_deleted_is_sent_as_it_was() {
+    check_whole(|tree, file| {
+        fs::rename(tree.join("folder"), tree.join("folder, renamed")).unwrap();
+        assert!(!file.exists());
+        fs::remove_file(tree.join("folder, renamed/large.bin")).unwrap();
+    });
+}
+
+/// A small file goes out with its head in one write, which must not be filled up either.
+#[test]
+fn a_small_file_that_changes_is_never_padded() {
+    let content = pattern(30_000);
+    let tree = Tree::with(&[("small.bin", &content)]);
+    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
+    let until = Instant::now() + CHANGING_FOR;
+    let (mut whole, mut cut_off) = (0, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = OpenOptions::new().append(true).open(tree.join("small.bin")).unwrap();
+            while Instant::now() < until {
+                // To nothing: of a page that is cut in two, the kernel itself may show zeros.
+                file.set_len(0).unwrap();
+                file.write_all(&content).unwrap();
+            }
+        });
+        while Instant::now() < until {
+            let mut stream = httpd.connect();
+            stream.write_all(b"GET /small.bin HTTP/1.0\r\n\r\n").unwrap();
+            let mut bytes = Vec::new();
+            let end = read_body(&mut stream, &mut bytes);
+            if bytes.is_empty() {
+                assert_eq!(end, End::Reset);
+                continue;
+            }
+            let reply = Reply::parse(&bytes);
+            let promised: usize = reply.field("content-length").unwrap().parse().unwrap();
+            assert!(
+                reply.body == content[..reply.body.len()],
+                "other bytes than the file ever had"
+            );
+            match end {
+                End::Clean => assert_eq!(reply.body.len(), promised),
+                End::Reset => assert!(reply.body.len() < promised),
+            }
+            *(if end == End::Clean { &mut whole } else { &mut cut_off }) += 1;
+        }
+    });
+    println!("a small file that changes: {whole} times sent whole, {cut_off} times cut off");
+    assert!(whole > 0);
+}
+
+#[test]
+fn clients_that_vanish_in_mid_transfer_cost_nothing_afterwards() {
+    raise_descriptor_limit();
+    let tree = Tree::new();
+    File::create(tree.join("large.bin")).unwrap().set_len(LARGE_FILE_BYTES as u64).unwrap();
+    let httpd = Httpd::serve(tree.path(), &["--thread-cache", "4", "--log-format", "json"]);
+    httpd.get("/missing");
+    let before = httpd.usage();
+    let mut clients: Vec<_> = (0..CLIENTS_THAT_VANISH).map(|_| httpd.connect()).collect();
+    for client in &mut clients {
+        client.write_all(b"GET /large.bin HTTP/1.0\r\n\r\n").unwrap();
+        read_head(client);
+    }
+    assert!(httpd.usage().threads >= before.threads + CLIENTS_THAT_VANISH - 4);
+    drop(clients);
+    eventually("descriptors and threads are given back", || {
+        let now = httpd.usage();
+        now.descriptors <= before.descriptors && now.threads <= before.threads + 4
+    });
+    eventually("each is logged as gone", || {
+        let log = httpd.log();
+        log.iter().filter(|line| line.contains("client-gone")).count() == CLIENTS_THAT_VANISH
+    });
+    assert_eq!(httpd.get("/missing").status, 404);
+}

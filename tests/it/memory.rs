@@ -1,0 +1,102 @@
+//! What a connection costs in memory, and that nothing is left of it afterwards.
+//!
+//! Measured is what is resident of the process's own memory: its stacks and its heap.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use crate::support::{Httpd, Tree, eventually, pattern, raise_descriptor_limit};
+
+/// Clients that wait at once; fewer where a process may not have twice as many descriptors.
+const WAITING_CLIENTS: usize = 5_000;
+
+/// Resident bytes for each client that we wait for.
+const BYTES_PER_CLIENT_MAX: usize = 20_000;
+
+/// `HEAD_BYTES_MAX` and `BODY_BYTES_MAX` of the product.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Requests before memory is measured, and before it is measured again.
+const WARM_UP: usize = 500;
+const REQUESTS: usize = 5_000;
+
+/// What an allocator may keep for itself.
+const SLACK_BYTES: usize = 1024 * 1024;
+
+/// Resident bytes for each of `count` clients that have sent `bytes` and end nothing.
+#[track_caller]
+fn cost_of_each(count: usize, bytes: &[u8]) -> usize {
+    let tree = Tree::new();
+    let flags = ["--max-connections", "6000", "--quiet", "--request-timeout", "60"];
+    let httpd = Httpd::serve(tree.path(), &flags);
+    httpd.get("/");
+    let before = httpd.usage();
+    let waiting: Vec<_> = (0..count)
+        .map(|_| {
+            let mut stream = TcpStream::connect(httpd.address()).unwrap();
+            stream.write_all(bytes).unwrap();
+            stream
+        })
+        .collect();
+    eventually("each has a thread", || httpd.usage().threads >= before.threads + count - 1);
+    eventually("all is read", || unread_bytes(httpd.address().port()) == 0);
+    let cost = httpd.usage().memory.saturating_sub(before.memory) / count;
+    println!("{count} clients that have sent {} bytes: {cost} resident bytes each", bytes.len());
+    drop(waiting);
+    cost
+}
+
+/// What the kernel holds of what was sent to a port, in bytes (see `proc_pid_net(5)`).
+fn unread_bytes(port: u16) -> usize {
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let local = format!(":{port:04X}");
+    let rows = sockets.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let ours = rows.filter(|row| row[1].ends_with(&local));
+    ours.map(|row| usize::from_str_radix(row[4].split_once(':').unwrap().1, 16).unwrap()).sum()
+}
+
+#[test]
+fn a_waiting_connection_costs_little() {
+    let spare = raise_descriptor_limit() / 2 - 500;
+    let cost = cost_of_each(WAITING_CLIENTS.min(spare), b"G");
+    assert!(cost <= BYTES_PER_CLIENT_MAX, "{cost}");
+}
+
+#[test]
+fn a_head_costs_at_most_its_limit() {
+    let mut head = b"GET / HTTP/1.0\r\n".to_vec();
+    while head.len() < HEAD_BYTES_MAX - 200 {
+        head.extend_from_slice(format!("Name-{}: {}\r\n", head.len(), "v".repeat(150)).as_bytes());
+    }
+    let cost = cost_of_each(200, &head);
+    assert!(cost <= HEAD_BYTES_MAX + BYTES_PER_CLIENT_MAX, "{cost}");
+}
+
+#[test]
+fn a_body_costs_at_most_its_limit() {
+    let mut request =
+        format!("POST /post.html HTTP/1.0\r\nContent-Length: {BODY_BYTES_MAX}\r\n\r\n")
+            .into_bytes();
+    request.resize(request.len() + BODY_BYTES_MAX - 1, b'i');
+    let cost = cost_of_each(200, &request);
+    assert!(cost <= HEAD_BYTES_MAX + BODY_BYTES_MAX + BYTES_PER_CLIENT_MAX, "{cost}");
+}
+
+#[test]
+fn thousands_of_requests_leave_nothing_behind() {
+    let tree = Tree::with(&[("a", b"hello"), ("folder/b", &pattern(100_000))]);
+    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
+    let ask = |number: usize| {
+        let target = ["/a", "/folder/", "/folder/b", "/missing", "/%zz"][number % 5];
+        httpd.get(target);
+    };
+    (0..WARM_UP).for_each(ask);
+    let before = httpd.usage();
+    (0..REQUESTS).for_each(ask);
+    eventually("descriptors are given back", || httpd.usage().descriptors <= before.descriptors);
+    let after = httpd.usage();
+    println!("before and after {REQUESTS} requests: {before:?} {after:?}");
+    assert!(after.memory <= before.memory + SLACK_BYTES, "{before:?} {after:?}");
+    assert!(after.threads <= before.threads + 1, "{before:?} {after:?}");
+}
