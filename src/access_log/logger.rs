@@ -44,7 +44,9 @@ struct Printable<'a>(&'a str);
 pub fn install(options: LoggerOptions) -> io::Result<()> {
     let mut builder = env_logger::Builder::new();
     let access = if options.access { LevelFilter::Info } else { LevelFilter::Off };
-    builder.format(write_message).filter_level(options.level).filter_module(TARGET, access);
+    let is_terminal = io::stderr().is_terminal();
+    let write = if is_terminal { write_message_for_eyes } else { write_message };
+    builder.format(write).filter_level(options.level).filter_module(TARGET, access);
     let filters = env::var("RUST_LOG").unwrap_or_default();
     let malformed = malformed_filter(&filters);
     if malformed.is_none() {
@@ -92,6 +94,15 @@ fn write_message(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     let style = out.default_level_style(level);
     let message = record.args().to_string();
     writeln!(out, "{time} {style}{level:<5}{style:#} {target}: {}", Printable(&message))
+}
+
+/// `01:02:03 WARN  message`, in the manner of the short access lines.
+fn write_message_for_eyes(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+    let time = Date::clamped(SystemTime::now()).time_of_day();
+    let level = record.level();
+    let style = out.default_level_style(level);
+    let message = record.args().to_string();
+    writeln!(out, "{time} {style}{level:<5}{style:#} {}", Printable(&message))
 }
 
 impl Log for Logger {
