@@ -108,7 +108,8 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
         root: (root.symlinks() != Symlinks::Follow).then_some(root.real_path()),
         log_folder: log_file.as_deref().and_then(Path::parent),
         notify_socket: notify_socket.as_deref(),
-    })?;
+    })
+    .map_err(|error| format!("cannot lock the process in: {error} (see --no-sandbox)"))?;
     match level {
         // The banner says it.
         Level::Landlock { .. } if banner::is_wanted() => {}
