@@ -14,8 +14,8 @@ use std::time::SystemTime;
 use env_logger::fmt::Formatter;
 use log::{LevelFilter, Log, Metadata, Record};
 
-use super::TARGET;
 use super::sink::{Lines, LogFile, Notice};
+use super::{TARGET, is_unprintable};
 use crate::http::date::Date;
 
 /// What the logger writes, and where.
@@ -155,12 +155,7 @@ impl fmt::Display for Printable<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
             match character {
-                '\u{61c}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}' => write!(out, "{}", character.escape_default())?,
-                _ if character.is_control() => write!(out, "{}", character.escape_default())?,
+                _ if is_unprintable(character) => write!(out, "{}", character.escape_default())?,
                 _ => out.write_char(character)?,
             }
         }
