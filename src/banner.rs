@@ -46,7 +46,8 @@ pub(crate) fn print(banner: &Banner<'_>, listeners: &[SocketAddr]) -> io::Result
 }
 
 fn lines(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(|address| format!("listening on http://{address}/\n")).collect()
+    let line = |address| format!("listening on http://{address}/\n");
+    addresses.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 /// The addresses at which these listeners can be reached, this machine's own first.
