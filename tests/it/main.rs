@@ -7,6 +7,7 @@
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
 mod ask;
+mod balancer;
 mod browser;
 mod clients;
 mod closing;
@@ -16,11 +17,15 @@ mod fields;
 mod files;
 mod log;
 mod net;
+mod proxy;
 mod ranges;
 mod requests;
 mod routes;
 mod sandbox;
+mod script;
 mod start;
 mod stop;
 mod support;
+mod systemd;
+mod terminal;
 mod tidy;
