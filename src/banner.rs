@@ -1,8 +1,12 @@
 //! What is said on standard output at the start: a line for each listener, for scripts and people
-//! alike, and before them on a terminal what is served, where, under which rules, and how to stop.
+//! alike, and before them on a terminal what is served, under which rules, and how to stop.
+//!
+//! On a terminal each line is a URL that can be opened: a listener that stands for every address is
+//! named by the addresses of the machine's interfaces. A script gets exactly one line a listener.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use httpd::sandbox::Level;
 use httpd::site::files::{self, Dotfiles};
@@ -13,66 +17,107 @@ pub(crate) struct Banner<'a> {
     pub(crate) root: &'a Root,
     pub(crate) files: &'a files::Options,
     pub(crate) sandbox: Level,
-    /// Where the server can be reached: no address here stands for all.
-    pub(crate) reachable: Vec<SocketAddr>,
 }
 
-/// Prints the banner, if standard output is a terminal, and a line for each listener. Where
-/// standard output is closed, nobody misses them.
-pub(crate) fn print(banner: &Banner<'_>, addresses: &[SocketAddr]) -> io::Result<()> {
+/// Whether there is somebody to read the banner.
+pub(crate) fn is_wanted() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Prints the banner, if it is wanted, and a line for each listener. Where standard output is
+/// closed, nobody misses them.
+pub(crate) fn print(banner: &Banner<'_>, listeners: &[SocketAddr]) -> io::Result<()> {
+    let text = if is_wanted() {
+        let interfaces: Vec<_> = if_addrs::get_if_addrs()
+            .unwrap_or_default()
+            .iter()
+            .filter(|interface| !interface.is_link_local())
+            .map(if_addrs::Interface::ip)
+            .collect();
+        format!("{banner}{}", lines(&reachable(listeners, &interfaces)))
+    } else {
+        lines(listeners)
+    };
     let mut out = io::stdout().lock();
-    let banner = if out.is_terminal() { banner.to_string() } else { String::new() };
-    let lines = addresses.iter().map(|address| format!("listening on http://{address}/\n"));
-    let text = banner + &lines.collect::<Vec<_>>().concat();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
 }
 
-/// The addresses at which these listeners can be reached: for one that stands for all, those of
-/// the machine's interfaces.
-pub(crate) fn reachable(listeners: &[SocketAddr]) -> Vec<SocketAddr> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+fn lines(addresses: &[SocketAddr]) -> String {
+    let line = |address| format!("listening on http://{address}/\n");
+    addresses.iter().map(line).collect::<Vec<_>>().concat()
+}
+
+/// The addresses at which these listeners can be reached, this machine's own first.
+fn reachable(listeners: &[SocketAddr], interfaces: &[IpAddr]) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for listener in listeners {
         if !listener.ip().is_unspecified() {
             addresses.push(*listener);
             continue;
         }
-        let own = interfaces.iter().filter(|interface| !interface.is_link_local());
-        let own =
-            own.map(if_addrs::Interface::ip).filter(|own| own.is_ipv4() == listener.is_ipv4());
+        // It is there even where the interfaces are not told.
+        let loopback = match listener {
+            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+        };
+        let own = interfaces.iter().filter(|own| own.is_ipv4() == listener.is_ipv4());
+        let own = own.copied().chain([loopback]);
         addresses.extend(own.map(|own| SocketAddr::new(own, listener.port())));
     }
-    addresses.sort_by_key(|address| (!address.ip().is_loopback(), address.ip()));
+    addresses.sort_by_key(|address| (!address.ip().is_loopback(), *address));
+    addresses.dedup();
     addresses
 }
 
-impl std::fmt::Display for Banner<'_> {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let links = match self.root.symlinks() {
-            Symlinks::Deny => "followed: no links",
-            Symlinks::Within => "followed: links that stay inside",
-            Symlinks::Follow => "followed: all links, wherever they lead",
-        };
+impl fmt::Display for Banner<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let listed = match (self.files.listing, self.files.dotfiles) {
-            (false, _) => "no listings",
-            (true, Dotfiles::Deny) => "listed: all but names that start with a dot",
-            (true, Dotfiles::Unlisted) => "listed: all but names that start with a dot (served)",
-            (true, Dotfiles::Serve) => "listed: every name, dotfiles too",
+            (false, _) => "no folders",
+            (true, Dotfiles::Deny) => "all but names that start with a dot",
+            (true, Dotfiles::Unlisted) => "all but names that start with a dot, which are served",
+            (true, Dotfiles::Serve) => "all, names that start with a dot too",
+        };
+        let followed = match self.root.symlinks() {
+            Symlinks::Deny => "no links",
+            Symlinks::Within => "links that stay inside",
+            Symlinks::Follow => "all links, wherever they lead",
         };
         let path = self.root.real_path().to_string_lossy();
         let path: String = path.chars().map(|it| if it.is_control() { '?' } else { it }).collect();
         writeln!(out, "httpd {} serves {path}", env!("CARGO_PKG_VERSION"))?;
-        for address in &self.reachable {
-            let note = match address.ip() {
-                IpAddr::V4(ip) if ip.is_loopback() => "  this machine",
-                IpAddr::V6(ip) if ip.is_loopback() => "  this machine",
-                _ => "",
-            };
-            writeln!(out, "  http://{address}/{note}")?;
-        }
-        writeln!(out, "  {listed}\n  {links}\n  {}\nPress Ctrl-C to stop.", self.sandbox)
+        writeln!(out, "  listed    {listed}")?;
+        writeln!(out, "  followed  {followed}")?;
+        writeln!(out, "  sandbox   {}", self.sandbox)?;
+        writeln!(out, "  to stop   Ctrl-C")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a machine with loopback, one network card, and a private IPv6 network.
+    #[track_caller]
+    fn check(listeners: &[&str], want: &[&str]) {
+        let interfaces = ["192.0.2.2", "127.0.0.1", "fd00::2", "::1"];
+        let interfaces = interfaces.map(|text| text.parse().unwrap());
+        let listeners: Vec<_> = listeners.iter().map(|text| text.parse().unwrap()).collect();
+        let got = reachable(&listeners, &interfaces);
+        let got: Vec<_> = got.iter().map(ToString::to_string).collect();
+        assert_eq!(got, want, "{listeners:?}");
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_named_by_the_interfaces() {
+        check(&["127.0.0.1:80"], &["127.0.0.1:80"]);
+        check(&["192.0.2.9:80", "[::1]:80"], &["[::1]:80", "192.0.2.9:80"]);
+        check(&["0.0.0.0:80"], &["127.0.0.1:80", "192.0.2.2:80"]);
+        check(&["[::]:80"], &["[::1]:80", "[fd00::2]:80"]);
+        let all = ["127.0.0.1:80", "[::1]:81", "192.0.2.2:80", "[fd00::2]:81"];
+        check(&["0.0.0.0:80", "[::]:81"], &all);
+        check(&["0.0.0.0:80", "127.0.0.1:80"], &["127.0.0.1:80", "192.0.2.2:80"]);
     }
 }

@@ -25,6 +25,7 @@ pub(crate) fn warn(root: &Root, dotfiles: Dotfiles, addresses: &[SocketAddr]) {
         }
     }
     for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
-        log::warn!("{address} can be reached from other machines: they can read this folder");
+        let port = address.port();
+        log::warn!("port {port} can be reached from other machines: they can read this folder");
     }
 }

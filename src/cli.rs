@@ -5,6 +5,7 @@
 //! may also be separated by commas.
 
 mod generate;
+mod help;
 mod options;
 mod values;
 
@@ -22,19 +23,12 @@ use httpd::http::forwarded::Network;
 use httpd::http::response::ExtraField;
 use httpd::site::routes::Redirect;
 
-const EXAMPLES: &str = "\
-Examples:
-  httpd                              serve this folder at http://127.0.0.1:8080/
-  httpd --port 0 ~/Downloads         that folder, on a free port
-  httpd --bind 0.0.0.0 --bind ::     to the whole network
-
-Each flag is also an environment variable: --log-format is HTTPD_LOG_FORMAT.";
-
 /// Serve a folder over HTTP.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, about, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
 pub(crate) struct Flags {
-    /// The folder to serve [default: .]
+    /// Folder to serve [default: .]
     #[arg(value_name = "ROOT")]
     folder: Option<PathBuf>,
 
@@ -50,13 +44,14 @@ pub(crate) struct Flags {
     log: Log,
 
     /// Print the man page or a shell's completions, and end
-    #[arg(long, value_name = "WHAT", help_heading = None)]
+    #[arg(long, value_name = "man|bash|zsh|fish", hide_possible_values = true)]
+    #[arg(help_heading = help::HEADING)]
     generate: Option<Page>,
 }
 
 #[derive(Args, Debug)]
 struct Content {
-    /// The same, as a flag
+    /// Folder to serve, said as a flag
     #[arg(short, long, value_name = "DIR", env = "HTTPD_ROOT")]
     root: Option<PathBuf>,
 
@@ -78,15 +73,17 @@ struct Content {
     #[arg(long, value_name = "N", default_value_t = 10_000, env = "HTTPD_LISTING_LIMIT")]
     listing_limit: usize,
 
-    /// Names that start with a dot (.well-known is always served)
+    /// Names that start with a dot: deny, unlisted or serve
+    ///
+    /// Whatever is said here, .well-known is served.
     #[arg(long, value_name = "HOW", default_value = "deny", env = "HTTPD_DOTFILES")]
     dotfiles: DotfilesFlag,
 
-    /// Which symbolic links may be followed
+    /// Symbolic links: deny, within (the folder) or follow
     #[arg(long, value_name = "WHICH", default_value = "within", env = "HTTPD_SYMLINKS")]
     symlinks: SymlinksFlag,
 
-    /// Answer 301 for a path; repeatable
+    /// Path that is moved to another place (301); repeatable
     #[arg(long, value_name = "FROM=TO", value_delimiter = '\n', env = "HTTPD_REDIRECT")]
     redirect: Vec<Redirect>,
 }
@@ -97,7 +94,7 @@ struct Audience {
     #[arg(short, long, value_name = "PORT", default_value_t = 8080, env = "HTTPD_PORT")]
     port: u16,
 
-    /// Address to listen on; repeatable
+    /// Address to listen on, IPv4 or IPv6; repeatable
     #[arg(
         short,
         long,
@@ -108,15 +105,18 @@ struct Audience {
     )]
     bind: Vec<IpAddr>,
 
-    /// A further name that Host may carry on a loopback server, * for any; repeatable
+    /// Further name that a loopback server answers to, * for any; repeatable
+    ///
+    /// A server that listens on loopback alone answers to addresses and to names that nobody can
+    /// register, so that no web page can read the folder by pointing a name of its own at it.
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "HTTPD_ALLOW_HOST")]
     allow_host: Vec<String>,
 
-    /// Proxy whose X-Forwarded-For is believed; repeatable
+    /// Proxies whose X-Forwarded-For is believed; repeatable
     #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "HTTPD_TRUSTED_PROXY")]
     trusted_proxy: Vec<Network>,
 
-    /// Leave Landlock out, which locks the process into the folder
+    /// Don't let the kernel lock the process into the folder (Landlock)
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_SANDBOX")]
     no_sandbox: bool,
 }
@@ -127,11 +127,11 @@ struct Responses {
     #[arg(long, value_name = "NAME: VALUE", value_delimiter = '\n', env = "HTTPD_HEADER")]
     header: Vec<ExtraField>,
 
-    /// Let pages of any origin read: Access-Control-Allow-Origin: *
+    /// Let the pages of other sites read (Access-Control-Allow-Origin: *)
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_CORS")]
     cors: bool,
 
-    /// Media type of an extension; repeatable
+    /// Content-Type of an extension, such as md=text/plain; repeatable
     #[arg(
         long,
         value_name = "EXT=TYPE",
@@ -154,11 +154,13 @@ struct Limits {
     )]
     max_connections: usize,
 
-    /// Threads kept for the next clients; 0 spawns one for each
+    /// Threads kept for the next clients
+    ///
+    /// With 0, each client has a newly spawned one.
     #[arg(long, value_name = "N", default_value_t = 128, env = "HTTPD_THREAD_CACHE")]
     thread_cache: usize,
 
-    /// From accept to the end of the request, head and body
+    /// For a whole request to come in
     #[arg(
         long,
         value_name = "SECONDS",
@@ -168,7 +170,7 @@ struct Limits {
     )]
     request_timeout: Duration,
 
-    /// Without progress while a response is sent
+    /// For a client that takes no more of its response
     #[arg(
         long,
         value_name = "SECONDS",
@@ -192,11 +194,11 @@ struct Limits {
 #[derive(Args, Debug)]
 #[expect(clippy::struct_field_names, reason = "they are named after their flags")]
 struct Log {
-    /// Form of the access lines; auto is short on a terminal, else combined
+    /// Access lines: auto, short, common, combined or json
     #[arg(long, value_name = "FORMAT", default_value = "auto", env = "HTTPD_LOG_FORMAT")]
     log_format: LogFormatFlag,
 
-    /// File for the access lines, reopened on SIGHUP [default: standard error]
+    /// File for access lines, reopened on SIGHUP [default: standard error]
     #[arg(long, value_name = "PATH", env = "HTTPD_LOG_FILE")]
     log_file: Option<PathBuf>,
 
@@ -212,19 +214,20 @@ struct Log {
 impl Flags {
     /// Reads the command line and the environment. Wrong flags end the process with status 2.
     pub(crate) fn read() -> Self {
-        let matches = command().get_matches();
+        let matches = help::command_with_help().get_matches();
+        help::print_if_asked(&matches);
         let is_said = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
         if is_said("folder") && is_said("root") {
             let clash = "the argument '[ROOT]' cannot be used with '--root <DIR>'";
-            command().error(ErrorKind::ArgumentConflict, clash).exit();
+            help::command_with_help().error(ErrorKind::ArgumentConflict, clash).exit();
         }
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 }
 
-/// The flags as clap takes them. The help names no variables: they follow from the flags' names.
-pub(crate) fn command() -> Command {
-    Flags::command().mut_args(|argument| argument.hide_env(true))
+/// The flags as clap takes them.
+fn command() -> Command {
+    Flags::command().args(help::flags())
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -249,9 +252,14 @@ enum SymlinksFlag {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LogFormatFlag {
+    /// Short on a terminal, else combined
     Auto,
+    /// One for eyes, coloured on a terminal
     Short,
+    /// Apache's common log format
     Common,
+    /// The same with Referer and User-Agent
     Combined,
+    /// One JSON object a line, with duration and outcome
     Json,
 }

@@ -53,9 +53,8 @@ fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
     };
     let addresses = server.addresses();
     caution::warn(&root, site.files.dotfiles, &addresses);
-    let reachable = banner::reachable(&addresses);
     let sandbox = lock_in(flags, &root)?;
-    let banner = banner::Banner { root: &root, files: &site.files, sandbox, reachable };
+    let banner = banner::Banner { root: &root, files: &site.files, sandbox };
     banner::print(&banner, &addresses)?;
 
     let mut connection = Connection::new(Arc::new(Site::new(root, site)), flags.connection());
@@ -101,17 +100,21 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
     if !flags.wants_sandbox() {
         return Ok(Level::Off);
     }
-    let log_file = flags.log_file().map(Path::canonicalize).transpose()?;
+    // What has no real path (`/dev/stdout` may be a pipe) is in no folder that could be granted.
+    let log_file = flags.log_file().and_then(|path| path.canonicalize().ok());
     let notify_socket = systemd::notify_socket();
     let level = sandbox::restrict(sandbox::Rules {
         // A link may lead anywhere if it may be followed.
         root: (root.symlinks() != Symlinks::Follow).then_some(root.real_path()),
         log_folder: log_file.as_deref().and_then(Path::parent),
         notify_socket: notify_socket.as_deref(),
-    })?;
+    })
+    .map_err(|error| format!("cannot lock the process in: {error} (see --no-sandbox)"))?;
     match level {
-        Level::Landlock { .. } => log::info!("{level}"),
-        Level::Unavailable | Level::Off => log::warn!("{level}"),
+        // The banner says it.
+        Level::Landlock { .. } if banner::is_wanted() => {}
+        Level::Landlock { .. } => log::info!("sandbox: {level}"),
+        Level::Unavailable | Level::Off => log::warn!("sandbox: {level}"),
     }
     Ok(level)
 }

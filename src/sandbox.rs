@@ -81,13 +81,13 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
 impl fmt::Display for Level {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (version, files) = match *self {
-            Self::Unavailable => return write!(out, "no sandbox: this kernel has no Landlock"),
-            Self::Off => return write!(out, "no sandbox: --no-sandbox"),
+            Self::Unavailable => return write!(out, "none: this kernel has no Landlock"),
+            Self::Off => return write!(out, "none: --no-sandbox"),
             Self::Landlock { version, files } => (version, files),
         };
-        write!(out, "sandbox: Landlock {version}")?;
+        write!(out, "Landlock {version}")?;
         if files {
-            write!(out, ", no files but these")?;
+            write!(out, ", no other files")?;
         }
         if version >= FIRST_WITH_TCP { write!(out, ", no connections out") } else { Ok(()) }
     }

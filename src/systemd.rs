@@ -1,6 +1,5 @@
-//! What systemd and its like pass to a service, and want to hear from it: sockets
-//! (`LISTEN_FDS`) and a word when it is ready and when it stops (`NOTIFY_SOCKET`). Without them,
-//! nothing happens here.
+//! What systemd and its like pass to a service, and want to hear from it: sockets (`LISTEN_FDS`)
+//! and a word when it is ready and when it stops (`NOTIFY_SOCKET`). Without them, nothing happens.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -23,9 +22,10 @@ pub(crate) fn passed_sockets() -> Result<Vec<TcpListener>, String> {
     Ok(sockets?.into_iter().flatten().collect())
 }
 
-/// The file that is the service manager's socket, if it has one that is a file.
+/// The file that is the service manager's socket, if it has one that is a file and is there.
 pub(crate) fn notify_socket() -> Option<PathBuf> {
-    std::env::var_os("NOTIFY_SOCKET").map(PathBuf::from).filter(|path| path.is_absolute())
+    let path = std::env::var_os("NOTIFY_SOCKET").map(PathBuf::from);
+    path.filter(|path| path.is_absolute() && path.exists())
 }
 
 /// Tells the service manager, if there is one.

@@ -102,8 +102,7 @@ impl fmt::Display for Combined<'_> {
 impl fmt::Display for Short<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entry = self.entry;
-        let moment = Date::clamped(entry.time).rfc3339();
-        let time_of_day = &moment["1994-11-06T".len()..moment.len() - "Z".len()];
+        let time_of_day = Date::clamped(entry.time).time_of_day();
         write!(out, "{}{time_of_day}{} {} ", self.on(DIM), self.off(), client(entry))?;
         match RequestWords::split(entry.request_line) {
             Some(words) => write!(out, "{} {}", Escaped(words.method), Escaped(words.target))?,

@@ -1,14 +1,14 @@
 //! An entry as one JSON object (RFC 8259) in one line, for programs.
 //!
 //! Every object has the same members in the same order; what is not known is `null`. Bytes that are
-//! not UTF-8 become U+FFFD, since JSON is text. Control characters and the two line separators
-//! of Unicode are escaped, so that no reader sees a second line and no terminal is commanded.
+//! not UTF-8 become U+FFFD, since JSON is text. What could begin a line, command a terminal or
+//! reorder text is escaped, so that no reader sees anything but one line.
 
 use std::fmt::{self, Write as _};
 use std::time::UNIX_EPOCH;
 
-use super::Entry;
 use super::format::{RequestWords, client};
+use super::{Entry, is_unprintable};
 use crate::http::date::Date;
 
 /// The entry's object.
@@ -56,8 +56,8 @@ impl fmt::Display for Text<'_> {
             match character {
                 '"' => out.write_str("\\\"")?,
                 '\\' => out.write_str("\\\\")?,
-                '\u{2028}' | '\u{2029}' => write!(out, "\\u{:04x}", u32::from(character))?,
-                _ if character.is_control() => write!(out, "\\u{:04x}", u32::from(character))?,
+                // All of them are in the Basic Multilingual Plane: four digits are enough.
+                _ if is_unprintable(character) => write!(out, "\\u{:04x}", u32::from(character))?,
                 _ => out.write_char(character)?,
             }
         }
@@ -90,7 +90,7 @@ mod tests {
 
     fn parsed(entry: &Entry<'_>) -> Value {
         let line = Format::Json.line(entry, true);
-        assert!(!line.chars().any(char::is_control), "{line:?}");
+        assert!(!line.chars().any(is_unprintable), "{line:?}");
         serde_json::from_str(&line).unwrap()
     }
 

@@ -14,8 +14,8 @@ use std::time::SystemTime;
 use env_logger::fmt::Formatter;
 use log::{LevelFilter, Log, Metadata, Record};
 
-use super::TARGET;
 use super::sink::{Lines, LogFile, Notice};
+use super::{TARGET, is_unprintable};
 use crate::http::date::Date;
 
 /// What the logger writes, and where.
@@ -44,7 +44,9 @@ struct Printable<'a>(&'a str);
 pub fn install(options: LoggerOptions) -> io::Result<()> {
     let mut builder = env_logger::Builder::new();
     let access = if options.access { LevelFilter::Info } else { LevelFilter::Off };
-    builder.format(write_message).filter_level(options.level).filter_module(TARGET, access);
+    let is_terminal = io::stderr().is_terminal();
+    let write = if is_terminal { write_message_for_eyes } else { write_message };
+    builder.format(write).filter_level(options.level).filter_module(TARGET, access);
     let filters = env::var("RUST_LOG").unwrap_or_default();
     let malformed = malformed_filter(&filters);
     if malformed.is_none() {
@@ -92,6 +94,15 @@ fn write_message(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     let style = out.default_level_style(level);
     let message = record.args().to_string();
     writeln!(out, "{time} {style}{level:<5}{style:#} {target}: {}", Printable(&message))
+}
+
+/// `01:02:03 WARN  message`, in the manner of the short access lines.
+fn write_message_for_eyes(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+    let time = Date::clamped(SystemTime::now()).time_of_day();
+    let level = record.level();
+    let style = out.default_level_style(level);
+    let message = record.args().to_string();
+    writeln!(out, "{time} {style}{level:<5}{style:#} {}", Printable(&message))
 }
 
 impl Log for Logger {
@@ -144,12 +155,7 @@ impl fmt::Display for Printable<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
             match character {
-                '\u{61c}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}' => write!(out, "{}", character.escape_default())?,
-                _ if character.is_control() => write!(out, "{}", character.escape_default())?,
+                _ if is_unprintable(character) => write!(out, "{}", character.escape_default())?,
                 _ => out.write_char(character)?,
             }
         }

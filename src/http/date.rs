@@ -65,6 +65,12 @@ impl Date {
         [year, "-", month, "-", day, "T", time, "Z"].concat()
     }
 
+    /// The time of day alone: `08:49:37`.
+    #[must_use]
+    pub fn time_of_day(self) -> String {
+        self.parts().time().to_owned()
+    }
+
     fn parts(self) -> Parts {
         Parts { text: self.to_string() }
     }
@@ -114,6 +120,7 @@ mod tests {
         let want = want.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
         assert_eq!(got, want);
         if let Some(date) = date {
+            assert!(date.rfc3339().ends_with(&format!("T{}Z", date.time_of_day())));
             assert_eq!(Date::parse(date.to_string().as_bytes()), Some(date));
         }
     }

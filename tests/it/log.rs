@@ -1,8 +1,10 @@
 //! The log, from outside: its formats, its levels, and what stays out of it.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::support::{Httpd, Tree};
+use rustix::process::Signal;
+
+use crate::support::{Httpd, Tree, eventually, tool};
 
 const REQUEST: &str = "Referer: http://localhost/\r\nUser-Agent: test \"1\"\r\n";
 
@@ -74,4 +76,191 @@ fn rust_log_has_the_last_word() {
     httpd.reply("GET / HTTP/1.0\r\n folded\r\n\r\n");
     httpd.log_line(|line| line.contains("DEBUG") && line.contains("refused"));
     assert!(!httpd.stop().stderr.iter().any(|line| line.contains("GET /")));
+}
+
+/// Bytes that a log, a terminal or a parser of logs could stumble over.
+const HOSTILE: [&[u8]; 8] = [
+    b"\" 200 5 \"-\" \"forged",
+    b"\\\" \\n \\x22",
+    b"\x1b[2J\x1b]0;title\x07",
+    b"\xff\xfe\x80\xc3\x28",
+    b"\xe2\x80\xa8\xe2\x80\xae\xc2\x9b2J",
+    b"%0a%0d%00%1b[2J",
+    b"a\tb\x0b\x0c\x7f",
+    b"' | $(id) `id` <b> {\"a\":1}, [x] %s %n",
+];
+
+/// Raw requests that carry these bytes, in every field that a line tells of.
+fn hostile_requests() -> Vec<Vec<u8>> {
+    let mut requests: Vec<Vec<u8>> = Vec::new();
+    for bytes in HOSTILE {
+        let around = |start: &str, end: &str| [start.as_bytes(), bytes, end.as_bytes()].concat();
+        requests.extend([
+            around("GET /", " HTTP/1.0\r\n\r\n"),
+            around("GET /a.txt?", " HTTP/1.0\r\n\r\n"),
+            around("", " /a.txt HTTP/1.0\r\n\r\n"),
+            around("GET /a.txt ", "\r\n\r\n"),
+            around("GET /a.txt HTTP/1.0\r\nReferer: ", "\r\n\r\n"),
+            around("GET /a.txt HTTP/1.0\r\nUser-Agent: ", "\r\n\r\n"),
+            around("GET /a.txt HTTP/1.0\r\nX-Forwarded-For: ", "\r\n\r\n"),
+            around("GET /a.txt HTTP/1.0\r\nHost: ", "\r\n\r\n"),
+        ]);
+    }
+    requests
+}
+
+/// Serves a tree with `root/a.txt`, the log in a folder of its own.
+fn serve_with_log(tree: &Tree, format: &str) -> Httpd {
+    std::fs::create_dir_all(tree.join("log")).unwrap();
+    tree.write("root/a.txt", b"hello");
+    let path = tree.join("log/access.log");
+    let flags = ["--log-format", format, "--log-file", path.to_str().unwrap()];
+    let more = ["--verbose", "--trusted-proxy", "127.0.0.1"];
+    Httpd::serve(&tree.join("root"), &[&flags[..], &more].concat())
+}
+
+fn log_of(tree: &Tree, name: &str) -> Vec<u8> {
+    std::fs::read(tree.join("log").join(name)).unwrap()
+}
+
+#[test]
+fn nothing_that_a_client_sends_breaks_out_of_its_line() {
+    for format in ["short", "common", "combined", "json"] {
+        let tree = Tree::new();
+        let httpd = serve_with_log(&tree, format);
+        let requests = hostile_requests();
+        for request in &requests {
+            httpd.raw(request);
+        }
+        let messages = httpd.stop().stderr;
+        let text = String::from_utf8(log_of(&tree, "access.log")).unwrap();
+        let lines: Vec<_> = text.split_terminator('\n').collect();
+        assert_eq!(lines.len(), requests.len(), "{text}");
+        for line in lines {
+            if format == "json" {
+                let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!(entry["client"], "127.0.0.1", "{line}");
+                assert!(!line.chars().any(|it| it.is_control() || it == '\u{202e}'), "{line:?}");
+                continue;
+            }
+            assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
+            let at = usize::from(format == "short");
+            assert_eq!(line.split(' ').nth(at), Some("127.0.0.1"), "{line}");
+        }
+        // Debug lines tell causes; no byte of a client's may command the terminal there either.
+        for message in messages {
+            assert!(!message.chars().any(char::is_control), "{message:?}");
+        }
+    }
+}
+
+/// What GoAccess makes of 1,000 lines in the format that it knows by this name.
+#[track_caller]
+fn check_goaccess(format: &str, name: &str) {
+    let Some(goaccess) = tool("goaccess") else { return };
+    let tree = Tree::new();
+    let httpd = serve_with_log(&tree, format);
+    let hostile = hostile_requests();
+    let ordinary = (0..1000 - hostile.len()).map(|at| {
+        let target = ["/a.txt", "/", "/missing", "/head.html"][at % 4];
+        let method = ["GET", "HEAD"][at % 2];
+        format!("{method} {target}?{at} HTTP/1.0\r\n{REQUEST}\r\n").into_bytes()
+    });
+    for request in ordinary.chain(hostile) {
+        httpd.raw(request);
+    }
+    httpd.stop();
+    let (report, refused) = (tree.join("report.json"), tree.join("refused"));
+    let output = Command::new(goaccess)
+        .arg(tree.join("log/access.log"))
+        .args(["--no-global-config", "--no-progress", "--log-format", name, "--invalid-requests"])
+        .arg(&refused)
+        .arg("-o")
+        .arg(&report)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let refused = std::fs::read_to_string(refused).unwrap_or_default();
+    assert_eq!(refused, "", "{name}");
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    assert_eq!(report["general"]["total_requests"], 1000);
+    assert_eq!(report["general"]["failed_requests"], 0);
+}
+
+#[test]
+fn goaccess_reads_common_and_combined() {
+    check_goaccess("common", "COMMON");
+    check_goaccess("combined", "COMBINED");
+}
+
+#[test]
+fn a_renamed_log_is_left_on_sighup_and_no_line_is_lost() {
+    let tree = Tree::new();
+    let httpd = serve_with_log(&tree, "common");
+    let ask = |client: usize, count: usize| {
+        for number in 0..count {
+            assert_eq!(httpd.get(&format!("/a.txt?{client}-{number}-")).status, 200);
+        }
+    };
+    std::thread::scope(|scope| {
+        for client in 0..3 {
+            scope.spawn(move || ask(client, 100));
+        }
+        for turn in 0..5 {
+            let name = format!("access.log.{turn}");
+            std::fs::rename(tree.join("log/access.log"), tree.join("log").join(name)).unwrap();
+            httpd.signal(Signal::HUP);
+            eventually("the log is there again", || tree.join("log/access.log").exists());
+        }
+    });
+    httpd.log_line(|line| line.contains("reopened"));
+    ask(3, 1);
+    assert!(String::from_utf8(log_of(&tree, "access.log")).unwrap().contains("?3-0-"));
+    assert_eq!(httpd.stop().status.code(), Some(0));
+    let files = std::fs::read_dir(tree.join("log")).unwrap();
+    let bytes = files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    let text = String::from_utf8(bytes.collect()).unwrap();
+    assert_eq!(text.lines().count(), 301);
+    for client in 0..3 {
+        for number in 0..100 {
+            let target = format!("/a.txt?{client}-{number}-");
+            assert_eq!(text.matches(&target).count(), 1, "{target}");
+        }
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let full = Httpd::serve(tree.path(), &["--log-file", "/dev/full"]);
+    for _ in 0..20 {
+        assert_eq!(full.get("/a.txt").body, b"hello");
+    }
+    full.log_line(|line| line.contains("access lines are lost: /dev/full cannot be written"));
+    // Its folder is no place to make files in.
+    full.signal(Signal::HUP);
+    assert_eq!(full.get("/a.txt").body, b"hello");
+    let ended = full.stop();
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(ended.stderr.iter().filter(|line| line.contains("are lost")).count(), 1);
+
+    // Standard error is a pipe that nobody reads any more.
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"exec "$@" 2>&0 </dev/null"#, "sh", env!("CARGO_BIN_EXE_httpd")]);
+    command.args(["--port", "0", "--verbose"]).arg(tree.path());
+    let closed = Httpd::spawn_with(command, Stdio::from(std::io::pipe().unwrap().1));
+    for _ in 0..20 {
+        assert_eq!(closed.get("/a.txt").body, b"hello");
+    }
+    assert_eq!(closed.stop().status.code(), Some(0));
+}
+
+#[test]
+fn the_log_may_go_to_standard_output() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &["--log-file", "/dev/stdout"]);
+    httpd.get("/a.txt");
+    let lines = httpd.stop().stdout;
+    assert!(lines[1].contains("\"GET /a.txt HTTP/1.0\" 200 5 "), "{lines:?}");
 }

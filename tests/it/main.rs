@@ -7,6 +7,7 @@
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
 mod ask;
+mod balancer;
 mod browser;
 mod chaos;
 mod clients;
@@ -27,14 +28,18 @@ mod listing_policy;
 mod log;
 mod memory;
 mod net;
+mod proxy;
 mod ranges;
 mod requests;
 mod routes;
 mod sandbox;
+mod script;
 mod slowhttptest;
 mod start;
 mod starvation;
 mod stop;
 mod support;
 mod syscalls;
+mod systemd;
+mod terminal;
 mod tidy;

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Httpd, Tree, is_root, run};
+use crate::support::{Httpd, Tree, free_port, is_root, run};
 
 /// Exit status 1 and one sentence on standard error.
 #[track_caller]
@@ -46,18 +46,13 @@ fn several_addresses_are_served_at_once() {
 #[test]
 fn all_of_ipv4_and_all_of_ipv6_share_a_port() {
     let tree = Tree::new();
-    let port = free_port();
+    let port = free_port("0.0.0.0");
     let flags = ["--port", &port.to_string(), "--bind", "0.0.0.0", "--bind", "::"];
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_httpd"));
     command.args(flags).arg(tree.path());
     let httpd = Httpd::spawn(command);
     assert_eq!(httpd.get("/").status, 200);
     assert_eq!(httpd.stop().stdout.len(), 2);
-}
-
-/// A port that was free a moment ago, for what takes a number and not 0.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

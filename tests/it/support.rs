@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketType};
 use rustix::process::Resource;
 
 /// No wait in these tests is longer: a bound against hangs, not a measure of speed.
@@ -125,14 +126,20 @@ impl Httpd {
     /// Starts a command that, in the end, is `httpd` or a server from `examples/`, and waits for
     /// its first listening line.
     #[track_caller]
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_with(command, Stdio::null())
+    }
+
+    /// As `spawn`, with this standard input.
+    #[track_caller]
+    pub fn spawn_with(mut command: Command, stdin: Stdio) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.as_bytes().starts_with(b"HTTPD_") || name == "RUST_LOG" {
                 command.env_remove(name);
             }
         }
         let said = format!("{command:?}");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{said}: {error}"));
         let stdout = Lines::collect(child.stdout.take().unwrap());
         let stderr = Lines::collect(child.stderr.take().unwrap());
@@ -369,6 +376,35 @@ pub fn send_and_half_close(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     stream.write_all(bytes).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     read_to_end(stream)
+}
+
+/// Connects from this address, which need not be the one that the system would choose.
+#[track_caller]
+pub fn connect_from(source: IpAddr, to: SocketAddr) -> TcpStream {
+    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket(family, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::new(source, 0)).unwrap();
+    rustix::net::connect(&socket, &to).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// A port that was free a moment ago, for what takes a number and not 0. On a loopback address of
+/// one's own (127.0.0.3) no client of another test can take it meanwhile as its own port.
+pub fn free_port(address: &str) -> u16 {
+    TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The block of README.md that follows the comment with this name.
+#[track_caller]
+pub fn readme_block(name: &str) -> String {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let after = readme.split_once(&format!("<!-- {name} -->\n```"));
+    let (_, after) = after.unwrap_or_else(|| panic!("README.md has no block {name}"));
+    let (_, block) = after.split_once('\n').unwrap();
+    block.split_once("```").unwrap().0.to_owned()
 }
 
 /// Runs `httpd` with these flags to its end, which must come by itself.

@@ -1,0 +1,86 @@
+//! What `-h` and `--help` print: one table, in two lengths.
+//!
+//! clap's own long form gives each flag three lines and more; a table of all flags is shorter than
+//! two screens and is searched by eye. Values that a flag may take are told in its text.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::command;
+
+/// The flags that `-h` shows: what most people ever need.
+const BRIEF: [&str; 12] = [
+    "folder",
+    "port",
+    "bind",
+    "index",
+    "no_listing",
+    "dotfiles",
+    "symlinks",
+    "cors",
+    "log_format",
+    "log_file",
+    "brief",
+    "help",
+];
+
+/// How it is called, and what that does.
+pub(super) const EXAMPLES: [(&str, &str); 5] = [
+    ("httpd", "serve this folder at http://127.0.0.1:8080/"),
+    ("httpd --port 0 ~/Downloads", "serve that folder, on a free port"),
+    ("httpd -b 0.0.0.0 -b ::", "let every machine of the network in"),
+    ("httpd -p 80 --log-file access.log", "keep the log in a file"),
+    ("HTTPD_PORT=3000 httpd", "take a flag from the environment"),
+];
+
+const VARIABLES: &str = "\
+Each flag is also an environment variable: HTTPD_LOG_FORMAT is --log-format. Those that may be
+repeated take a value a line there; addresses and names may also be separated by commas.
+
+It ends with status 0 when told to stop (Ctrl-C, SIGTERM), 1 when it cannot start, 2 for wrong
+flags. `httpd --generate man | man -l -` shows its manual.";
+
+/// The flags that tell about the program.
+pub(super) fn flags() -> [Arg; 3] {
+    [
+        Arg::new("brief")
+            .short('h')
+            .action(ArgAction::SetTrue)
+            .help("The flags that most people need"),
+        Arg::new("help").long("help").action(ArgAction::HelpShort).help("All flags, and examples"),
+        Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Version"),
+    ]
+    .map(|flag| flag.help_heading(HEADING))
+}
+
+/// Where these flags stand.
+pub(super) const HEADING: &str = "About";
+
+/// What the command line is read with: its help is the whole table.
+pub(super) fn command_with_help() -> Command {
+    // The variables follow from the flags' names, and the values are told in their texts.
+    let command = command().mut_args(|flag| {
+        let takes_values = flag.get_action().takes_values();
+        flag.hide_env(true).hide_possible_values(takes_values)
+    });
+    command.after_help(format!("{}\n{VARIABLES}", examples()))
+}
+
+/// Prints the short table, if it is asked for, and ends the process.
+pub(super) fn print_if_asked(matches: &ArgMatches) {
+    if !matches.get_flag("brief") {
+        return;
+    }
+    let is_brief = |flag: &Arg| BRIEF.contains(&flag.get_id().as_str());
+    let brief = command_with_help().mut_args(|flag| {
+        let hide = !is_brief(&flag);
+        flag.hide(hide)
+    });
+    // Where standard output is closed, nobody reads it.
+    let _ = brief.after_help(examples()).print_help();
+    std::process::exit(0);
+}
+
+fn examples() -> String {
+    let lines = EXAMPLES.map(|(line, does)| format!("  {line:<35}  {does}\n"));
+    format!("Examples:\n{}", lines.concat())
+}

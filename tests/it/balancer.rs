@@ -1,0 +1,138 @@
+//! Two servers behind HAProxy, as the README configures it: one may stop, come back, and be killed.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use rustix::process::Signal;
+
+use crate::proxy::Proxy;
+use crate::support::{Httpd, PATIENCE, Tree, eventually, free_port};
+
+/// Clients that ask without a pause.
+const CLIENTS: usize = 4;
+
+/// Requests that are waited for in each state of the two servers.
+const REQUESTS: usize = 300;
+
+/// Where the servers listen: no other test's client has an address here.
+const SERVER: &str = "127.0.0.3";
+
+/// Clients that ask for `/a.txt` again and again.
+pub struct Load {
+    counts: Arc<Counts>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    answered: AtomicUsize,
+    failed: AtomicUsize,
+    shall_end: AtomicBool,
+}
+
+impl Load {
+    pub fn on(address: SocketAddr) -> Self {
+        let counts = Arc::new(Counts::default());
+        let client = |_| {
+            let counts = Arc::clone(&counts);
+            std::thread::spawn(move || {
+                while !counts.shall_end.load(Ordering::Relaxed) {
+                    match get(address) {
+                        Ok(()) => counts.answered.fetch_add(1, Ordering::Relaxed),
+                        Err(why) => {
+                            eprintln!("failed: {why}");
+                            counts.failed.fetch_add(1, Ordering::Relaxed)
+                        }
+                    };
+                }
+            })
+        };
+        let clients = (0..CLIENTS).map(client).collect();
+        Self { counts, clients }
+    }
+
+    /// Waits until so many more requests were answered.
+    pub fn wait_for(&self, requests: usize) {
+        let want = self.counts.answered.load(Ordering::Relaxed) + requests;
+        eventually("the load goes on", || self.counts.answered.load(Ordering::Relaxed) >= want);
+    }
+
+    /// Lets each client finish its last request, and gives how many of all requests failed.
+    pub fn end(mut self) -> usize {
+        self.counts.shall_end.store(true, Ordering::Relaxed);
+        for client in self.clients.drain(..) {
+            client.join().unwrap();
+        }
+        self.counts.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// A test that fails does not wait for its clients, but they stop asking.
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.counts.shall_end.store(true, Ordering::Relaxed);
+    }
+}
+
+/// One request, which must be answered with the whole file.
+fn get(address: SocketAddr) -> Result<(), String> {
+    let exchange = || {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /a.txt HTTP/1.0\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = exchange().map_err(|error: std::io::Error| error.to_string())?;
+    if answer.starts_with(b"HTTP/1.0 200 ") && answer.ends_with(b"\r\n\r\nhello") {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&answer).into_owned())
+}
+
+fn serve(root: &Path, port: u16) -> Httpd {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+    command.args(["--bind", SERVER, "--port", &port.to_string()]);
+    Httpd::spawn({
+        command.args(["--trusted-proxy", "127.0.0.1"]).arg(root);
+        command
+    })
+}
+
+#[test]
+fn one_of_two_may_go_and_come_back() {
+    let tree = Tree::with(&[("a.txt", b"hello"), ("index.html", b"")]);
+    let one = serve(tree.path(), free_port(SERVER));
+    let two = serve(tree.path(), free_port(SERVER));
+    let Some(proxy) = Proxy::haproxy([one.address(), two.address()]) else { return };
+    let load = Load::on(proxy.address());
+    for server in [&one, &two] {
+        server.log_line(|line| line.contains("GET /a.txt"));
+        server.log_line(|line| line.contains("HEAD / "));
+    }
+    load.wait_for(REQUESTS);
+
+    let port = one.address().port();
+    assert_eq!(one.stop().status.code(), Some(0));
+    load.wait_for(REQUESTS);
+    let one = serve(tree.path(), port);
+    one.log_line(|line| line.contains("GET /a.txt"));
+    load.wait_for(REQUESTS);
+    assert_eq!(load.end(), 0, "with SIGTERM not one request fails");
+
+    // Who is being answered by a process that is killed may miss its answer; nobody else may.
+    let load = Load::on(proxy.address());
+    load.wait_for(REQUESTS);
+    one.signal(Signal::KILL);
+    assert_eq!(one.wait().status.code(), None);
+    load.wait_for(REQUESTS);
+    let failed = load.end();
+    eprintln!("failed with SIGKILL: {failed}");
+    assert!(failed <= CLIENTS, "{failed} failed");
+}

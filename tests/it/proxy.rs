@@ -1,0 +1,224 @@
+//! Behind nginx and HAProxy: the log has the client's address, and bytes pass unchanged.
+
+use std::fs;
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{
+    Httpd, PATIENCE, Reply, Tree, connect_from, eventually, free_port, pattern, read_to_end,
+    readme_block, tool,
+};
+
+/// Where the proxies listen: no other test's client has an address here.
+const PROXY: &str = "127.0.0.5";
+
+/// The client of these tests, an address that is not the proxy's own.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
+/// How often a proxy is started anew because its port was taken in between.
+const STARTS_MAX: usize = 5;
+
+/// A proxy in the foreground, killed when dropped.
+pub struct Proxy {
+    child: Child,
+    address: SocketAddr,
+    /// Its configuration and what it writes.
+    _folder: Tree,
+}
+
+impl Proxy {
+    /// HAProxy with the configuration of the README, before these two servers.
+    pub fn haproxy(servers: [SocketAddr; 2]) -> Option<Self> {
+        let tool = tool("haproxy")?;
+        let readme = readme_block("haproxy.cfg");
+        for said in ["bind :80\n", "127.0.0.1:8081", "127.0.0.1:8082"] {
+            assert!(readme.contains(said), "{said}");
+        }
+        Some(Self::start(|address, _| {
+            let config = readme
+                .replace("bind :80\n", &format!("bind {address}\n"))
+                .replace("127.0.0.1:8081", &servers[0].to_string())
+                .replace("127.0.0.1:8082", &servers[1].to_string());
+            let mut command = Command::new(&tool);
+            command.args(["-db", "-q", "-f"]);
+            (config, command)
+        }))
+    }
+
+    /// nginx with the server block of the README.
+    pub fn nginx(server: SocketAddr) -> Option<Self> {
+        let tool = tool("nginx")?;
+        let readme = readme_block("nginx.conf");
+        assert!(readme.contains("listen 80;") && readme.contains("127.0.0.1:8080"));
+        Some(Self::start(|address, folder| {
+            let site = readme
+                .replace("listen 80;", &format!("listen {address};"))
+                .replace("127.0.0.1:8080", &server.to_string());
+            // One process in the foreground, which leaves nothing outside of its folder.
+            let folder = folder.display();
+            let config = format!(
+                "daemon off; master_process off; pid {folder}/pid; error_log stderr;\n\
+                 events {{ }}\n\
+                 http {{ access_log off; client_body_temp_path {folder}/body;\n\
+                 proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;\n\
+                 uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;\n{site} }}\n"
+            );
+            let mut command = Command::new(&tool);
+            command.args(["-e", "stderr", "-c"]);
+            (config, command)
+        }))
+    }
+
+    /// Starts what `make` makes for an address and a folder: a configuration, and the command that
+    /// takes its path as the last argument.
+    fn start(make: impl Fn(SocketAddr, &Path) -> (String, Command)) -> Self {
+        for _ in 0..STARTS_MAX {
+            let folder = Tree::new();
+            let address = format!("{PROXY}:{}", free_port(PROXY)).parse().unwrap();
+            let (config, mut command) = make(address, folder.path());
+            let config = folder.write("config", config.as_bytes());
+            let log = folder.join("log");
+            let mut child = command
+                .arg(config)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(fs::File::create(&log).unwrap())
+                .spawn()
+                .unwrap();
+            let mut has_ended = false;
+            eventually("the proxy listens, or ends", || {
+                has_ended = child.try_wait().unwrap().is_some();
+                has_ended || TcpStream::connect(address).is_ok()
+            });
+            if !has_ended {
+                return Self { child, address, _folder: folder };
+            }
+            eprintln!("{command:?} ended: {}", fs::read_to_string(log).unwrap());
+        }
+        panic!("no proxy after {STARTS_MAX} starts");
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A request of CLIENT's by HTTP/1.1, with these field lines and this body.
+#[track_caller]
+fn ask(address: SocketAddr, request: &str, fields: &str, body: &str) -> Reply {
+    let mut stream = connect_from(CLIENT, address);
+    let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{fields}");
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    Reply::parse(&read_to_end(&mut stream))
+}
+
+fn tree() -> Tree {
+    Tree::with(&[("a.txt", b"hello"), ("large", &pattern(5_000_000))])
+}
+
+/// The client that the log names for the request of `/a.txt` with this query.
+#[track_caller]
+fn logged(httpd: &Httpd, query: &str) -> String {
+    let line = httpd.log_line(|line| line.contains(&format!("/a.txt?{query} ")));
+    line.split(' ').next().unwrap().to_owned()
+}
+
+/// What must hold behind either proxy, which stands before both of these servers: one trusts it,
+/// one doesn't.
+#[track_caller]
+fn check_addresses(trusting: (&Proxy, &Httpd), other: (&Proxy, &Httpd)) {
+    let (proxy, httpd) = trusting;
+    ask(proxy.address(), "GET /a.txt?plain", "", "");
+    assert_eq!(logged(httpd, "plain"), "127.0.0.2");
+    // What the client makes up stands to the left of what the proxy saw.
+    for (query, fields) in [
+        ("one", "X-Forwarded-For: 203.0.113.9\r\n"),
+        ("two", "X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n"),
+        ("lines", "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 127.0.0.1\r\n"),
+        ("quoted", "X-Forwarded-For: \"\\\x01[2J, 203.0.113.9\"\r\n"),
+        ("odd", "X-Forwarded-For: \u{e4}\"203.0.113.9\r\n"),
+        ("empty", "X-Forwarded-For: ,\r\n"),
+    ] {
+        let reply = ask(proxy.address(), &format!("GET /a.txt?{query}"), fields, "");
+        // A proxy may refuse what is malformed; then there is no line to look at.
+        if reply.status == 200 {
+            assert_eq!(logged(httpd, query), "127.0.0.2", "{query}");
+        }
+    }
+    // Past the proxy, nobody is believed but the proxy itself.
+    ask(httpd.address(), "GET /a.txt?direct", "X-Forwarded-For: 203.0.113.9\r\n", "");
+    assert_eq!(logged(httpd, "direct"), "127.0.0.2");
+
+    let (proxy, httpd) = other;
+    ask(proxy.address(), "GET /a.txt?untrusted", "X-Forwarded-For: 203.0.113.9\r\n", "");
+    assert_eq!(logged(httpd, "untrusted"), "127.0.0.1");
+}
+
+#[track_caller]
+fn check_exchanges(proxy: &Proxy) {
+    let at = proxy.address();
+    let large = pattern(5_000_000);
+    assert!(ask(at, "GET /large", "", "").body == large);
+    let part = ask(at, "GET /large", "Range: bytes=4000000-\r\n", "");
+    assert_eq!((part.status, part.field("Content-Length")), (206, Some("1000000")));
+    assert!(part.body == large[4_000_000..]);
+    let head = ask(at, "HEAD /large", "", "");
+    assert_eq!((head.status, head.field("Content-Length")), (200, Some("5000000")));
+    assert_eq!(head.body, b"");
+    assert_eq!(ask(at, "GET /missing", "", "").status, 404);
+    let tag = head.field("ETag").unwrap();
+    let same = ask(at, "GET /large", &format!("If-None-Match: {tag}\r\n"), "");
+    assert_eq!((same.status, same.body.len()), (304, 0));
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let post = ask(at, "POST /post.html", form, "id=s12345");
+    assert!(post.text().contains("<p>s12345</p>"), "{post:?}");
+    assert_eq!(ask(at, "DELETE /large", "", "").status, 405);
+}
+
+#[test]
+fn nginx_in_front() {
+    let tree = tree();
+    let httpd = Httpd::serve(tree.path(), &["--trusted-proxy", "127.0.0.1"]);
+    let doubting = Httpd::serve(tree.path(), &[]);
+    let Some(proxy) = Proxy::nginx(httpd.address()) else { return };
+    check_exchanges(&proxy);
+    // It speaks HTTP/1.0 to us unless it is told otherwise.
+    httpd.log_line(|line| line.contains("\"GET /large HTTP/1.0\" 200 5000000"));
+    let other = Proxy::nginx(doubting.address()).unwrap();
+    check_addresses((&proxy, &httpd), (&other, &doubting));
+}
+
+#[test]
+fn haproxy_in_front() {
+    let tree = tree();
+    let httpd = Httpd::serve(tree.path(), &["--trusted-proxy", "127.0.0.1"]);
+    let doubting = Httpd::serve(tree.path(), &[]);
+    let Some(proxy) = Proxy::haproxy([httpd.address(), httpd.address()]) else { return };
+    check_exchanges(&proxy);
+    httpd.log_line(|line| line.contains("\"GET /large HTTP/1.1\" 200 5000000"));
+    let other = Proxy::haproxy([doubting.address(), doubting.address()]).unwrap();
+    check_addresses((&proxy, &httpd), (&other, &doubting));
+}
+
+#[test]
+fn a_client_that_goes_away_behind_a_proxy_leaves_the_server_well() {
+    let tree = Tree::with(&[("large", &pattern(64 << 20)), ("a.txt", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &["--log-format", "json"]);
+    let Some(proxy) = Proxy::haproxy([httpd.address(), httpd.address()]) else { return };
+    let mut stream = connect_from(CLIENT, proxy.address());
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    std::io::Read::read_exact(&mut stream, &mut [0; 1000]).unwrap();
+    drop(stream);
+    httpd.log_line(|line| line.contains("\"outcome\":\"client-gone\""));
+    assert_eq!(ask(proxy.address(), "GET /a.txt", "", "").body, b"hello");
+}

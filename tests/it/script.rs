@@ -1,0 +1,188 @@
+//! From a script: the listening line, the help, the environment, and the generated pages.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Command, Stdio};
+
+use crate::support::{Httpd, Tree, run, tool};
+
+/// Lines of a terminal that counts as one screen.
+const SCREEN_LINES: usize = 45;
+
+/// Flags that print something and end, for which a variable would make no sense.
+const WITHOUT_VARIABLE: [&str; 3] = ["generate", "help", "version"];
+
+fn httpd() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_httpd"))
+}
+
+/// What the help says on a terminal of that width.
+#[track_caller]
+fn help(flag: &str, columns: usize) -> String {
+    let output = httpd().arg(flag).env("COLUMNS", columns.to_string()).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The long names of all flags.
+fn flags() -> Vec<String> {
+    let help = help("--help", 100);
+    let words = help.lines().filter_map(|line| {
+        line.split_once("--").map(|(before, rest)| {
+            let is_flag = before.trim().is_empty() || before.trim_start().len() == "-p, ".len();
+            is_flag.then(|| rest.split(' ').next().unwrap().to_owned())
+        })
+    });
+    let flags: Vec<_> = words.flatten().collect();
+    assert!(flags.len() > 25, "{flags:?}");
+    flags
+}
+
+#[test]
+fn the_help_fits_the_screen() {
+    for columns in [80, 100] {
+        let (brief, all) = (help("-h", columns), help("--help", columns));
+        assert!(brief.lines().count() <= SCREEN_LINES, "{brief}");
+        assert!(all.lines().count() <= 2 * SCREEN_LINES, "{all}");
+        let mut lines = all.lines().chain(brief.lines()).take_while(|line| !line.is_empty());
+        assert!(lines.all(|line| line.chars().count() <= columns), "{all}");
+        for word in ["Usage: httpd [OPTIONS] [ROOT]", "What is served:", "Log:", "Examples:"] {
+            assert!(brief.contains(word) && all.contains(word), "{word}");
+        }
+    }
+    let brief = help("-h", 100);
+    assert!(!brief.contains("--drain-timeout") && brief.contains("--help  "), "{brief}");
+    // Every flag has a text, and one line is enough for it.
+    for line in help("--help", 100).lines().filter(|line| line.trim_start().starts_with('-')) {
+        assert!(line.trim().split("  ").count() > 1, "{line}");
+    }
+}
+
+#[test]
+fn help_into_a_closed_pipe_is_no_failure() {
+    for flag in ["-h", "--help", "--version"] {
+        let closed = std::io::pipe().unwrap().1;
+        let output = httpd().arg(flag).stdout(closed).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_eq!(output.stderr, b"", "{flag}: {:?}", output.status);
+    }
+}
+
+#[test]
+fn a_shell_reads_where_it_listens_and_how_it_ended() {
+    let tree = Tree::with(&[("root/a.txt", b"hello")]);
+    let script = r#"
+        cd "$2" && mkfifo said
+        "$1" --port 0 --root root >said 2>log & pid=$!
+        read -r _ _ url <said
+        echo "$url"
+        kill "$pid"
+        wait "$pid"
+        echo "$?"
+    "#;
+    let output = Command::new("sh")
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_httpd")])
+        .arg(tree.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (url, rest) = text.split_once('\n').unwrap_or_else(|| panic!("{text}"));
+    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with('/'), "{url}");
+    assert_eq!(rest, "0\n");
+}
+
+/// The outcome with this variable, in an environment in which it cannot start.
+fn refusal(name: &str, value: &OsStr) -> (Option<i32>, String) {
+    let mut command = httpd();
+    command.env("HTTPD_LOG_FILE", "/no/such/folder/log").env(name, value);
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn every_flag_has_its_variable() {
+    let without = refusal("UNRELATED", OsStr::new(""));
+    assert_eq!(without.0, Some(1));
+    assert!(without.1.contains("/no/such/folder/log"), "{}", without.1);
+    let flags = flags();
+    for flag in flags.iter().filter(|flag| !WITHOUT_VARIABLE.contains(&flag.as_str())) {
+        let name = format!("HTTPD_{}", flag.to_uppercase().replace('-', "_"));
+        // No flag takes this: it is no text, and no file.
+        let refused = refusal(&name, OsStr::from_bytes(b"/no/such/\xff"));
+        assert_ne!(refused, without, "{name} is not read");
+    }
+    for flag in WITHOUT_VARIABLE {
+        assert!(flags.iter().any(|it| it == flag), "{flag}");
+    }
+}
+
+#[test]
+fn repeatable_flags_take_several_values_from_their_variable() {
+    let tree = Tree::with(&[("one/a.htm", b"a"), ("two/b.htm", b"b"), ("c.new", b"c")]);
+    let httpd = Httpd::spawn({
+        let mut command = Command::new("env");
+        command
+            .arg("HTTPD_INDEX=a.htm\nb.htm")
+            .arg("HTTPD_HEADER=X-One: 1, 2\nX-Two: 3")
+            .arg("HTTPD_REDIRECT=/old=/one/\n/older=/two/")
+            .arg("HTTPD_MEDIA_TYPE=new=text/x-new\nhtm=text/x-htm")
+            .args(["HTTPD_BIND=127.0.0.1,::1", "HTTPD_PORT=0"])
+            .args(["HTTPD_ALLOW_HOST=one.example.com,two.example.com", "HTTPD_CORS=1"])
+            .args(["HTTPD_QUIET=0", "HTTPD_NO_SANDBOX=false", "HTTPD_LOG_FORMAT=json"])
+            .arg(env!("CARGO_BIN_EXE_httpd"))
+            .args(["--log-format", "common"])
+            .arg(tree.path());
+        command
+    });
+    assert_eq!(httpd.get("/one/").body, b"a");
+    assert_eq!(httpd.get("/two/").field("Content-Type"), Some("text/x-htm"));
+    let new = httpd.get("/c.new");
+    assert_eq!((new.field("X-One"), new.field("X-Two")), (Some("1, 2"), Some("3")));
+    assert_eq!(new.field("Content-Type"), Some("text/x-new"));
+    assert_eq!(new.field("Access-Control-Allow-Origin"), Some("*"));
+    assert_eq!(httpd.get("/old").field("Location"), Some("/one/"));
+    assert_eq!(httpd.get("/older").field("Location"), Some("/two/"));
+    for (host, status) in [("one.example.com", 200), ("two.example.com", 200), ("a.com", 421)] {
+        let reply = httpd.request("GET", "/c.new", &format!("Host: {host}\r\n"));
+        assert_eq!(reply.status, status, "{host}");
+    }
+    // The command line wins, and a variable that says no leaves its flag out.
+    httpd.log_line(|line| line.starts_with("127.0.0.1 - - [") && line.contains("/one/"));
+    assert_eq!(httpd.stop().stdout.len(), 2);
+}
+
+/// What `--generate` prints, given to a program that checks it without running it.
+#[track_caller]
+fn check_page(page: &str, program: &str, arguments: &[&str]) {
+    let (status, text, _) = run(&["--generate", page]);
+    assert_eq!(status, 0);
+    for flag in flags().iter().filter(|&flag| flag != "help" && flag != "version") {
+        let (plain, escaped) = (flag.clone(), flag.replace('-', "\\-"));
+        assert!(text.contains(&plain) || text.contains(&escaped), "{page} lacks {flag}");
+    }
+    let Some(tool) = tool(program) else { return };
+    let mut child = Command::new(tool)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{program}: {said}");
+}
+
+#[test]
+fn generated_pages_are_sound() {
+    check_page("bash", "bash", &["-n"]);
+    check_page("zsh", "zsh", &["-n"]);
+    check_page("fish", "fish", &["-n", "/dev/stdin"]);
+    check_page("man", "man", &["--warnings", "-l", "-"]);
+    let (_, manual, _) = run(&["--generate", "man"]);
+    for chapter in ["SYNOPSIS", "LIMITS", "ENVIRONMENT", "SIGNALS", "\"EXIT STATUS\"", "EXAMPLES"] {
+        assert!(manual.contains(&format!("\n.SH {chapter}\n")), "{chapter}: {manual}");
+    }
+}

@@ -1,0 +1,214 @@
+//! As a service: passed sockets, restarts that refuse nobody, what the manager is told, the units.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+use crate::balancer::Load;
+use crate::support::{Httpd, PATIENCE, Tree, eventually, readme_block, tool};
+
+/// Takes the socket from standard input to where a service has its first one.
+const PASS_SOCKET: &str = r#"export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&0 </dev/null"#;
+
+/// Requests that are waited for in each state of the servers.
+const REQUESTS: usize = 300;
+
+/// Serves on a socket that somebody else made, as `systemd` passes it.
+#[track_caller]
+fn serve_on(listener: &TcpListener, root: &Path, flags: &[&str]) -> Httpd {
+    let mut command = Command::new("sh");
+    command.args(["-c", PASS_SOCKET, "sh", env!("CARGO_BIN_EXE_httpd"), "--root"]);
+    command.arg(root).args(flags);
+    let socket = OwnedFd::from(listener.try_clone().unwrap());
+    Httpd::spawn_with(command, Stdio::from(socket))
+}
+
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+#[test]
+fn a_passed_socket_is_served_and_left_open() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let listener = listener();
+    let httpd = serve_on(&listener, tree.path(), &["--port", "1"]);
+    assert_eq!(httpd.address(), listener.local_addr().unwrap());
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    // Whoever passes a socket answers for the names that reach it.
+    let named = httpd.request("GET", "/a.txt", "Host: www.example.com\r\n");
+    assert_eq!(named.status, 200);
+    let mut queued = httpd.connect();
+    let ended = httpd.stop();
+    assert_eq!(ended.status.code(), Some(0));
+    // The socket still listens: who connects waits for the successor, who was queued too.
+    std::io::Write::write_all(&mut queued, b"GET /a.txt?queued HTTP/1.0\r\n\r\n").unwrap();
+    let successor = serve_on(&listener, tree.path(), &[]);
+    assert!(crate::support::read_to_end(&mut queued).ends_with(b"hello"));
+    successor.log_line(|line| line.contains("/a.txt?queued"));
+}
+
+#[test]
+fn a_restart_under_load_fails_no_request() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let listener = listener();
+    let load = Load::on(listener.local_addr().unwrap());
+    // As `systemctl restart` does it: nobody is there for a while, and the socket holds the queue.
+    for _ in 0..3 {
+        let httpd = serve_on(&listener, tree.path(), &[]);
+        load.wait_for(REQUESTS);
+        assert_eq!(httpd.stop().status.code(), Some(0));
+    }
+    // One takes over while the other is still there.
+    let mut old = serve_on(&listener, tree.path(), &[]);
+    for _ in 0..3 {
+        let new = serve_on(&listener, tree.path(), &[]);
+        load.wait_for(REQUESTS);
+        assert_eq!(old.stop().status.code(), Some(0));
+        old = new;
+    }
+    load.wait_for(REQUESTS);
+    assert_eq!(load.end(), 0);
+}
+
+#[test]
+fn what_is_no_listening_socket_is_said() {
+    let mut command = Command::new("sh");
+    command.args(["-c", PASS_SOCKET, "sh", env!("CARGO_BIN_EXE_httpd")]);
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let output = command.stdin(Stdio::from(OwnedFd::from(udp))).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("httpd: cannot use passed socket 0 (LISTEN_FDS): "), "{said}");
+}
+
+/// The manager hears READY=1 once it serves, and STOPPING=1.
+#[track_caller]
+fn check_messages(flags: &[&str]) {
+    let tree = Tree::with(&[("root/a.txt", b"hello")]);
+    let path = tree.join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+    command.args(["--port", "0"]).args(flags).arg(tree.join("root")).env("NOTIFY_SOCKET", &path);
+    let httpd = Httpd::spawn(command);
+    let heard = || {
+        let mut message = [0; 100];
+        let length = manager.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..length]).trim_end().to_owned()
+    };
+    assert_eq!(heard(), "READY=1");
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    httpd.signal(Signal::TERM);
+    assert_eq!(heard(), "STOPPING=1");
+    let ended = httpd.wait();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(!ended.stderr.iter().any(|line| line.contains("service manager")));
+}
+
+#[test]
+fn the_manager_is_told() {
+    check_messages(&[]);
+    check_messages(&["--no-sandbox"]);
+}
+
+#[test]
+fn a_manager_that_is_gone_stops_nothing() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+    command.args(["--port", "0"]).arg(tree.path());
+    let httpd = Httpd::spawn({
+        command.env("NOTIFY_SOCKET", tree.join("nobody"));
+        command
+    });
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    let ended = httpd.stop();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.stderr.iter().any(|line| line.contains("cannot tell the service manager")));
+}
+
+#[test]
+fn the_units_of_the_readme_are_sound() {
+    let Some(tool) = tool("systemd-analyze") else { return };
+    let tree = Tree::new();
+    let service = readme_block("httpd.service");
+    assert!(service.contains("ExecStart=/usr/local/bin/httpd "));
+    let service = service.replace("/usr/local/bin/httpd", env!("CARGO_BIN_EXE_httpd"));
+    let service = tree.write("httpd.service", service.as_bytes());
+    let socket = tree.write("httpd.socket", readme_block("httpd.socket").as_bytes());
+    let analyze = |arguments: &[&str], files: &[&Path]| {
+        let output = Command::new(&tool).args(arguments).args(files).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        said
+    };
+    assert_eq!(analyze(&["verify", "--man=no"], &[&service, &socket]), "");
+    // Of 10.0 for a service with every right; the argument is in tenths.
+    analyze(&["security", "--offline=yes", "--threshold=10"], &[&service]);
+}
+
+/// Adds the system calls of a filter set, and of the sets in it.
+fn expand(tool: &Path, word: &str, calls: &mut BTreeSet<String>) {
+    if !word.starts_with('@') {
+        calls.insert(word.to_owned());
+        return;
+    }
+    let output = Command::new(tool).args(["syscall-filter", word]).output().unwrap();
+    assert!(output.status.success(), "{word}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in text.lines().skip(1).map(str::trim).filter(|line| !line.starts_with('#')) {
+        expand(tool, line, calls);
+    }
+}
+
+#[test]
+fn the_unit_allows_every_system_call_that_is_made() {
+    let (Some(analyze), Some(strace)) = (tool("systemd-analyze"), tool("strace")) else { return };
+    let (mut allowed, mut denied) = (BTreeSet::new(), BTreeSet::new());
+    for line in readme_block("httpd.service").lines() {
+        let Some(filter) = line.strip_prefix("SystemCallFilter=") else { continue };
+        let (words, calls) = match filter.strip_prefix('~') {
+            Some(words) => (words, &mut denied),
+            None => (filter, &mut allowed),
+        };
+        words.split(' ').for_each(|word| expand(&analyze, word, calls));
+    }
+
+    let tree = Tree::with(&[("root/a.txt", b"hello"), ("log/access.log", b"")]);
+    tree.write("root/large", &vec![b'x'; 1 << 20]);
+    let trace = tree.join("trace");
+    let mut command = Command::new(strace);
+    // The tracer as a grandchild, so that the process started here is the server.
+    command.args(["-D", "-f", "-qq", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_httpd"));
+    command.args(["--port", "0", "--log-file"]).arg(tree.join("log/access.log"));
+    let httpd = Httpd::spawn({
+        command.arg(tree.join("root"));
+        command
+    });
+    for target in ["/", "/a.txt", "/large", "/missing"] {
+        httpd.get(target);
+    }
+    httpd.signal(Signal::HUP);
+    httpd.log_line(|line| line.contains("reopened"));
+    httpd.stop();
+    let mut text = String::new();
+    eventually("the trace is written", || {
+        text = fs::read_to_string(&trace).unwrap();
+        text.contains("exit_group(0")
+    });
+    // `1234  openat2(3, ...` or `1234  <... futex resumed>`, of which the first names them all.
+    let calls = text.lines().filter_map(|line| {
+        let (name, _) = line.split_once(' ')?.1.trim_start().split_once('(')?;
+        name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_').then(|| name.to_owned())
+    });
+    let calls: BTreeSet<_> = calls.collect();
+    assert!(calls.contains("accept4") && calls.contains("sendfile"), "{calls:?}");
+    let refused: Vec<_> =
+        calls.iter().filter(|&it| !allowed.contains(it) || denied.contains(it)).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+}

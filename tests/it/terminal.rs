@@ -1,0 +1,182 @@
+//! What a person sees: the banner, one line for each request, and colours if they are wanted.
+
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::fs::OFlags;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::support::{Lines, Tree};
+
+/// The start of every command to a terminal.
+const ESCAPE: char = '\x1b';
+
+/// `httpd` on a terminal of its own, killed when dropped.
+struct OnTerminal {
+    child: Child,
+    screen: Lines,
+}
+
+impl OnTerminal {
+    /// Starts it with these flags and variables; standard error goes to the terminal too, unless
+    /// it shall go somewhere else.
+    #[track_caller]
+    fn start(
+        flags: &[&str],
+        root: &Path,
+        variables: &[(&str, &str)],
+        stderr: Option<Stdio>,
+    ) -> Self {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let line = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlags::NOCTTY.bits().cast_signed())
+            .open(Path::new(std::ffi::OsStr::from_bytes(name.as_bytes())))
+            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+        command.args(["--port", "0"]).args(flags).arg(root);
+        command.env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(line.try_clone().unwrap());
+        let child = command.stderr(stderr.unwrap_or_else(|| line.into())).spawn().unwrap();
+        // The command still holds our copies of the terminal's other end.
+        drop(command);
+        let screen = Lines::collect(File::from(terminal));
+        Self { child, screen }
+    }
+
+    /// The addresses of the listening lines, when the first request can be made.
+    #[track_caller]
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.line(|line| line.starts_with("listening on "));
+        let lines = self.screen.so_far();
+        let urls = lines.iter().filter_map(|line| line.strip_prefix("listening on http://"));
+        urls.map(|url| url.trim_end().trim_end_matches('/').parse().unwrap()).collect()
+    }
+
+    /// Waits for a line.
+    #[track_caller]
+    fn line(&self, matches: impl Fn(&str) -> bool) -> String {
+        let found = self.screen.wait_for(|line| {
+            let line = line.trim_end_matches('\r');
+            matches(line).then(|| line.to_owned())
+        });
+        found.unwrap_or_else(|| panic!("not on the screen: {:#?}", self.screen.so_far()))
+    }
+
+    /// Sends a request, and gives the status line of its answer.
+    #[track_caller]
+    fn ask(address: SocketAddr, request: &[u8]) -> String {
+        use std::io::Write;
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(crate::support::PATIENCE)).unwrap();
+        stream.write_all(request).unwrap();
+        let answer = crate::support::read_to_end(&mut stream);
+        String::from_utf8_lossy(&answer).lines().next().unwrap().to_owned()
+    }
+}
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_banner_tells_what_is_served_where_and_how() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let flags = ["--bind", "0.0.0.0", "--bind", "::"];
+    let shown = OnTerminal::start(&flags, tree.path(), &[], None);
+    let addresses = shown.addresses();
+    assert!(addresses.iter().any(|address| address.to_string().starts_with("127.0.0.1:")));
+    for address in &addresses {
+        let status = OnTerminal::ask(*address, b"GET /a.txt HTTP/1.0\r\n\r\n");
+        assert_eq!(status, "HTTP/1.0 200 OK", "{address}");
+    }
+    let root = tree.path().canonicalize().unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    shown.line(|line| line == format!("httpd {version} serves {}", root.display()));
+    shown.line(|line| line == "  listed    all but names that start with a dot");
+    shown.line(|line| line == "  followed  links that stay inside");
+    shown.line(|line| line.starts_with("  sandbox   "));
+    shown.line(|line| line == "  to stop   Ctrl-C");
+    shown.line(|line| line.contains("can be reached from other machines"));
+    for line in shown.screen.so_far() {
+        assert!(!line.contains("0.0.0.0") && !line.contains("[::]"), "{line}");
+    }
+}
+
+#[test]
+fn the_banner_tells_of_other_rules() {
+    let tree = Tree::new();
+    let flags = ["--dotfiles", "unlisted", "--symlinks", "follow", "--no-sandbox"];
+    let shown = OnTerminal::start(&flags, tree.path(), &[], None);
+    shown.line(|line| line == "  listed    all but names that start with a dot, which are served");
+    shown.line(|line| line == "  followed  all links, wherever they lead");
+    shown.line(|line| line == "  sandbox   none: --no-sandbox");
+    let closed = OnTerminal::start(&["--no-listing"], tree.path(), &[], None);
+    closed.line(|line| line == "  listed    no folders");
+}
+
+/// Asserts how three requests look with these variables.
+#[track_caller]
+fn check_requests(variables: &[(&str, &str)], want: [&str; 3]) {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let shown = OnTerminal::start(&[], tree.path(), variables, None);
+    let address = shown.addresses()[0];
+    OnTerminal::ask(address, b"GET /a.txt HTTP/1.0\r\n\r\n");
+    OnTerminal::ask(address, b"HEAD /missing HTTP/1.0\r\n\r\n");
+    OnTerminal::ask(address, b"GET /\x1b]0;title\x07 HTTP/1.0\r\n\r\n");
+    let names = ["GET /a.txt ", "HEAD /missing ", "title"];
+    for (name, want) in names.into_iter().zip(want) {
+        let line = shown.line(|line| line.contains(name));
+        assert!(line.contains(want), "{line:?} lacks {want:?}");
+        let is_coloured = line.contains(ESCAPE);
+        assert_eq!(is_coloured, want.contains(ESCAPE), "{line:?}");
+    }
+}
+
+#[test]
+fn each_request_is_a_line_in_colours_if_they_are_wanted() {
+    let ip = " 127.0.0.1 ";
+    let coloured = [
+        &format!("\x1b[0m{ip}GET /a.txt \x1b[32m200\x1b[0m 5 "),
+        &format!("\x1b[0m{ip}HEAD /missing \x1b[33m404\x1b[0m 0 "),
+        &format!("\x1b[0m{ip}GET /\\x1b]0;title\\x07 \x1b[33m400\x1b[0m "),
+    ];
+    check_requests(&[], coloured.map(String::as_str));
+    check_requests(&[("NO_COLOR", "")], coloured.map(String::as_str));
+    let plain = [
+        &format!("{ip}GET /a.txt 200 5 "),
+        &format!("{ip}HEAD /missing 404 0 "),
+        &format!("{ip}GET /\\x1b]0;title\\x07 400 "),
+    ];
+    check_requests(&[("NO_COLOR", "1")], plain.map(String::as_str));
+    check_requests(&[("TERM", "dumb")], plain.map(String::as_str));
+}
+
+#[test]
+fn a_log_that_is_not_on_the_terminal_has_neither_colours_nor_the_short_form() {
+    let tree = Tree::with(&[("root/a.txt", b"hello")]);
+    let (root, log) = (tree.join("root"), tree.join("stderr"));
+    let stderr = Stdio::from(File::create(&log).unwrap());
+    let shown = OnTerminal::start(&[], &root, &[], Some(stderr));
+    OnTerminal::ask(shown.addresses()[0], b"GET /a.txt HTTP/1.0\r\n\r\n");
+    let file = tree.join("access.log");
+    let flags = ["--log-file", file.to_str().unwrap()];
+    let filed = OnTerminal::start(&flags, &root, &[], None);
+    OnTerminal::ask(filed.addresses()[0], b"GET /a.txt HTTP/1.0\r\n\r\n");
+    for path in [log, file] {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\"GET /a.txt HTTP/1.0\" 200 5 \"-\" \"-\"\n"), "{text}");
+        assert!(!text.contains(ESCAPE), "{text:?}");
+    }
+}
