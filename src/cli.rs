@@ -1,130 +1,161 @@
-//! The flags: read and checked once, here, into the options that each room takes.
+//! The flags: read and checked once, here; [`options`] turns them into what each room takes.
+//!
+//! Each flag can also be set by an environment variable, `HTTPD_` and its name: `HTTPD_PORT`. A
+//! repeatable one takes several values from there, one a line; addresses, networks and plain names
+//! may also be separated by commas.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+mod generate;
+mod options;
+mod values;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
-use httpd::access_log::{self, Format};
-use httpd::http::forwarded::Network;
-use httpd::http::host::AllowedHosts;
-use httpd::http::response::ExtraField;
-use httpd::site::files::{self, Dotfiles};
-use httpd::site::media_type::MediaTypes;
-use httpd::site::root::Symlinks;
-use httpd::site::routes::Redirect;
-use httpd::{connection, net, site};
-use log::LevelFilter;
+pub(crate) use generate::Page;
 
-/// How long a write blocks before it comes back to tell what went out: by so much is an answer's last
-/// progress known too late.
-const SEND_TICK: Duration = Duration::from_secs(1);
+use clap::builder::FalseyValueParser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use httpd::http::forwarded::Network;
+use httpd::http::response::ExtraField;
+use httpd::site::routes::Redirect;
 
 const EXAMPLES: &str = "\
 Examples:
   httpd                              serve this folder at http://127.0.0.1:8080/
   httpd --port 0 ~/Downloads         that folder, on a free port
-  httpd --bind 0.0.0.0 --bind ::     to the whole network";
+  httpd --bind 0.0.0.0 --bind ::     to the whole network
+
+Each flag is also an environment variable: --log-format is HTTPD_LOG_FORMAT.";
 
 /// Serve a folder over HTTP.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = EXAMPLES, max_term_width = 100)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Flags {
     /// The folder to serve [default: .]
-    #[arg(value_name = "ROOT", conflicts_with = "root")]
+    #[arg(value_name = "ROOT")]
     folder: Option<PathBuf>,
 
+    #[command(flatten, next_help_heading = "What is served")]
+    content: Content,
+    #[command(flatten, next_help_heading = "To whom")]
+    audience: Audience,
+    #[command(flatten, next_help_heading = "How responses look")]
+    responses: Responses,
+    #[command(flatten, next_help_heading = "Limits")]
+    limits: Limits,
+    #[command(flatten, next_help_heading = "Log")]
+    log: Log,
+
+    /// Print the man page or a shell's completions, and end
+    #[arg(long, value_name = "WHAT", help_heading = None)]
+    generate: Option<Page>,
+}
+
+#[derive(Args, Debug)]
+struct Content {
     /// The same, as a flag
-    #[arg(short, long, value_name = "DIR", env = "HTTPD_ROOT", help_heading = "What is served")]
+    #[arg(short, long, value_name = "DIR", env = "HTTPD_ROOT")]
     root: Option<PathBuf>,
 
-    /// File that is served for a folder; repeatable [default: index.html]
-    #[arg(long, value_name = "NAME", env = "HTTPD_INDEX", help_heading = "What is served")]
+    /// File that is served for a folder; repeatable
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "index.html",
+        value_delimiter = '\n',
+        env = "HTTPD_INDEX"
+    )]
     index: Vec<String>,
 
     /// Answer 404 for a folder without an index
-    #[arg(long, env = "HTTPD_NO_LISTING", help_heading = "What is served")]
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_LISTING")]
     no_listing: bool,
 
     /// Entries shown of one folder
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 10_000,
-        env = "HTTPD_LISTING_LIMIT",
-        help_heading = "What is served"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 10_000, env = "HTTPD_LISTING_LIMIT")]
     listing_limit: usize,
 
     /// Names that start with a dot (.well-known is always served)
-    #[arg(
-        long,
-        value_name = "HOW",
-        value_enum,
-        default_value_t = DotfilesFlag::Deny,
-        env = "HTTPD_DOTFILES",
-        help_heading = "What is served"
-    )]
+    #[arg(long, value_name = "HOW", default_value = "deny", env = "HTTPD_DOTFILES")]
     dotfiles: DotfilesFlag,
 
     /// Which symbolic links may be followed
-    #[arg(
-        long,
-        value_name = "WHICH",
-        value_enum,
-        default_value_t = SymlinksFlag::Within,
-        env = "HTTPD_SYMLINKS",
-        help_heading = "What is served"
-    )]
+    #[arg(long, value_name = "WHICH", default_value = "within", env = "HTTPD_SYMLINKS")]
     symlinks: SymlinksFlag,
 
     /// Answer 301 for a path; repeatable
-    #[arg(long, value_name = "FROM=TO", env = "HTTPD_REDIRECT", help_heading = "What is served")]
+    #[arg(long, value_name = "FROM=TO", value_delimiter = '\n', env = "HTTPD_REDIRECT")]
     redirect: Vec<Redirect>,
+}
 
+#[derive(Args, Debug)]
+struct Audience {
     /// Port to listen on; 0 takes a free one
+    #[arg(short, long, value_name = "PORT", default_value_t = 8080, env = "HTTPD_PORT")]
+    port: u16,
+
+    /// Address to listen on; repeatable
     #[arg(
         short,
         long,
-        value_name = "PORT",
-        default_value_t = 8080,
-        env = "HTTPD_PORT",
-        help_heading = "Who is served"
+        value_name = "ADDR",
+        default_value = "127.0.0.1",
+        value_delimiter = ',',
+        env = "HTTPD_BIND"
     )]
-    port: u16,
-
-    /// Address to listen on; repeatable [default: 127.0.0.1]
-    #[arg(short, long, value_name = "ADDR", env = "HTTPD_BIND", help_heading = "Who is served")]
     bind: Vec<IpAddr>,
 
     /// A further name that Host may carry on a loopback server, * for any; repeatable
-    #[arg(long, value_name = "NAME", env = "HTTPD_ALLOW_HOST", help_heading = "Who is served")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "HTTPD_ALLOW_HOST")]
     allow_host: Vec<String>,
 
     /// Proxy whose X-Forwarded-For is believed; repeatable
-    #[arg(long, value_name = "CIDR", env = "HTTPD_TRUSTED_PROXY", help_heading = "Who is served")]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "HTTPD_TRUSTED_PROXY")]
     trusted_proxy: Vec<Network>,
 
+    /// Leave Landlock out, which locks the process into the folder
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_SANDBOX")]
+    no_sandbox: bool,
+}
+
+#[derive(Args, Debug)]
+struct Responses {
+    /// Field added to every response; repeatable
+    #[arg(long, value_name = "NAME: VALUE", value_delimiter = '\n', env = "HTTPD_HEADER")]
+    header: Vec<ExtraField>,
+
+    /// Let pages of any origin read: Access-Control-Allow-Origin: *
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_CORS")]
+    cors: bool,
+
+    /// Media type of an extension; repeatable
+    #[arg(
+        long,
+        value_name = "EXT=TYPE",
+        value_parser = values::media_type,
+        value_delimiter = '\n',
+        env = "HTTPD_MEDIA_TYPE"
+    )]
+    media_type: Vec<(String, String)>,
+}
+
+#[derive(Args, Debug)]
+struct Limits {
     /// Clients served at once
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 1024,
-        value_parser = parse_count,
-        env = "HTTPD_MAX_CONNECTIONS",
-        help_heading = "Limits"
+        default_value = "1024",
+        value_parser = values::seats,
+        env = "HTTPD_MAX_CONNECTIONS"
     )]
     max_connections: usize,
 
     /// Threads kept for the next clients; 0 spawns one for each
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 128,
-        env = "HTTPD_THREAD_CACHE",
-        help_heading = "Limits"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 128, env = "HTTPD_THREAD_CACHE")]
     thread_cache: usize,
 
     /// From accept to the end of the request, head and body
@@ -132,9 +163,8 @@ pub(crate) struct Flags {
         long,
         value_name = "SECONDS",
         default_value = "10",
-        value_parser = parse_timeout,
-        env = "HTTPD_REQUEST_TIMEOUT",
-        help_heading = "Limits"
+        value_parser = values::timeout,
+        env = "HTTPD_REQUEST_TIMEOUT"
     )]
     request_timeout: Duration,
 
@@ -143,9 +173,8 @@ pub(crate) struct Flags {
         long,
         value_name = "SECONDS",
         default_value = "30",
-        value_parser = parse_timeout,
-        env = "HTTPD_STALL_TIMEOUT",
-        help_heading = "Limits"
+        value_parser = values::timeout,
+        env = "HTTPD_STALL_TIMEOUT"
     )]
     stall_timeout: Duration,
 
@@ -154,52 +183,48 @@ pub(crate) struct Flags {
         long,
         value_name = "SECONDS",
         default_value = "10",
-        value_parser = parse_seconds,
-        env = "HTTPD_DRAIN_TIMEOUT",
-        help_heading = "Limits"
+        value_parser = values::seconds,
+        env = "HTTPD_DRAIN_TIMEOUT"
     )]
-    pub(crate) drain_timeout: Duration,
+    drain_timeout: Duration,
+}
 
-    /// Field added to every response; repeatable
-    #[arg(long, value_name = "NAME: VALUE", env = "HTTPD_HEADER", help_heading = "Responses")]
-    header: Vec<ExtraField>,
-
-    /// Let pages of any origin read: Access-Control-Allow-Origin: *
-    #[arg(long, env = "HTTPD_CORS", help_heading = "Responses")]
-    cors: bool,
-
-    /// Media type of an extension; repeatable
-    #[arg(
-        long,
-        value_name = "EXT=TYPE",
-        value_parser = parse_media_type,
-        env = "HTTPD_MEDIA_TYPE",
-        help_heading = "Responses"
-    )]
-    media_type: Vec<(String, String)>,
-
+#[derive(Args, Debug)]
+#[expect(clippy::struct_field_names, reason = "they are named after their flags")]
+struct Log {
     /// Form of the access lines; auto is short on a terminal, else combined
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t = LogFormatFlag::Auto,
-        env = "HTTPD_LOG_FORMAT",
-        help_heading = "Log"
-    )]
+    #[arg(long, value_name = "FORMAT", default_value = "auto", env = "HTTPD_LOG_FORMAT")]
     log_format: LogFormatFlag,
 
     /// File for the access lines, reopened on SIGHUP [default: standard error]
-    #[arg(long, value_name = "PATH", env = "HTTPD_LOG_FILE", help_heading = "Log")]
-    pub(crate) log_file: Option<PathBuf>,
+    #[arg(long, value_name = "PATH", env = "HTTPD_LOG_FILE")]
+    log_file: Option<PathBuf>,
 
     /// No access lines
-    #[arg(short, long, env = "HTTPD_QUIET", help_heading = "Log")]
-    pub(crate) quiet: bool,
+    #[arg(short, long, value_parser = FalseyValueParser::new(), env = "HTTPD_QUIET")]
+    quiet: bool,
 
     /// Debug lines, too
-    #[arg(short, long, env = "HTTPD_VERBOSE", help_heading = "Log")]
+    #[arg(short, long, value_parser = FalseyValueParser::new(), env = "HTTPD_VERBOSE")]
     verbose: bool,
+}
+
+impl Flags {
+    /// Reads the command line and the environment. Wrong flags end the process with status 2.
+    pub(crate) fn read() -> Self {
+        let matches = command().get_matches();
+        let is_said = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        if is_said("folder") && is_said("root") {
+            let clash = "the argument '[ROOT]' cannot be used with '--root <DIR>'";
+            command().error(ErrorKind::ArgumentConflict, clash).exit();
+        }
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// The flags as clap takes them. The help names no variables: they follow from the flags' names.
+pub(crate) fn command() -> Command {
+    Flags::command().mut_args(|argument| argument.hide_env(true))
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -229,128 +254,4 @@ enum LogFormatFlag {
     Common,
     Combined,
     Json,
-}
-
-impl Flags {
-    /// The folder to serve.
-    pub(crate) fn root(&self) -> &Path {
-        self.folder.as_deref().or(self.root.as_deref()).unwrap_or(Path::new("."))
-    }
-
-    /// Which links may be followed.
-    pub(crate) fn symlinks(&self) -> Symlinks {
-        match self.symlinks {
-            SymlinksFlag::Deny => Symlinks::Deny,
-            SymlinksFlag::Within => Symlinks::Within,
-            SymlinksFlag::Follow => Symlinks::Follow,
-        }
-    }
-
-    /// The addresses to listen on.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
-        let addresses = if self.bind.is_empty() { &loopback[..] } else { &self.bind };
-        addresses.iter().map(|&address| SocketAddr::new(address, self.port)).collect()
-    }
-
-    /// How much the log tells.
-    pub(crate) fn log_level(&self) -> LevelFilter {
-        if self.verbose { LevelFilter::Debug } else { LevelFilter::Info }
-    }
-
-    /// What the sockets and threads are told.
-    pub(crate) fn net(&self) -> net::Options {
-        net::Options {
-            max_connections: self.max_connections,
-            thread_cache: self.thread_cache,
-            receive_timeout: Some(self.request_timeout),
-            send_timeout: Some(self.stall_timeout.min(SEND_TICK)),
-            defer_accept: true,
-        }
-    }
-
-    /// What the site is told.
-    pub(crate) fn site(&self) -> site::Options {
-        let index = match &self.index[..] {
-            [] => vec![b"index.html".to_vec()],
-            names => names.iter().map(|name| name.clone().into_bytes()).collect(),
-        };
-        let is_loopback = self.addresses().iter().all(|address| address.ip().is_loopback());
-        // A proxy answers for the names that it passes on.
-        let checks_host = is_loopback && self.trusted_proxy.is_empty();
-        site::Options {
-            redirects: self.redirect.clone(),
-            allowed_hosts: checks_host.then(|| AllowedHosts::new(self.allow_host.clone())),
-            files: files::Options {
-                index,
-                listing: !self.no_listing,
-                listing_limit: self.listing_limit,
-                dotfiles: match self.dotfiles {
-                    DotfilesFlag::Deny => Dotfiles::Deny,
-                    DotfilesFlag::Unlisted => Dotfiles::Unlisted,
-                    DotfilesFlag::Serve => Dotfiles::Serve,
-                },
-                media_types: MediaTypes::new(self.media_type.clone()),
-            },
-        }
-    }
-
-    /// What each connection is told.
-    pub(crate) fn connection(&self) -> connection::Options {
-        let takes_colour = access_log::standard_error_takes_colour();
-        let is_on_terminal =
-            self.log_file.is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
-        let log_format = match self.log_format {
-            LogFormatFlag::Auto if is_on_terminal => Format::Short,
-            LogFormatFlag::Auto | LogFormatFlag::Combined => Format::Combined,
-            LogFormatFlag::Short => Format::Short,
-            LogFormatFlag::Common => Format::Common,
-            LogFormatFlag::Json => Format::Json,
-        };
-        let cors = self.cors.then(|| ExtraField::new("Access-Control-Allow-Origin", "*"));
-        connection::Options {
-            request_timeout: self.request_timeout,
-            stall_timeout: self.stall_timeout,
-            extra_fields: self.header.iter().cloned().chain(cors).collect(),
-            trusted_proxies: self.trusted_proxy.clone(),
-            log_format,
-            log_colour: takes_colour && self.log_file.is_none(),
-        }
-    }
-}
-
-/// A duration of at least a millisecond: sockets take a time-out of zero for none at all.
-fn parse_timeout(text: &str) -> Result<Duration, String> {
-    match parse_seconds(text)? {
-        timeout if timeout < Duration::from_millis(1) => Err("expected more than 0".to_owned()),
-        timeout => Ok(timeout),
-    }
-}
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    /// About three years: beyond any use, and within what every clock can add.
-    const SECONDS_MAX: f64 = 1e8;
-    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=SECONDS_MAX).contains(seconds));
-    seconds
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| "expected seconds, such as 10 or 0.5".to_owned())
-}
-
-fn parse_count(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|count| (1..=1_000_000).contains(count));
-    count.ok_or_else(|| "expected a number from 1 to 1000000".to_owned())
-}
-
-fn parse_media_type(text: &str) -> Result<(String, String), String> {
-    let is_type = |kind: &str| {
-        kind.split_once('/').is_some_and(|(kind, subtype)| !kind.is_empty() && !subtype.is_empty())
-            && kind.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
-    };
-    match text.split_once('=') {
-        Some((extension, kind)) if !extension.is_empty() && is_type(kind) => {
-            let extension = extension.strip_prefix('.').unwrap_or(extension);
-            Ok((extension.to_owned(), kind.to_owned()))
-        }
-        _ => Err("expected EXT=TYPE, such as md=text/plain".to_owned()),
-    }
 }

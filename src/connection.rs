@@ -4,7 +4,6 @@
 //! is the parser's matter, what answers it is the site's. Its own are deadlines, refusals and the
 //! way a connection ends.
 
-mod linger;
 mod read;
 mod write;
 
@@ -14,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use crate::access_log::{self, Entry, Format, Outcome};
 use crate::http::date::Date;
 use crate::http::forwarded::{self, Network};
-use crate::http::request::{self, Body, Method, Refusal, Request, Version};
+use crate::http::request::{self, Body, Refusal, Request, Version};
 use crate::http::response::{ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::Client;
@@ -100,14 +99,12 @@ impl Connection {
         if !is_simple {
             exchange.response.write_head(output, now, &options.extra_fields);
         }
-        let is_head = exchange.request.as_ref().is_some_and(|r| r.method == Method::Head);
+        // A refused request never became a `Request`, but HEAD still wants no body after its head.
+        let is_head = request::request_line(input).starts_with(b"HEAD ");
         let body = (!is_head).then(|| exchange.response.body());
         let sent = write::response(client, output, body, options.stall_timeout);
         let mut outcome = sent.failure.unwrap_or(exchange.outcome);
-        if sent.failure.is_none()
-            && exchange.has_more_to_read
-            && linger::until_closed(client).is_err()
-        {
+        if sent.failure.is_none() && exchange.has_more_to_read && client.finish().is_err() {
             outcome = Outcome::Evicted;
         }
         record(options, client, input, time, &exchange, (sent.body_bytes, outcome));
@@ -141,6 +138,7 @@ fn exchange<'a>(
     let rest = &input[length..];
     let announces_body = !matches!(request.body(), Body::None | Body::Length(0));
     if !announces_body {
+        // It is whole, and cannot lose its seat to a newcomer while we look for the answer.
         client.sending().map_err(|_| Unanswered::Evicted)?;
     }
     let has_more_to_read = announces_body || !rest.is_empty() || request.version == Version::Http09;

@@ -7,7 +7,9 @@
 //! - [`http`]: the protocol as pure functions; no I/O, no clock, no log;
 //! - [`site`]: what is served: routes, built-in pages, files, folders;
 //! - [`connection`]: one client's life, which joins the three: read, dispatch, write, log;
-//! - [`access_log`]: one line for each response.
+//! - [`access_log`]: one line for each response;
+//! - [`sandbox`]: the process locks itself into the folder that it serves;
+//! - [`signals`]: which signals stop it, or reopen its log.
 //!
 //! Imports run one way. `connection` may use all of these; `site` and `access_log` use `http`;
 //! `net` and `http` know nobody. Each room takes the options that it needs, and none sees the whole
@@ -17,5 +19,6 @@ pub mod access_log;
 pub mod connection;
 pub mod http;
 pub mod net;
+pub mod sandbox;
 pub mod signals;
 pub mod site;

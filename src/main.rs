@@ -1,7 +1,9 @@
 //! The program: flags in, exit code out; the one place that wires all the rooms together.
 
 mod banner;
+mod caution;
 mod cli;
+mod systemd;
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Write};
@@ -9,23 +11,23 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use httpd::access_log::{self, LogFile, LoggerOptions};
 use httpd::connection::Connection;
-use httpd::net::Server;
+use httpd::net::{self, Server};
+use httpd::sandbox::{self, Level};
 use httpd::signals::Caught;
 use httpd::site::Site;
-use httpd::site::root::Root;
+use httpd::site::root::{Root, Symlinks};
 
 use cli::Flags;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::read();
     match run(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where standard error is closed, the exit status says it alone.
-            let _ = writeln!(std::io::stderr(), "httpd: {error}");
+            let _ = writeln!(io::stderr(), "httpd: {error}");
             ExitCode::FAILURE
         }
     }
@@ -33,33 +35,85 @@ fn main() -> ExitCode {
 
 /// Serves until a signal says to stop. An error is one plain sentence: why it could not start.
 fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
+    if let Some(page) = flags.page_to_generate() {
+        return Ok(page.write(&mut io::stdout().lock())?);
+    }
     let path = flags.root();
     let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
-    let log_file = flags.log_file.as_deref().map(LogFile::open).transpose();
-    let log_file = log_file.map_err(|error| {
-        let path = flags.log_file.as_deref().unwrap_or(path);
-        format!("cannot open the log file {}: {error}", path.display())
-    })?;
+    let log_file = open_log(flags)?;
+    let mut signals = Caught::new(log_file.is_some())?;
+    let passed = systemd::passed_sockets()?;
+    let mut site = flags.site();
+    let server = if passed.is_empty() {
+        Server::bind(&flags.addresses(), net_options(flags))?
+    } else {
+        // Whoever passes sockets answers for the names that reach them.
+        site.allowed_hosts = None;
+        Server::inherit(passed, net_options(flags))?
+    };
+    let addresses = server.addresses();
+    caution::warn(&root, site.files.dotfiles, &addresses);
+    let reachable = banner::reachable(&addresses);
+    let sandbox = lock_in(flags, &root)?;
+    let banner = banner::Banner { root: &root, files: &site.files, sandbox, reachable };
+    banner::print(&banner, &addresses)?;
+
+    let mut connection = Connection::new(Arc::new(Site::new(root, site)), flags.connection());
+    let running = server.start(move |client| connection.serve(client))?;
+    systemd::notify(&systemd::READY);
+    signals.wait_for_stop(|| reopen(log_file.as_deref()));
+    log::info!("stopping");
+    systemd::notify(&systemd::STOPPING);
+    let cut_off = running.stop(flags.drain_timeout());
+    if cut_off > 0 {
+        log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
+    }
+    Ok(())
+}
+
+/// Opens the log file, if there shall be one, and starts the log.
+fn open_log(flags: &Flags) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
+    let open = |path: &Path| {
+        let because = |error| format!("cannot open the log file {}: {error}", path.display());
+        LogFile::open(path).map_err(because)
+    };
+    let log_file = flags.log_file().map(open).transpose()?;
     access_log::install(LoggerOptions {
         level: flags.log_level(),
-        access: !flags.quiet,
+        access: flags.has_access_log(),
         log_file: log_file.clone(),
     })?;
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
-    let mut signals = Caught::new(log_file.is_some())?;
-    let server = Server::bind(&flags.addresses(), flags.net())?;
-    banner::print(&server.addresses(), &root)?;
+    Ok(log_file)
+}
 
-    let mut connection =
-        Connection::new(Arc::new(Site::new(root, flags.site())), flags.connection());
-    let running = server.start(move |client| connection.serve(client))?;
-    signals.wait_for_stop(|| reopen(log_file.as_deref()));
-    log::info!("stopping");
-    let cut_off = running.stop(flags.drain_timeout);
-    if cut_off > 0 {
-        log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout);
+/// What the sockets and threads are told, once the process may have the descriptors for it.
+fn net_options(flags: &Flags) -> net::Options {
+    let options = flags.net();
+    if let Err(shortage) = net::raise_descriptor_limit(options.max_connections) {
+        log::warn!("{shortage}");
     }
-    Ok(())
+    options
+}
+
+/// Restricts the process to what it needs from here on. This is the only thread so far.
+fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
+    if !flags.wants_sandbox() {
+        return Ok(Level::Off);
+    }
+    let log_file = flags.log_file().map(Path::canonicalize).transpose()?;
+    let notify_socket = systemd::notify_socket();
+    let level = sandbox::restrict(sandbox::Rules {
+        // A link may lead anywhere if it may be followed.
+        root: (root.symlinks() != Symlinks::Follow).then_some(root.real_path()),
+        log_folder: log_file.as_deref().and_then(Path::parent),
+        notify_socket: notify_socket.as_deref(),
+    })?;
+    match level {
+        Level::Landlock { .. } => log::info!("{level}"),
+        Level::Unavailable | Level::Off => log::warn!("{level}"),
+    }
+    Ok(level)
 }
 
 fn no_root(path: &Path, error: &io::Error) -> String {

@@ -9,11 +9,14 @@
 
 mod client;
 mod complaint;
+mod descriptors;
+mod linger;
 mod listener;
 mod seats;
 mod server;
 mod threads;
 
 pub use client::{Client, Evicted};
+pub use descriptors::{TooFewDescriptors, raise_descriptor_limit};
 pub use listener::BindError;
 pub use server::{Options, Running, Server};

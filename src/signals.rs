@@ -13,8 +13,8 @@ pub struct Caught {
 }
 
 impl Caught {
-    /// Catches SIGINT and SIGTERM, and SIGHUP if there is a log to reopen. From the second SIGINT or
-    /// SIGTERM on, the process ends at once, with the status that a shell gives to such an end.
+    /// Catches SIGINT and SIGTERM, and SIGHUP if there is a log to reopen. From the second SIGINT
+    /// or SIGTERM on, the process ends at once, with the status that a shell gives to such an end.
     pub fn new(catch_hangup: bool) -> io::Result<Self> {
         let is_second = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {

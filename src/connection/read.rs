@@ -97,11 +97,10 @@ fn receive(
         let spare = spare_capacity(buffer);
         return match rustix::net::recv(client.stream(), spare, RecvFlags::empty()) {
             Err(Errno::INTR) => continue,
-            // What had come before it was called off still counts.
-            Ok((1.., _)) => Ok(()),
+            Ok((length, _)) if length > 0 => Ok(()),
             _ if client.is_evicted() => Err(Unanswered::Evicted),
             Err(Errno::AGAIN) => Err(Unanswered::TimedOut),
-            Ok((0, _)) | Err(_) => Err(Unanswered::Gone),
+            Ok(_) | Err(_) => Err(Unanswered::Gone),
         };
     }
 }

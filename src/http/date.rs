@@ -61,7 +61,8 @@ impl Date {
         let parts = self.parts();
         let (day, month, year, time) =
             (parts.day(), parts.month_number(), parts.year(), parts.time());
-        format!("{year}-{month:02}-{day}T{time}Z")
+        // Joined, not formatted: a large folder's listing holds ten thousand of them.
+        [year, "-", month, "-", day, "T", time, "Z"].concat()
     }
 
     fn parts(self) -> Parts {
@@ -93,9 +94,12 @@ impl Parts {
         &self.text[17..25]
     }
 
-    fn month_number(&self) -> usize {
-        let names = "JanFebMarAprMayJunJulAugSepOctNovDec";
-        names.find(self.month()).map_or(1, |at| at / 3 + 1)
+    fn month_number(&self) -> &'static str {
+        let names = b"JanFebMarAprMayJunJulAugSepOctNovDec".chunks(3);
+        let numbers = ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12"];
+        let month = self.month().as_bytes();
+        let found = names.zip(numbers).find(|&(name, _)| name == month);
+        found.map(|(_, number)| number).expect("a date has one of the twelve names")
     }
 }
 

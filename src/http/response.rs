@@ -1,7 +1,8 @@
 //! A response as a value: status, fields, body; and its head as bytes.
 //!
-//! A response is built once, from a decided outcome, and never patched afterwards. Whatever a field's
-//! value is made of, it can't end its line: control bytes are replaced where the value comes in.
+//! A response is built once, from a decided outcome, and never patched afterwards. Whatever a
+//! field's value is made of, it can't end its line: control bytes are replaced where the value
+//! comes in.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,11 +1,14 @@
 //! One connected client: its socket, and whose turn it is.
 //!
-//! A client owes its request from the moment it is seated until [`Client::sending`], and again from
-//! [`Client::draining`] on. While it owes, it may be called off: nothing more is read from it than what
-//! has come already, and only if that is a whole request it is answered, as if nothing had happened.
-//! All of this is one word, which each side changes by compare-and-swap.
+//! A client owes its request from the moment it is seated until [`Client::sending`], and the end of
+//! its stream from [`Client::draining`] on. While it owes, it may lose its seat to a newcomer.
+//! Every change of state, eviction included, is one compare-and-swap on one word.
+//!
+//! A protocol whose turns are not worth telling apart reads and writes the client itself: whatever
+//! moves then counts as progress, so that only those who pause can lose their seat.
 
-use std::io;
+use std::fmt;
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,9 +17,10 @@ use std::time::{Duration, Instant};
 /// after the client was seated, plus `SENDING`.
 const SILENT: u64 = 0;
 const OWING: u64 = 1;
-const CALLED_OFF: u64 = 2;
-const EVICTED: u64 = 3;
-const SENDING: u64 = 4;
+const DRAINING: u64 = 2;
+const DISMISSED: u64 = 3;
+const EVICTED: u64 = 4;
+const SENDING: u64 = 5;
 
 /// A connected client, in its seat.
 #[derive(Debug)]
@@ -27,7 +31,7 @@ pub struct Client {
     word: AtomicU64,
 }
 
-/// The client has lost its seat: its thread has only to end.
+/// The client has lost its seat: its socket is shut down, and its thread has only to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evicted;
 
@@ -36,10 +40,14 @@ pub struct Evicted;
 pub(super) enum Phase {
     /// The client's, and nothing has come yet.
     Silent,
-    /// The client's: the rest of its request, or the end of its stream.
+    /// The client's: the rest of its request.
     Owing,
+    /// The client's: the end of its stream.
+    Draining,
     /// Ours: an answer is under way.
     Sending { last_progress: Instant },
+    /// The client's time is over: what has come is all that will.
+    Dismissed,
     /// Nobody's any more.
     Evicted,
 }
@@ -78,26 +86,38 @@ impl Client {
         let _ = self.swap(SILENT, OWING);
     }
 
-    /// Notes that its request is whole and the answer is under way: it owes nothing any more. Who was
-    /// called off when his request had come already keeps his seat.
+    /// Notes that its request is whole and the answer is under way: it owes nothing any more.
     pub fn sending(&self) -> Result<(), Evicted> {
-        self.enter(self.sending_now(), &[EVICTED])
+        let sending = self.sending_now();
+        self.swap(DISMISSED, sending).or_else(|_| self.enter(sending))
     }
 
     /// Notes that bytes of the answer went out.
     pub fn progress(&self) -> Result<(), Evicted> {
-        self.enter(self.sending_now(), &[CALLED_OFF, EVICTED])
+        self.enter(self.sending_now())
     }
 
     /// Notes that the answer is out, and the client's turn has come to close.
     pub fn draining(&self) -> Result<(), Evicted> {
-        self.enter(OWING, &[CALLED_OFF, EVICTED])
+        self.enter(DRAINING)
     }
 
-    /// Whether it lost its seat, unless what it has sent by now turns out to be a whole request.
+    /// Whether it lost its seat. Where that happened while it owed its request, its stream has come
+    /// to an end; if what had come before makes a whole request, [`Client::sending`] still
+    /// succeeds.
     #[must_use]
     pub fn is_evicted(&self) -> bool {
-        matches!(self.word.load(Ordering::Acquire), CALLED_OFF | EVICTED)
+        matches!(self.phase(), Phase::Dismissed | Phase::Evicted)
+    }
+
+    /// What came of a call on its socket: bytes that moved are progress.
+    fn moved(&self, result: io::Result<usize>) -> io::Result<usize> {
+        match result {
+            // The end of the stream, or its loss, is our own doing.
+            Ok(0) | Err(_) if self.is_evicted() => Err(Evicted.into()),
+            Ok(0) | Err(_) => result,
+            Ok(_) => self.progress().map_err(io::Error::from).and(result),
+        }
     }
 
     fn sending_now(&self) -> u64 {
@@ -105,11 +125,10 @@ impl Client {
         SENDING + since
     }
 
-    /// Changes to `word`, but not from any of those in `ends`.
-    fn enter(&self, word: u64, ends: &[u64]) -> Result<(), Evicted> {
+    fn enter(&self, word: u64) -> Result<(), Evicted> {
         let mut from = self.word.load(Ordering::Acquire);
         loop {
-            if ends.contains(&from) {
+            if matches!(from, DISMISSED | EVICTED) {
                 return Err(Evicted);
             }
             match self.swap(from, word) {
@@ -123,40 +142,40 @@ impl Client {
         self.read(self.word.load(Ordering::Acquire))
     }
 
-    /// Takes the seat away, if the client is still in that phase: an answer is cut off; who owes may
-    /// send no more, and his thread ends when it has read what there is.
-    pub(super) fn evict_from(&self, phase: Phase) -> bool {
-        let word = self.word.load(Ordering::Acquire);
-        if self.read(word) != phase {
-            return false;
+    /// Takes the seat from a client that owes something, if it is still in that phase: it gets no
+    /// more time, but its thread may still read what has come, and answer it if it is whole.
+    pub(super) fn dismiss(&self, phase: Phase) -> bool {
+        let is_dismissed = self.change(phase, DISMISSED);
+        if is_dismissed {
+            self.stop_reading();
         }
-        // Either wakes its thread from what it waits for. An error: the client is gone already.
-        match phase {
-            Phase::Evicted => false,
-            Phase::Silent | Phase::Owing => {
-                let evicted = self.swap(word, CALLED_OFF).is_ok();
-                if evicted {
-                    self.stop_reading();
-                }
-                evicted
-            }
-            Phase::Sending { .. } => {
-                let evicted = self.swap(word, EVICTED).is_ok();
-                if evicted {
-                    let _ = self.stream.shutdown(Shutdown::Both);
-                }
-                evicted
+        is_dismissed
+    }
+
+    /// Takes the seat from a client at once, if it is still in that phase.
+    pub(super) fn evict(&self, phase: Phase) -> bool {
+        let is_evicted = self.change(phase, EVICTED);
+        if is_evicted {
+            // Wakes its thread from whatever it does with the socket. An error: it is gone already.
+            let _ = self.stream.shutdown(Shutdown::Both);
+        }
+        is_evicted
+    }
+
+    /// As `evict`, in any phase; whether it still had its seat.
+    pub(super) fn evict_whatever_it_does(&self) -> bool {
+        loop {
+            match self.phase() {
+                Phase::Evicted => return false,
+                phase if self.evict(phase) => return true,
+                _ => {}
             }
         }
     }
 
-    /// Takes the seat away, whatever the client is doing; whether it still had one.
-    pub(super) fn evict(&self) -> bool {
-        let had_seat = self.word.swap(EVICTED, Ordering::AcqRel) != EVICTED;
-        if had_seat {
-            let _ = self.stream.shutdown(Shutdown::Both);
-        }
-        had_seat
+    fn change(&self, from: Phase, to: u64) -> bool {
+        let word = self.word.load(Ordering::Acquire);
+        self.read(word) == from && self.swap(word, to).is_ok()
     }
 
     /// Ends the client's side of the stream: its thread reads what has come already, then the end.
@@ -168,7 +187,9 @@ impl Client {
         match word {
             SILENT => Phase::Silent,
             OWING => Phase::Owing,
-            CALLED_OFF | EVICTED => Phase::Evicted,
+            DRAINING => Phase::Draining,
+            DISMISSED => Phase::Dismissed,
+            EVICTED => Phase::Evicted,
             sending => {
                 let last_progress = self.since + Duration::from_millis(sending - SENDING);
                 Phase::Sending { last_progress }
@@ -178,5 +199,78 @@ impl Client {
 
     fn swap(&self, from: u64, to: u64) -> Result<(), u64> {
         self.word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).map(drop)
+    }
+}
+
+/// For conversations: bytes that come are progress. To be evicted is an error here, not the end of
+/// the stream.
+impl Read for &Client {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.moved((&self.stream).read(buffer))
+    }
+}
+
+/// For conversations: bytes that go out are progress.
+impl Write for &Client {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.moved((&self.stream).write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Display for Evicted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("lost its seat")
+    }
+}
+
+impl std::error::Error for Evicted {}
+
+impl From<Evicted> for io::Error {
+    fn from(evicted: Evicted) -> Self {
+        Self::new(io::ErrorKind::ConnectionAborted, evicted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Options, Server};
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn whoever_converses_keeps_the_seat_and_whoever_is_silent_loses_it() {
+        let (tell, ended) = mpsc::channel();
+        let options = Options { max_connections: 2, ..Options::default() };
+        let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap();
+        let address = server.addresses()[0];
+        let running = server.start(move |mut client: &Client| {
+            let result = io::copy(&mut &*client, &mut client);
+            tell.send((client.peer(), result)).unwrap();
+        });
+        let running = running.unwrap();
+        let mut talker = TcpStream::connect(address).unwrap();
+        let mut echo = [0; 2];
+        talker.write_all(b"hi").unwrap();
+        talker.read_exact(&mut echo).unwrap();
+
+        let silent = TcpStream::connect(address).unwrap();
+        let mut newcomer = TcpStream::connect(address).unwrap();
+        let (evicted, result) = ended.recv().unwrap();
+        assert_eq!(evicted, silent.local_addr().unwrap());
+        assert_eq!(result.unwrap_err().to_string(), "lost its seat");
+
+        for stream in [&mut talker, &mut newcomer] {
+            stream.write_all(b"ho").unwrap();
+            stream.read_exact(&mut echo).unwrap();
+            assert_eq!(&echo, b"ho");
+            stream.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(stream.read(&mut echo).unwrap(), 0);
+            assert!(ended.recv().unwrap().1.is_ok());
+        }
+        assert_eq!(running.stop(Duration::from_secs(5)), 0);
     }
 }

@@ -2,12 +2,16 @@
 //!
 //! Options that every client's socket shall have are set here, on the listening socket, because
 //! Linux copies them to each socket that it accepts: that saves the system calls for each client.
+//!
+//! A socket that was passed to us belongs to whoever passed it, and to our successor: it is never
+//! shut down. Its accept loop waits for it together with a descriptor that tells it to stop.
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType};
@@ -24,6 +28,15 @@ static DEFER_ACCEPT_SECONDS: i32 = 1;
 pub(super) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    owner: Owner,
+}
+
+/// Whose socket it is.
+enum Owner {
+    /// Ours: to stop is to shut it down.
+    Us,
+    /// Somebody else's: to stop is to make this descriptor readable.
+    Others { stop: OwnedFd },
 }
 
 /// What one call of `accept` came to.
@@ -53,7 +66,22 @@ impl Listener {
         let bound = socket.local_addr().map_err(|error| {
             because(Errno::from_io_error(&error).unwrap_or(Errno::ADDRNOTAVAIL))
         })?;
-        Ok(Self { socket, address: bound })
+        Ok(Self { socket, address: bound, owner: Owner::Us })
+    }
+
+    /// Takes over a socket that listens already.
+    pub(super) fn inherit(socket: TcpListener, options: &Options) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        set_options(&socket, options)?;
+        // Between our waiting and our accepting, another process may have taken the client.
+        socket.set_nonblocking(true)?;
+        let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
+        Ok(Self { socket, address, owner: Owner::Others { stop } })
+    }
+
+    /// Whether it was passed to us.
+    pub(super) fn is_inherited(&self) -> bool {
+        matches!(self.owner, Owner::Others { .. })
     }
 
     /// The address that it listens on, with the port that it really got.
@@ -63,6 +91,11 @@ impl Listener {
 
     /// Waits for a client.
     pub(super) fn accept(&self) -> Accepted {
+        if let Owner::Others { stop } = &self.owner
+            && is_readable_after_waiting(stop, &self.socket)
+        {
+            return Accepted::Closed;
+        }
         let error = match self.socket.accept() {
             Ok((stream, peer)) => return Accepted::Client(stream, peer),
             Err(error) => error,
@@ -79,18 +112,35 @@ impl Listener {
         }
     }
 
-    /// From now on `accept` returns at once when nobody is queued.
+    /// From now on `accept` returns at once when nobody is queued; or when it is not our socket,
+    /// for then those who are queued are our successor's.
     pub(super) fn stop_waiting(&self) {
-        if let Err(error) = self.socket.set_nonblocking(true) {
+        let result = match &self.owner {
+            Owner::Us => self.socket.set_nonblocking(true),
+            Owner::Others { stop } => {
+                rustix::io::write(stop, &1_u64.to_ne_bytes()).map(drop).map_err(io::Error::from)
+            }
+        };
+        if let Err(error) = result {
             log::warn!("{}: cannot stop waiting for clients: {error}", self.address);
         }
     }
 
-    /// Refuses new connections, and wakes a thread that is blocked in `accept`.
+    /// Refuses new connections, and wakes a thread that is blocked in `accept`, if it is our
+    /// socket.
     pub(super) fn close(&self) {
-        // The one error possible is that it is closed already.
-        let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+        if let Owner::Us = self.owner {
+            // The one error possible is that it is closed already.
+            let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+        }
     }
+}
+
+/// Waits until either is readable, and tells whether `first` is.
+fn is_readable_after_waiting(first: impl AsFd, second: impl AsFd) -> bool {
+    let mut descriptors = [PollFd::new(&first, PollFlags::IN), PollFd::new(&second, PollFlags::IN)];
+    // An error is an interruption: nobody is waiting, and the caller comes back.
+    poll(&mut descriptors, None).is_ok() && descriptors[0].revents().contains(PollFlags::IN)
 }
 
 fn open(address: SocketAddr, options: &Options) -> rustix::io::Result<TcpListener> {
@@ -105,14 +155,17 @@ fn open(address: SocketAddr, options: &Options) -> rustix::io::Result<TcpListene
     }
     // A restarted server may bind its port while old connections are still closing.
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    sockopt::set_socket_timeout(&socket, Timeout::Recv, options.receive_timeout)?;
-    sockopt::set_socket_timeout(&socket, Timeout::Send, options.send_timeout)?;
-    if options.defer_accept {
-        defer_accept(&socket)?;
-    }
+    set_options(&socket, options)?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
+}
+
+/// What the sockets of the clients shall have.
+fn set_options(socket: impl AsFd, options: &Options) -> rustix::io::Result<()> {
+    sockopt::set_socket_timeout(&socket, Timeout::Recv, options.receive_timeout)?;
+    sockopt::set_socket_timeout(&socket, Timeout::Send, options.send_timeout)?;
+    if options.defer_accept { defer_accept(&socket) } else { Ok(()) }
 }
 
 /// Lets the kernel hand a connection over only when its first bytes are there: the thread that is

@@ -1,7 +1,8 @@
 //! How many are connected, and whom to evict when all seats are taken.
 //!
-//! The table holds each client's socket shared, so that an evictor can shut it down; a client leaves
-//! the table, under its lock, before its socket closes, so that nobody shuts down a stranger's.
+//! The table holds each client's socket shared, so that an evictor can shut it down; a client
+//! leaves the table, under its lock, before its socket closes, so that nobody shuts down a
+//! stranger's.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,11 +13,14 @@ use super::client::{Client, Phase};
 /// A client that takes its bytes this slowly may lose its seat: no progress for that long.
 const SENDING_WITHOUT_PROGRESS: Duration = Duration::from_secs(10);
 
-/// How long an evicted client's thread may take to give its seat back before another is evicted.
-const EVICTION_GRACE: Duration = Duration::from_secs(1);
+/// How soon a newcomer looks again for somebody to evict, at the latest.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// How long to wait before the table is looked at again: someone may have become evictable since.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How long an evicted client's thread may take to give its seat back before another is evicted.
+const EVICTION_GRACE: Duration = Duration::from_millis(10);
+
+/// How long threads whose clients were cut off may take to say so in the log.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a client that has sent nothing may stay once the server stops.
 const SILENT_AT_STOP: Duration = Duration::from_millis(50);
@@ -44,8 +48,8 @@ pub(super) struct Seat<'a> {
 /// What looking for somebody to evict came to.
 enum Eviction {
     Done,
+    /// Nobody can be evicted now: when to look again.
     NotBefore(Instant),
-    Nobody,
 }
 
 impl Seats {
@@ -70,8 +74,9 @@ impl Seats {
             let now = Instant::now();
             if now >= next_eviction {
                 next_eviction = match table.evict(now) {
+                    // Who is served now may owe something before that.
                     Eviction::NotBefore(moment) => moment.min(now + LOOK_AGAIN_AFTER),
-                    Eviction::Done | Eviction::Nobody => now + EVICTION_GRACE,
+                    Eviction::Done => now + EVICTION_GRACE,
                 };
             }
             table = self.wait(table, next_eviction);
@@ -110,11 +115,11 @@ impl Seats {
             let next_look = table.dismiss_silent(now).unwrap_or(deadline).min(deadline);
             table = self.wait(table, next_look);
         }
-        let evicted = table.seated().filter(|client| client.evict()).count();
+        let evicted = table.seated().filter(|client| client.evict_whatever_it_does()).count();
         // Their threads have only to notice, and to write their line into the log.
-        let grace = Instant::now() + EVICTION_GRACE;
-        while table.seated().next().is_some() && Instant::now() < grace {
-            table = self.wait(table, grace);
+        let until = Instant::now() + LAST_WORDS;
+        while table.seated().next().is_some() && Instant::now() < until {
+            table = self.wait(table, until);
         }
         evicted
     }
@@ -145,29 +150,33 @@ impl Table {
     /// Evicts the client that has owed its request the longest; where none owes, the one whose
     /// answer has made no progress the longest, if that is long enough.
     fn evict(&self, now: Instant) -> Eviction {
-        loop {
-            let Some((victim, phase)) = self.most_evictable() else { return Eviction::Nobody };
-            if let Phase::Sending { last_progress } = phase {
-                let evictable_from = last_progress + SENDING_WITHOUT_PROGRESS;
-                if now < evictable_from {
-                    return Eviction::NotBefore(evictable_from);
+        while let Some((client, phase)) = self.most_evictable() {
+            let is_evicted = match phase {
+                Phase::Sending { last_progress } => {
+                    let evictable_from = last_progress + SENDING_WITHOUT_PROGRESS;
+                    if now < evictable_from {
+                        return Eviction::NotBefore(evictable_from);
+                    }
+                    client.evict(phase)
                 }
-            }
-            // Where it fails, the client has just moved on: look again.
-            if victim.evict_from(phase) {
+                _ => client.dismiss(phase),
+            };
+            if is_evicted {
                 return Eviction::Done;
             }
+            // It has just moved on: look again.
         }
+        Eviction::NotBefore(now + LOOK_AGAIN_AFTER)
     }
 
     fn most_evictable(&self) -> Option<(&Client, Phase)> {
         let candidates = self.seated().map(|client| (&**client, client.phase()));
-        candidates.filter(|&(_, phase)| phase != Phase::Evicted).min_by_key(|&(client, phase)| {
-            match phase {
+        candidates
+            .filter(|(_, phase)| !matches!(phase, Phase::Dismissed | Phase::Evicted))
+            .min_by_key(|&(client, phase)| match phase {
                 Phase::Sending { last_progress } => (1, last_progress),
                 _ => (0, client.since()),
-            }
-        })
+            })
     }
 
     /// Shuts the reading side of those who have been silent for long enough, so that their threads
@@ -255,8 +264,8 @@ mod tests {
             let before: Vec<_> = gone().collect();
             match self.table.evict(now) {
                 Eviction::Done => Ok(gone().find(|index| !before.contains(index)).unwrap()),
+                Eviction::NotBefore(moment) if moment == now + LOOK_AGAIN_AFTER => Err(None),
                 Eviction::NotBefore(moment) => Err(Some(moment)),
-                Eviction::Nobody => Err(None),
             }
         }
     }
@@ -312,7 +321,7 @@ mod tests {
         seated.client(0).sending().unwrap();
         assert_eq!(seated.evict(Instant::now()), Ok(1));
         assert_eq!(
-            [0, 1, 2, 2].map(|index| seated.client(index).evict()),
+            [0, 1, 2, 2].map(|index| seated.client(index).evict_whatever_it_does()),
             [true, true, true, false]
         );
         assert_eq!(seated.client(1).sending(), Err(crate::net::Evicted));

@@ -1,8 +1,9 @@
 //! The server: its listeners, the accept loop that goes from thread to thread, stop and drain.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,11 @@ use super::client::Client;
 use super::complaint::Complaint;
 use super::listener::{Accepted, BindError, Listener};
 use super::seats::Seats;
-use super::threads::Threads;
+use super::threads::{Threads, Worker};
+
+/// Threads that wait in `accept` at once, beside the one that always does: so many clients can come
+/// at the same moment without a thread having to wake another.
+const FURTHER_ACCEPTORS_MAX: usize = 3;
 
 /// How long to wait before a descriptor is asked for again that the system refused.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -29,8 +34,8 @@ pub struct Options {
     pub receive_timeout: Option<Duration>,
     /// Clients' sockets have this `SO_SNDTIMEO` when they are accepted.
     pub send_timeout: Option<Duration>,
-    /// Clients are accepted when their first bytes are there, or after about a second. For protocols
-    /// in which the client speaks first, and at once.
+    /// Clients are accepted when their first bytes are there, or after about a second. For
+    /// protocols in which the client speaks first, and at once.
     pub defer_accept: bool,
 }
 
@@ -47,14 +52,30 @@ pub struct Running {
 
 /// What every thread of a server sees.
 struct Shared {
-    listeners: Vec<Listener>,
+    loops: Vec<AcceptLoop>,
     seats: Seats,
     threads: Arc<Threads<usize>>,
     stopping: AtomicBool,
-    /// How many accept loops there are; `loops_ended` tells of each that ends.
-    loops: Mutex<usize>,
-    loops_ended: Condvar,
+    loop_ended: (Mutex<()>, Condvar),
     exhausted: Complaint,
+}
+
+/// A listener, and the threads that wait for its clients.
+struct AcceptLoop {
+    listener: Listener,
+    /// Threads that are in `accept`, or on their way to it. Never 0 before the server stops.
+    acceptors: AtomicUsize,
+    acceptors_max: usize,
+}
+
+/// A thread's own side: it accepts a client, and serves it.
+struct Follower<H> {
+    shared: Weak<Shared>,
+    handler: H,
+    /// What a panic leaves of `handler` is thrown away.
+    master: H,
+    /// The accept loop that it took part in last.
+    last: usize,
 }
 
 impl Default for Options {
@@ -78,6 +99,14 @@ impl Server {
         Ok(Self { listeners, options })
     }
 
+    /// Listens on sockets that were passed to the process. They are left as they are when it stops:
+    /// who is queued there by then is our successor's.
+    pub fn inherit(sockets: Vec<TcpListener>, options: Options) -> io::Result<Self> {
+        let inherit = |socket| Listener::inherit(socket, &options);
+        let listeners = sockets.into_iter().map(inherit).collect::<io::Result<Vec<_>>>()?;
+        Ok(Self { listeners, options })
+    }
+
     /// The addresses that it listens on, with the ports that it really got.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
@@ -87,34 +116,36 @@ impl Server {
     /// Starts to accept. `handler` is called once for each client, on a thread of the client's own;
     /// when it returns, the connection is closed. Each thread has a clone of it, which may keep
     /// buffers from one client to the next; after a panic the thread takes a fresh one.
-    pub fn start<H>(self, handler: H) -> std::io::Result<Running>
+    pub fn start<H>(self, handler: H) -> io::Result<Running>
     where
         H: FnMut(&Client) + Clone + Send + Sync + 'static,
     {
         let Self { listeners, options } = self;
-        let loops = listeners.len();
+        let count = listeners.len();
+        let further = FURTHER_ACCEPTORS_MAX.min(options.thread_cache / count.max(1));
+        let accept_loop = |listener: Listener| AcceptLoop {
+            // Whoever waits for a passed socket is woken for every client, so one is enough there.
+            acceptors_max: if listener.is_inherited() { 1 } else { 1 + further },
+            listener,
+            acceptors: AtomicUsize::new(1),
+        };
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
             let shared = Weak::clone(shared);
-            let threads = Threads::new(options.thread_cache, move || {
-                let (shared, master) = (Weak::clone(&shared), handler.clone());
-                let mut handler = handler.clone();
-                Box::new(move |listener| {
-                    if let Some(shared) = shared.upgrade() {
-                        shared.lead(listener, &mut handler, &master);
-                    }
-                })
-            });
+            let hire = move || {
+                let (handler, master) = (handler.clone(), handler.clone());
+                let shared = Weak::clone(&shared);
+                Box::new(Follower { shared, handler, master, last: 0 }) as Box<dyn Worker<usize>>
+            };
             Shared {
-                listeners,
+                loops: listeners.into_iter().map(accept_loop).collect(),
                 seats: Seats::new(options.max_connections),
-                threads,
+                threads: Threads::new(options.thread_cache - count * further, hire),
                 stopping: AtomicBool::new(false),
-                loops: Mutex::new(loops),
-                loops_ended: Condvar::new(),
+                loop_ended: Default::default(),
                 exhausted: Complaint::default(),
             }
         });
-        for index in 0..loops {
+        for index in 0..count {
             shared.threads.try_pass(index)?;
         }
         Ok(Running { shared })
@@ -129,19 +160,22 @@ impl Running {
         let deadline = Instant::now() + drain;
         let shared = &self.shared;
         shared.stopping.store(true, Ordering::Release);
-        for (index, listener) in shared.listeners.iter().enumerate() {
-            // The loop that is blocked in `accept` can't be woken without closing the queue; so
+        for (index, accept_loop) in shared.loops.iter().enumerate() {
+            accept_loop.listener.stop_waiting();
+            if accept_loop.listener.is_inherited() {
+                continue;
+            }
+            // Threads that are blocked in `accept` can't be woken without closing the queue; so
             // another one, which does not block, takes what is queued, and then closes it.
-            listener.stop_waiting();
-            shared.begin_loop();
+            accept_loop.acceptors.fetch_add(1, Ordering::AcqRel);
             if let Err(error) = shared.threads.try_pass(index) {
                 log::warn!("no thread to accept those who are queued: {error}");
-                shared.end_loop();
+                accept_loop.acceptors.fetch_sub(1, Ordering::AcqRel);
             }
         }
         shared.await_loops(deadline.min(Instant::now() + LAST_ACCEPTS));
-        for listener in &shared.listeners {
-            listener.close();
+        for accept_loop in &shared.loops {
+            accept_loop.listener.close();
         }
         let cut_off = shared.seats.drain(deadline);
         shared.threads.close();
@@ -149,27 +183,53 @@ impl Running {
     }
 }
 
-impl Shared {
-    /// Accepts one client, passes the accept loop on, and serves the client.
-    fn lead<H>(&self, listener: usize, handler: &mut H, master: &H)
-    where
-        H: FnMut(&Client) + Clone,
-    {
-        let Some((stream, peer)) = self.accept(&self.listeners[listener]) else {
-            self.end_loop();
+impl<H: FnMut(&Client) + Clone> Worker<usize> for Follower<H> {
+    /// Accepts one client, leaves another thread to accept the next, and serves the client.
+    fn work(&mut self, index: usize) {
+        self.last = index;
+        let Some(shared) = self.shared.upgrade() else { return };
+        let accept_loop = &shared.loops[index];
+        let Some((stream, peer)) = shared.accept(&accept_loop.listener) else {
+            accept_loop.acceptors.fetch_sub(1, Ordering::AcqRel);
+            shared.tell_of_ended_loop();
             return;
         };
-        let seat = self.seats.take(stream, peer);
-        self.threads.pass(listener);
+        let seat = shared.seats.take(stream, peer);
+        if !accept_loop.leave_to_others() {
+            shared.threads.pass(index);
+        }
         let client = seat.client();
-        if catch_unwind(AssertUnwindSafe(|| handler(client))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| (self.handler)(client))).is_err() {
             log::error!("serving {peer} panicked; its connection is closed, the others go on");
-            *handler = master.clone();
+            self.handler = self.master.clone();
         }
     }
 
+    fn more(&mut self) -> Option<usize> {
+        let shared = self.shared.upgrade()?;
+        let may_join = !shared.stopping.load(Ordering::Acquire);
+        (may_join && shared.loops[self.last].join()).then_some(self.last)
+    }
+}
+
+impl AcceptLoop {
+    /// Takes the calling thread off the acceptors, unless it is the last one: then another has to
+    /// be found, and is counted already.
+    fn leave_to_others(&self) -> bool {
+        let fewer = |acceptors: usize| (acceptors > 1).then(|| acceptors - 1);
+        self.acceptors.fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer).is_ok()
+    }
+
+    /// Counts the calling thread among the acceptors, unless there are enough.
+    fn join(&self) -> bool {
+        let more = |acceptors| (acceptors < self.acceptors_max).then_some(acceptors + 1);
+        self.acceptors.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+}
+
+impl Shared {
     /// The next client; `None`: this loop shall end.
-    fn accept(&self, listener: &Listener) -> Option<(std::net::TcpStream, SocketAddr)> {
+    fn accept(&self, listener: &Listener) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match listener.accept() {
                 Accepted::Client(stream, peer) => return Some((stream, peer)),
@@ -189,18 +249,18 @@ impl Shared {
         }
     }
 
-    fn begin_loop(&self) {
-        *self.loops.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    fn tell_of_ended_loop(&self) {
+        let (lock, ended) = &self.loop_ended;
+        drop(lock.lock().unwrap_or_else(PoisonError::into_inner));
+        ended.notify_all();
     }
 
-    fn end_loop(&self) {
-        *self.loops.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.loops_ended.notify_all();
-    }
-
+    /// Waits until nobody accepts any more.
     fn await_loops(&self, deadline: Instant) {
-        let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        let (lock, ended) = &self.loop_ended;
+        let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         let at_most = deadline.saturating_duration_since(Instant::now());
-        drop(self.loops_ended.wait_timeout_while(loops, at_most, |loops| *loops > 0));
+        let accepts = |it: &AcceptLoop| it.acceptors.load(Ordering::Acquire) > 0;
+        drop(ended.wait_timeout_while(guard, at_most, |()| self.loops.iter().any(accepts)));
     }
 }

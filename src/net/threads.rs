@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -27,16 +28,24 @@ const STACK_BYTES: usize = 256 * 1024;
 /// Above 32 MiB, so that asking for it does not teach glibc to keep large buffers in its heap.
 const SPARE_BYTES: usize = 33 * 1024 * 1024;
 
-/// What a thread does with each piece of work that it is given.
-pub(super) type Worker<W> = Box<dyn FnMut(W)>;
+/// What a thread is: it does one piece of work after another.
+pub(super) trait Worker<W> {
+    /// Does a piece of work.
+    fn work(&mut self, work: W);
+
+    /// Another piece that it finds by itself; asked when nobody needs a thread urgently.
+    fn more(&mut self) -> Option<W>;
+}
 
 /// The threads, parked ones and those at work.
 pub(super) struct Threads<W> {
     state: Mutex<State<W>>,
     offer_taken: Condvar,
     parked_max: usize,
-    hire: Box<dyn Fn() -> Worker<W> + Send + Sync>,
+    hire: Box<dyn Fn() -> Box<dyn Worker<W>> + Send + Sync>,
     refused: Complaint,
+    /// How many offers there are, to be read without the lock.
+    offers: AtomicUsize,
 }
 
 struct State<W> {
@@ -63,7 +72,7 @@ impl<W: Copy + Send + 'static> Threads<W> {
     /// At most `parked_max` threads stay parked; `hire` makes the worker of each new thread.
     pub(super) fn new(
         parked_max: usize,
-        hire: impl Fn() -> Worker<W> + Send + Sync + 'static,
+        hire: impl Fn() -> Box<dyn Worker<W>> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let state =
             State { parked: Vec::new(), offers: VecDeque::new(), next_ticket: 0, closed: false };
@@ -73,6 +82,7 @@ impl<W: Copy + Send + 'static> Threads<W> {
             parked_max,
             hire: Box::new(hire),
             refused: Complaint::default(),
+            offers: AtomicUsize::new(0),
         })
     }
 
@@ -123,17 +133,27 @@ impl<W: Copy + Send + 'static> Threads<W> {
         let slot = Arc::new(Slot { thread: thread::current(), order: Mutex::new(None) });
         let mut next = Some(first);
         while let Some(work) = next {
-            worker(work);
-            next = self.next(&slot);
+            worker.work(work);
+            let offered = if self.offers.load(Ordering::Acquire) > 0 {
+                self.take_offer(&mut self.lock())
+            } else {
+                None
+            };
+            next = offered.or_else(|| worker.more()).or_else(|| self.park(&slot));
         }
     }
 
-    /// The next piece of work for the calling thread, which may park for it; `None`: it shall end.
-    fn next(&self, slot: &Arc<Slot<W>>) -> Option<W> {
+    fn take_offer(&self, state: &mut State<W>) -> Option<W> {
+        let (_, work) = state.offers.pop_front()?;
+        self.offers.fetch_sub(1, Ordering::AcqRel);
+        self.offer_taken.notify_all();
+        Some(work)
+    }
+
+    /// Parks the calling thread until there is work for it; `None`: it shall end.
+    fn park(&self, slot: &Arc<Slot<W>>) -> Option<W> {
         let mut state = self.lock();
-        if let Some((_, work)) = state.offers.pop_front() {
-            drop(state);
-            self.offer_taken.notify_all();
+        if let Some(work) = self.take_offer(&mut state) {
             return Some(work);
         }
         if state.closed || state.parked.len() >= self.parked_max {
@@ -164,15 +184,19 @@ impl<W: Copy + Send + 'static> Threads<W> {
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.offers.push_back((ticket, work));
+        self.offers.fetch_add(1, Ordering::AcqRel);
         let is_open = |state: &mut State<W>| state.offers.iter().any(|&(other, _)| other == ticket);
         let (mut state, timeout) = self
             .offer_taken
             .wait_timeout_while(state, ASK_AGAIN_AFTER, is_open)
             .unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() {
-            let open = state.offers.len();
-            state.offers.retain(|&(other, _)| other != ticket);
-            return open == state.offers.len();
+            let at = state.offers.iter().position(|&(other, _)| other == ticket);
+            if let Some(at) = at {
+                state.offers.remove(at);
+                self.offers.fetch_sub(1, Ordering::AcqRel);
+            }
+            return at.is_none();
         }
         true
     }

@@ -138,7 +138,9 @@ pub fn respond(representation: Representation, request: &Request<'_>, now: Date)
     let complete_length = file.facts.size;
     let describe = |response: Response| describe(response, &validators, coding);
     match conditional::evaluate(true, &request.fields, &validators) {
-        Outcome::NotModified => return describe(Response::new(Status::NotModified, Body::None)),
+        Outcome::NotModified => {
+            return identify(Response::new(Status::NotModified, Body::None), &validators);
+        }
         Outcome::PreconditionFailed => return pages::error(Status::PreconditionFailed),
         Outcome::Proceed => {}
     }
@@ -162,14 +164,18 @@ pub fn plain(status: Status, file: OpenFile, media_type: String) -> Response {
     Response::new(status, Body::File(file.file, vec![whole])).with("Content-Type", media_type)
 }
 
-/// The fields that say what the content is a state of; 200, 206 and 304 have them alike
-/// (RFC 9110 section 15.4.5).
-fn describe(response: Response, validators: &Validators, coding: Option<Coding>) -> Response {
-    let mut response = response
+/// The fields by which a cache knows the state that it may keep. A 304 has these, and of what it
+/// leaves out the client has the values already (RFC 9110 section 15.4.5).
+fn identify(response: Response, validators: &Validators) -> Response {
+    response
         .with("ETag", validators.etag.to_string())
-        .with("Accept-Ranges", "bytes")
         .with("Cache-Control", "no-cache")
-        .with("Vary", "Accept-Encoding");
+        .with("Vary", "Accept-Encoding")
+}
+
+/// The fields of a response that has content: what state it is of, and in which coding.
+fn describe(response: Response, validators: &Validators, coding: Option<Coding>) -> Response {
+    let mut response = identify(response, validators).with("Accept-Ranges", "bytes");
     if let Some(date) = validators.last_modified {
         response = response.with("Last-Modified", date.to_string());
     }

@@ -1,7 +1,7 @@
 //! A folder becomes a response: its entries are read, those that may be seen are chosen and shown.
 //!
-//! Nothing is listed that would be answered with 404. Only links are opened, to see where they lead;
-//! everything else is known from the folder itself.
+//! Nothing is listed that would be answered with 404. Only links are opened, to see where they
+//! lead; everything else is known from the folder itself.
 
 use std::borrow::Cow;
 use std::ffi::CStr;

@@ -10,10 +10,9 @@ mod order;
 mod page;
 mod text;
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-
 use crate::http::date::Date;
+
+use order::Ranked;
 
 pub use json::json;
 pub use order::{Key, Order};
@@ -58,22 +57,18 @@ pub struct Listing {
     pub bytes: u64,
 }
 
-/// Chooses the first entries of a folder in some order, holding only as many as will be shown.
+/// Chooses the first entries of a folder in some order, holding at most twice as many as will be
+/// shown: whenever that many are there, the later half is thrown away.
 #[derive(Debug)]
 pub struct Selection {
     order: Order,
     limit: usize,
-    /// The best so far, the worst of them on top.
-    best: BinaryHeap<Ranked>,
+    /// Every entry so far that may be shown. Once something was thrown away, the one at `limit - 1`
+    /// is the last of the first `limit` then, and whatever comes after it will never be shown.
+    candidates: Vec<Ranked>,
+    is_cut: bool,
     /// The sums so far; its entries stay empty until the end.
     listing: Listing,
-}
-
-/// An entry that knows its order, as the heap wants it.
-#[derive(Debug)]
-struct Ranked {
-    entry: Entry,
-    order: Order,
 }
 
 impl Entry {
@@ -99,10 +94,11 @@ impl Selection {
     /// An empty selection that will show at most `limit` entries.
     #[must_use]
     pub fn new(order: Order, limit: usize) -> Self {
-        Self { order, limit, best: BinaryHeap::new(), listing: Listing::default() }
+        let (candidates, listing) = (Vec::new(), Listing::default());
+        Self { order, limit, candidates, is_cut: false, listing }
     }
 
-    /// Counts the entry, and keeps it if it is among the first `limit` so far.
+    /// Counts the entry, and keeps it if it may be among the first `limit`.
     pub fn push(&mut self, entry: Entry) {
         match entry.kind {
             Kind::Directory => self.listing.directories += 1,
@@ -112,44 +108,37 @@ impl Selection {
         let size = entry.content_size().unwrap_or(0);
         self.listing.bytes = self.listing.bytes.saturating_add(size);
 
-        let ranked = Ranked { entry, order: self.order };
-        if self.best.len() < self.limit {
-            self.best.push(ranked);
-        } else if let Some(mut worst) = self.best.peek_mut()
-            && ranked < *worst
-        {
-            *worst = ranked;
+        let candidate = Ranked::new(entry);
+        if self.is_cut && self.order.compare(&candidate, &self.candidates[self.limit - 1]).is_gt() {
+            return;
+        }
+        self.candidates.push(candidate);
+        if self.candidates.len() >= self.limit.saturating_mul(2) {
+            self.cut();
         }
     }
 
     /// The chosen entries in their order.
     #[must_use]
-    pub fn finish(self) -> Listing {
-        let sorted = self.best.into_sorted_vec();
-        let entries = sorted.into_iter().map(|ranked| ranked.entry).collect();
+    pub fn finish(mut self) -> Listing {
+        self.cut();
+        self.candidates.sort_unstable_by(|a, b| self.order.compare(a, b));
+        let entries = self.candidates.into_iter().map(|candidate| candidate.entry).collect();
         Listing { entries, ..self.listing }
     }
-}
 
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order.compare(&self.entry, &other.entry)
+    /// Leaves the first `limit` candidates, the last of them at the end.
+    fn cut(&mut self) {
+        if self.candidates.len() > self.limit {
+            if let Some(last) = self.limit.checked_sub(1) {
+                let order = self.order;
+                self.candidates.select_nth_unstable_by(last, |a, b| order.compare(a, b));
+                self.is_cut = true;
+            }
+            self.candidates.truncate(self.limit);
+        }
     }
 }
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Ranked {}
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,8 @@
 //! The only room that opens what is served.
 //!
-//! Opening is the check: each path is opened below a descriptor of the root by one call of `openat2`
-//! with `RESOLVE_BENEATH`, and what is known of it is read from the descriptor that came back. No
-//! path is ever tested and then opened.
+//! Opening is the check: each path is opened below a descriptor of the root by one call of
+//! `openat2` with `RESOLVE_BENEATH`, and what is known of it is read from the descriptor that came
+//! back. No path is ever tested and then opened.
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,8 +1,8 @@
 //! The route table: which method on which path is answered by what.
 //!
 //! The user's redirects come first, then files, then the built-in rows, so that a real file of the
-//! same name wins and nobody's own folder is ever shadowed. Rows match method and path: a file takes
-//! GET and HEAD alone, so `POST /post.html` works beside a file of that name.
+//! same name wins and nobody's own folder is ever shadowed. Rows match method and path: a file
+//! takes GET and HEAD alone, so `POST /post.html` works beside a file of that name.
 
 use std::str::FromStr;
 

@@ -1,8 +1,8 @@
 //! Everything at once, for some seconds: good, slow, garbling and vanishing clients, on a tree that
 //! changes under them. Every good answer is exact, and afterwards nothing is left of it all.
 //!
-//! What is done is drawn from a seed, which `HTTPD_CHAOS_SEED` sets and a failure shows; which of the
-//! threads does it first is the machine's matter.
+//! What is done is drawn from a seed, which `HTTPD_CHAOS_SEED` sets and a failure shows; which of
+//! the threads does it first is the machine's matter.
 
 use std::fs;
 use std::io::{Read, Write};

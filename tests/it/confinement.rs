@@ -1,8 +1,9 @@
 //! Nothing outside of the root is ever sent, also while links and folders are swapped under the
 //! server's hands.
 //!
-//! One thread exchanges what is inside for a link to what is outside, again and again, with a rename
-//! that leaves no moment without either; others ask for both, by every way that opens something.
+//! One thread exchanges what is inside for a link to what is outside, again and again, with a
+//! rename that leaves no moment without either; others ask for both, by every way that opens
+//! something.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,5 +1,5 @@
-//! Every seat is taken: who loses his seat to a newcomer, who never does, and what a good client sees of
-//! an attack by hundreds of slow ones.
+//! Every seat is taken: who loses his seat to a newcomer, who never does, and what a good client
+//! sees of an attack by hundreds of slow ones.
 //!
 //! Times are printed, not asserted; `cargo test eviction -- --nocapture` shows them.
 

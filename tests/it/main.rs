@@ -6,12 +6,35 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
+mod ask;
+mod browser;
 mod chaos;
+mod clients;
+mod closing;
+mod codings;
+mod conditional;
 mod confinement;
 mod eviction;
 mod exact_bytes;
+mod examples;
+mod fields;
+mod files;
+mod host;
+mod listing;
+mod listing_browser;
+mod listing_page;
+mod listing_policy;
+mod log;
 mod memory;
+mod net;
+mod ranges;
+mod requests;
+mod routes;
+mod sandbox;
 mod slowhttptest;
 mod start;
 mod starvation;
+mod stop;
 mod support;
+mod syscalls;
+mod tidy;

@@ -35,7 +35,8 @@ fn the_service_is_available_throughout() {
     thread::scope(|scope| {
         scope.spawn(|| check(slowhttptest, &["-H"], "/a", &few_seats));
         scope.spawn(|| check(slowhttptest, &["-B"], "/post.html", &few_seats));
-        // Readers keep their seats for some seconds at least: here there are more seats than readers.
+        // Readers keep their seats for some seconds at least: here there are more seats than
+        // readers.
         scope.spawn(|| check(slowhttptest, &["-X", "-n", "1", "-z", "32"], "/large.bin", &[]));
     });
 }

@@ -92,7 +92,7 @@ fn a_folder_that_may_not_be_read_is_said() {
     let tree = Tree::new();
     let closed = tree.join("closed");
     std::fs::create_dir(&closed).unwrap();
-    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o000)).unwrap();
     let path = closed.to_str().unwrap();
     check_refusal(&["--port", "0", path], &format!("the folder {path} may not be read"));
 }
@@ -121,4 +121,47 @@ fn help_and_version_end_with_status_0() {
     assert!(stdout.contains("Usage: httpd [OPTIONS] [ROOT]"), "{stdout}");
     let (status, stdout, _) = run(&["--version"]);
     assert_eq!((status, stdout), (0, format!("httpd {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+/// Warnings that a start with these flags gives, and no others.
+#[track_caller]
+fn check_warnings(root: &std::path::Path, flags: &[&str], want: &[&str]) {
+    let ended = Httpd::serve(root, flags).stop();
+    let warnings = ended.stderr.iter().filter(|line| line.contains(" WARN "));
+    let warnings: Vec<_> = warnings.filter(|line| !line.contains("no Landlock")).collect();
+    assert_eq!(warnings.len(), want.len(), "{warnings:?}");
+    for (warning, want) in warnings.iter().zip(want) {
+        assert!(warning.contains(want), "{warning}");
+    }
+}
+
+#[test]
+fn what_one_may_not_have_meant_is_said_at_the_start() {
+    let tree = Tree::with(&[(".env", b"SECRET=1"), (".git/config", b"")]);
+    check_warnings(tree.path(), &[], &[]);
+    check_warnings(tree.path(), &["--dotfiles", "unlisted"], &[".git is in", ".env is in"]);
+    check_warnings(tree.path(), &["--bind", "0.0.0.0"], &["can be reached from other machines"]);
+    check_warnings("/".as_ref(), &[], &["the root is /"]);
+    if let Some(home) = std::env::home_dir().filter(|home| home.is_dir()) {
+        check_warnings(&home, &[], &["home folder"]);
+    }
+}
+
+#[test]
+fn the_descriptor_limit_is_raised_as_far_as_it_may_be() {
+    let tree = Tree::new();
+    let start = |script: &str| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
+        command.arg(tree.path());
+        Httpd::spawn(command)
+    };
+    let httpd = start(r#"ulimit -S -n 100; exec "$@""#);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", httpd.pid())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(line.split_whitespace().nth(3), Some("2112"));
+    let httpd = start(r#"ulimit -n 100; exec "$@""#);
+    let warning = httpd.log_line(|line| line.contains("descriptors"));
+    assert!(warning.contains("need 2112 descriptors, and the limit is 100"), "{warning}");
+    assert_eq!(httpd.get("/").status, 200);
 }

@@ -60,7 +60,7 @@ pub struct Reply {
 }
 
 /// The lines that a process has written to a stream so far, collected by a thread.
-struct Lines {
+pub struct Lines {
     shared: Arc<(Mutex<Collected>, Condvar)>,
     collector: Option<JoinHandle<()>>,
 }
@@ -122,7 +122,8 @@ impl Httpd {
         Self::spawn(command)
     }
 
-    /// Starts a command that, in the end, is `httpd`, and waits for its first listening line.
+    /// Starts a command that, in the end, is `httpd` or a server from `examples/`, and waits for
+    /// its first listening line.
     #[track_caller]
     pub fn spawn(mut command: Command) -> Self {
         for (name, _) in std::env::vars_os() {
@@ -136,9 +137,9 @@ impl Httpd {
         let stdout = Lines::collect(child.stdout.take().unwrap());
         let stderr = Lines::collect(child.stderr.take().unwrap());
         let address = stdout
-            .wait_for(|line| line.strip_prefix("listening on http://").map(str::to_owned))
+            .wait_for(|line| line.strip_prefix("listening on ").map(str::to_owned))
             .unwrap_or_else(|| panic!("{said} did not listen; it said {:?}", stderr.so_far()));
-        let address = address.trim_end_matches('/').parse().unwrap();
+        let address = address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
         Self { child, address, stdout, stderr, command: said }
     }
 
@@ -248,7 +249,7 @@ impl Httpd {
             std::thread::yield_now();
         };
         let took = started.elapsed();
-        let (stdout, stderr) = (self.stdout.to_the_end(), self.stderr.to_the_end());
+        let (stdout, stderr) = (self.stdout.wait_for_all(), self.stderr.wait_for_all());
         Ended { status, stdout, stderr, took }
     }
 }
@@ -265,7 +266,7 @@ impl Drop for Httpd {
 }
 
 impl Lines {
-    fn collect(stream: impl Read + Send + 'static) -> Self {
+    pub fn collect(stream: impl Read + Send + 'static) -> Self {
         let shared = Arc::new((Mutex::new(Collected::default()), Condvar::new()));
         let sink = Arc::clone(&shared);
         let collector = std::thread::spawn(move || {
@@ -282,11 +283,11 @@ impl Lines {
         Self { shared, collector: Some(collector) }
     }
 
-    fn so_far(&self) -> Vec<String> {
+    pub fn so_far(&self) -> Vec<String> {
         self.shared.0.lock().unwrap().lines.clone()
     }
 
-    fn to_the_end(&mut self) -> Vec<String> {
+    fn wait_for_all(&mut self) -> Vec<String> {
         if let Some(collector) = self.collector.take() {
             collector.join().unwrap();
         }
@@ -294,7 +295,7 @@ impl Lines {
     }
 
     /// The first thing that `find` finds in a line; `None` at the end of the stream.
-    fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
         let (collected, changed) = &*self.shared;
         let deadline = Instant::now() + PATIENCE;
         let mut collected = collected.lock().unwrap();

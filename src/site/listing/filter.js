@@ -14,7 +14,8 @@
       row.hidden = !names[at].includes(wanted);
       if (!row.hidden) count++;
     });
-    found.textContent = wanted && `${count} of ${rows.length}`;
+    const [some, all] = [count, rows.length].map(number => number.toLocaleString("en"));
+    found.textContent = wanted && `${some} of ${all}`;
   };
   document.querySelector("header").append(found, box);
 })();

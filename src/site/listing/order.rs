@@ -1,7 +1,7 @@
 //! The order of a listing: what the query asks for, and how two entries compare.
 //!
 //! Folders come first whatever is asked. Comparing allocates nothing, since a large folder costs a
-//! million comparisons, and is a total order: a heap and a sort must agree.
+//! million comparisons, and is a total order: where a list is cut and how it is sorted must agree.
 
 use std::cmp::Ordering;
 
@@ -26,6 +26,24 @@ pub struct Order {
     pub key: Key,
     /// Whether the last comes first.
     pub descending: bool,
+}
+
+/// An entry, with the start of its name in a form that decides most comparisons at once.
+#[derive(Debug)]
+pub(super) struct Ranked {
+    pub(super) entry: Entry,
+    start: u128,
+}
+
+impl Ranked {
+    pub(super) fn new(entry: Entry) -> Self {
+        Self { start: start(&entry.name), entry }
+    }
+
+    fn compare_names(&self, other: &Self) -> Ordering {
+        let by_start = self.start.cmp(&other.start);
+        by_start.then_with(|| natural(&self.entry.name, &other.entry.name))
+    }
 }
 
 impl Key {
@@ -66,17 +84,18 @@ impl Order {
     }
 
     /// Which of the two is listed first; equal only for equal names.
-    pub(super) fn compare(self, a: &Entry, b: &Entry) -> Ordering {
-        if a.is_directory() != b.is_directory() {
-            return b.is_directory().cmp(&a.is_directory());
+    pub(super) fn compare(self, a: &Ranked, b: &Ranked) -> Ordering {
+        let (left, right) = (&a.entry, &b.entry);
+        if left.is_directory() != right.is_directory() {
+            return right.is_directory().cmp(&left.is_directory());
         }
         let by_key = match self.key {
-            Key::Name => natural(&a.name, &b.name),
-            Key::Modified => a.modified.cmp(&b.modified),
-            Key::Size => a.content_size().cmp(&b.content_size()),
+            Key::Name => a.compare_names(b),
+            Key::Modified => left.modified.cmp(&right.modified),
+            Key::Size => left.content_size().cmp(&right.content_size()),
         };
         let directed = if self.descending { by_key.reverse() } else { by_key };
-        directed.then_with(|| natural(&a.name, &b.name))
+        directed.then_with(|| a.compare_names(b))
     }
 }
 
@@ -86,7 +105,10 @@ impl Order {
 /// Total, because it compares sequences of numbers and bytes, and a byte that is no digit is either
 /// below all digits or above all of them.
 fn natural(a: &[u8], b: &[u8]) -> Ordering {
-    let (mut left, mut right) = (a, b);
+    // What both begin with decides nothing, unless it ends within a number.
+    let common = a.iter().zip(b).take_while(|(left, right)| left == right).count();
+    let digits = a[..common].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (mut left, mut right) = (&a[common - digits..], &b[common - digits..]);
     while let (Some(first), Some(second)) = (left.first(), right.first()) {
         let step = if first.is_ascii_digit() && second.is_ascii_digit() {
             let (number, other);
@@ -103,6 +125,32 @@ fn natural(a: &[u8], b: &[u8]) -> Ordering {
         }
     }
     left.len().cmp(&right.len()).then_with(|| a.cmp(b))
+}
+
+/// The start of a name as a number that is less only where `natural` says less, and the same where
+/// it can't tell: its bytes as small letters, a number as a digit for its length and its digits.
+fn start(name: &[u8]) -> u128 {
+    let mut bytes = [0; size_of::<u128>()];
+    let mut free = bytes.iter_mut();
+    let mut rest = name;
+    while let (Some(first), Some(next)) = (rest.first(), free.next()) {
+        if first.is_ascii_digit() {
+            let number;
+            (number, rest) = split_number(rest);
+            let Some(length) = b"012345678".get(number.len()) else {
+                *next = b'9';
+                break;
+            };
+            *next = *length;
+            for (digit, next) in number.iter().zip(&mut free) {
+                *next = *digit;
+            }
+        } else {
+            *next = first.to_ascii_lowercase();
+            rest = &rest[1..];
+        }
+    }
+    u128::from_be_bytes(bytes)
 }
 
 /// The digits at the start, without leading zeros, and what follows them.
@@ -195,10 +243,11 @@ mod tests {
             entry("pipe", Kind::Other, 9, -1),
             entry("old", Kind::Directory, 4096, 100),
             entry("New", Kind::Directory, 1, 200),
-        ];
+        ]
+        .map(Ranked::new);
         let order = Order::from_query(Some(query.as_bytes()));
         entries.sort_by(|a, b| order.compare(a, b));
-        let names: Vec<_> = entries.iter().map(|entry| str::from_utf8(&entry.name)).collect();
+        let names: Vec<_> = entries.iter().map(|it| str::from_utf8(&it.entry.name)).collect();
         assert_eq!(names, want.iter().map(|&name| Ok(name)).collect::<Vec<_>>(), "{query}");
     }
 
@@ -217,6 +266,14 @@ mod tests {
         prop::collection::vec(prop::sample::select(&b"0012aAb. \xff"[..]), 0..7)
     }
 
+    /// Pieces of names with much in common; numbers become too long for `start` to hold.
+    const PIECES: [&[u8]; 7] = [b"0", b"12345678", b"9", b"a", b"A", b"\0", b"-x"];
+
+    fn longer() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop::sample::select(&PIECES[..]);
+        prop::collection::vec(piece, 0..7).prop_map(|pieces| pieces.concat())
+    }
+
     proptest! {
         #[test]
         fn the_order_of_names_is_total(a in alike(), b in alike(), c in alike()) {
@@ -225,6 +282,12 @@ mod tests {
             if natural(&a, &b).is_le() && natural(&b, &c).is_le() {
                 prop_assert!(natural(&a, &c).is_le());
             }
+        }
+
+        #[test]
+        fn the_start_of_a_name_never_misleads(a in longer(), b in longer()) {
+            let by_start = start(&a).cmp(&start(&b));
+            prop_assert!(by_start.is_eq() || by_start == natural(&a, &b), "{:?}", by_start);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! ten thousand rows, so a row is little more than its own words: no classes, no optional end tags.
 
 use super::order::{Key, Order};
-use super::text::{counted, grouped, human_size, push_href, push_name, push_text};
+use super::text::{push_counted, push_grouped, push_href, push_human_size, push_name, push_text};
 use super::{Entry, Listing};
 use crate::http::target::encode_segment;
 
@@ -18,8 +18,8 @@ const SCRIPT: &str = include_str!("filter.js");
 /// The value of `Content-Security-Policy` that the page goes with: its own style and script, and
 /// nothing else at all. A test holds the hashes to the files.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-9h2jRqM8vCTMT8Gaab/rFSI0mmplxlqA+pMuJ6FOMro='; \
-    script-src 'sha256-2pJDz0zhiZNFd9EDXYBl8bI6r2ytf4BZhpsvsw9wyPU='; \
+    style-src 'sha256-EA2HtbGY60QsA6tGO1tGe1Nq7PN1cdbFYmQglWtsS00='; \
+    script-src 'sha256-O/qWYS5t5av1fJoQaU/n2PdOLic6fOLnCUEnS9VkvkY='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// How many bytes of a README are shown. Who reads one reads a byte more, so that the page can say
@@ -104,9 +104,9 @@ fn push_table(out: &mut String, folders: &[&[u8]], listing: &Listing, order: Ord
     let (shown, total) = (listing.entries.len(), listing.total());
     if shown < total {
         out.push_str("<p role=\"note\">Showing the first ");
-        out.push_str(&grouped(shown as u64));
+        push_grouped(out, shown as u64);
         out.push_str(" of ");
-        out.push_str(&counted(total, "entry", "entries"));
+        push_counted(out, total, "entry", "entries");
         out.push_str(" in this order</p>\n");
     }
     out.push_str("<table>\n<caption>Folders and files in ");
@@ -170,10 +170,10 @@ fn push_row(out: &mut String, entry: &Entry) {
 }
 
 fn push_size(out: &mut String, size: u64) {
-    let exactly = if size == 1 { "1 byte" } else { &format!("{} bytes", grouped(size)) };
-    for piece in ["<td title=\"", exactly, "\">", &human_size(size)] {
-        out.push_str(piece);
-    }
+    out.push_str("<td title=\"");
+    push_grouped(out, size);
+    out.push_str(if size == 1 { " byte\">" } else { " bytes\">" });
+    push_human_size(out, size);
 }
 
 /// The table's foot: counts and sizes of all that the folder holds, shown or not.
@@ -183,12 +183,12 @@ fn push_sums(out: &mut String, listing: &Listing) {
         return;
     }
     out.push_str("<tr><th scope=row>");
-    out.push_str(&counted(listing.directories, "folder", "folders"));
+    push_counted(out, listing.directories, "folder", "folders");
     out.push_str(", ");
-    out.push_str(&counted(listing.files, "file", "files"));
+    push_counted(out, listing.files, "file", "files");
     if listing.others > 0 {
         out.push_str(", ");
-        out.push_str(&counted(listing.others, "other", "others"));
+        push_counted(out, listing.others, "other", "others");
     }
     out.push_str("<td>");
     push_size(out, listing.bytes);

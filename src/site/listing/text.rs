@@ -3,12 +3,14 @@
 //! The one place that decides which characters of a name reach a page. What is shown may differ
 //! from the name, since a name may not be text at all; what is linked is always the name's bytes.
 
+use std::fmt::Write as _;
+
 use super::Entry;
 use crate::http::target::encode_segment;
 use crate::site::html::push_escaped;
 
 /// The units of sizes, each with its bytes.
-const UNITS: [(u128, &str); 7] = [
+const UNITS: [(u64, &str); 7] = [
     (1, "B"),
     (1_000, "kB"),
     (1_000_000, "MB"),
@@ -29,6 +31,13 @@ pub(super) fn push_href(out: &mut String, entry: &Entry) {
 
 /// A name as HTML shows it, in one line and in one direction.
 pub(super) fn push_name(out: &mut String, name: &[u8]) {
+    let stands_for_itself = |byte: &u8| matches!(byte, b' '..=b'~') && !b"&<>\"'".contains(byte);
+    // Nearly every name is as plain as that, and a listing may hold ten thousand.
+    if name.iter().all(stands_for_itself)
+        && let Ok(plain) = str::from_utf8(name)
+    {
+        return out.push_str(plain);
+    }
     for character in String::from_utf8_lossy(name).chars() {
         push_escaped(out, visible(character));
     }
@@ -49,35 +58,36 @@ pub(super) fn push_text(out: &mut String, text: &[u8]) {
 }
 
 /// Numbers in groups of three digits: `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+pub(super) fn push_grouped(out: &mut String, number: u64) {
+    let (thousands, rest) = (number / 1_000, number % 1_000);
+    let written = if thousands == 0 {
+        write!(out, "{rest}")
+    } else {
+        push_grouped(out, thousands);
+        write!(out, ",{rest:03}")
+    };
+    written.expect("a String takes whatever is written");
 }
 
 /// A size in its unit, rounded to two or three digits: `0 B`, `1.4 MB`, `734 MB`.
-pub(super) fn human_size(bytes: u64) -> String {
-    let bytes = u128::from(bytes);
-    let rounded = |unit: u128| (bytes + unit / 2) / unit;
+pub(super) fn push_human_size(out: &mut String, bytes: u64) {
+    let rounded = |unit: u64| bytes / unit + u64::from(bytes % unit >= unit.div_ceil(2));
     let fitting = UNITS.into_iter().find(|&(unit, _)| rounded(unit) < 1_000);
     let (unit, name) = fitting.expect("no u64 is above 19 EB");
-    let tenths = (bytes * 10 + unit / 2) / unit;
-    if unit > 1 && tenths < 100 {
-        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    let tenths = rounded(unit.div_ceil(10));
+    let written = if unit > 1 && tenths < 100 {
+        write!(out, "{}.{} {name}", tenths / 10, tenths % 10)
     } else {
-        format!("{} {name}", rounded(unit))
-    }
+        write!(out, "{} {name}", rounded(unit))
+    };
+    written.expect("a String takes whatever is written");
 }
 
 /// `1 file`, `2 files`, `1,000 files`.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(count as u64), if count == 1 { one } else { many })
+pub(super) fn push_counted(out: &mut String, count: usize, one: &str, many: &str) {
+    push_grouped(out, count as u64);
+    out.push(' ');
+    out.push_str(if count == 1 { one } else { many });
 }
 
 /// Controls would be invisible or break the line, and those of writing direction would let
@@ -146,7 +156,9 @@ mod tests {
 
     #[track_caller]
     fn check_size(bytes: u64, want: &str) {
-        assert_eq!(human_size(bytes), want);
+        let mut out = String::new();
+        push_human_size(&mut out, bytes);
+        assert_eq!(out, want);
     }
 
     #[test]
@@ -166,15 +178,30 @@ mod tests {
         check_size(u64::MAX, "18 EB");
     }
 
+    #[track_caller]
+    fn check_grouped(number: u64, want: &str) {
+        let mut out = String::new();
+        push_grouped(&mut out, number);
+        assert_eq!(out, want);
+    }
+
+    #[track_caller]
+    fn check_counted(count: usize, want: &str) {
+        let mut out = String::new();
+        push_counted(&mut out, count, "file", "files");
+        assert_eq!(out, want);
+    }
+
     #[test]
     fn numbers_are_grouped_by_three() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_000), "1,000");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(grouped(u64::MAX), "18,446,744,073,709,551,615");
-        assert_eq!(counted(1, "file", "files"), "1 file");
-        assert_eq!(counted(0, "file", "files"), "0 files");
-        assert_eq!(counted(10_000, "file", "files"), "10,000 files");
+        check_grouped(0, "0");
+        check_grouped(999, "999");
+        check_grouped(1_000, "1,000");
+        check_grouped(1_234_567, "1,234,567");
+        check_grouped(1_000_020, "1,000,020");
+        check_grouped(u64::MAX, "18,446,744,073,709,551,615");
+        check_counted(1, "1 file");
+        check_counted(0, "0 files");
+        check_counted(10_000, "10,000 files");
     }
 }

@@ -1,0 +1,187 @@
+//! A server under test, run in a session of its own: started, measured from `/proc`, ended.
+//!
+//! A session of its own because the kernel's automatic groups share out the processor by session:
+//! a server in the same session as its clients is scheduled quite differently. The session's id
+//! also finds every process that belongs to the server, workers and forked children included.
+//! Nothing outlives the bench: not a panic (`Drop`), and not Ctrl-C ([`end_all_on_signals`]).
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// One clock tick of `/proc/PID/stat`: 100 Hz on every Linux that Rust's tier 1 covers.
+const TICK: Duration = Duration::from_millis(10);
+/// Killed processes are looked for again this many times.
+const KILL_TRIES_MAX: u32 = 200;
+const KILL_PAUSE: Duration = Duration::from_millis(5);
+
+/// The sessions under way, for [`end_all_on_signals`].
+static RUNNING: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+
+/// What to run.
+pub(crate) struct Invocation {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// A running server with all its processes; dropping it ends them.
+pub(crate) struct Session {
+    leader: Child,
+    id: i32,
+}
+
+/// The fields of `/proc/PID/stat` that are needed here.
+struct Stat {
+    pid: i32,
+    is_dead: bool,
+    session: i32,
+    ticks: u32,
+}
+
+impl Invocation {
+    pub(crate) fn new(program: &Path) -> Self {
+        Self { program: program.to_owned(), arguments: Vec::new() }
+    }
+
+    pub(crate) fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    pub(crate) fn args<const N: usize>(self, arguments: [&str; N]) -> Self {
+        arguments.into_iter().fold(self, Self::arg)
+    }
+
+    /// As one would type it, to name a server that did not start.
+    pub(crate) fn line(&self) -> String {
+        let mut line = self.program.display().to_string();
+        for argument in &self.arguments {
+            line.push(' ');
+            line.push_str(&argument.to_string_lossy());
+        }
+        line
+    }
+}
+
+impl Session {
+    /// Starts it, silent, with `folder` as its working directory.
+    ///
+    /// The `setsid` program becomes the server without a fork, so the child's id is the session's.
+    pub(crate) fn start(invocation: &Invocation, folder: &Path) -> io::Result<Self> {
+        let leader = Command::new("setsid")
+            .arg(&invocation.program)
+            .args(&invocation.arguments)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let id = Pid::from_child(&leader).as_raw_pid();
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        Ok(Self { leader, id })
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.leader.try_wait(), Ok(None))
+    }
+
+    /// The time on a processor so far: of every process, and of children that were waited for.
+    pub(crate) fn cpu(&self) -> Duration {
+        TICK * processes(self.id).map(|stat| stat.ticks).sum::<u32>()
+    }
+
+    /// Resident bytes of every process, a page shared by several counted in shares (PSS).
+    pub(crate) fn resident(&self) -> u64 {
+        processes(self.id).filter_map(|stat| proportional_set(stat.pid)).sum()
+    }
+
+    /// The sockets held open by any of the processes, each counted once.
+    pub(crate) fn sockets(&self) -> usize {
+        let mut sockets = HashSet::new();
+        for process in processes(self.id) {
+            let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", process.pid)) else {
+                continue;
+            };
+            let links = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+            sockets.extend(links.filter(|link| link.to_string_lossy().starts_with("socket:")));
+        }
+        sockets.len()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        end(self.id);
+        // The leader keeps its id until it is waited for, so the id was its own all the while.
+        let mut tries = 0;
+        while !self.has_ended() && tries < KILL_TRIES_MAX {
+            thread::sleep(KILL_PAUSE);
+            tries += 1;
+        }
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).retain(|&id| id != self.id);
+    }
+}
+
+/// Ctrl-C reaches the bench alone, its servers being in other sessions: so it ends them first.
+pub(crate) fn end_all_on_signals() -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        if signals.forever().next().is_some() {
+            // Holding the lock keeps any more from starting unseen.
+            let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+            running.iter().for_each(|&id| end(id));
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
+}
+
+/// Kills every process of the session, again until none is left (one may fork meanwhile).
+fn end(session: i32) {
+    for _ in 0..KILL_TRIES_MAX {
+        let living: Vec<Stat> = processes(session).filter(|stat| !stat.is_dead).collect();
+        if living.is_empty() {
+            return;
+        }
+        for pid in living.iter().filter_map(|stat| Pid::from_raw(stat.pid)) {
+            // It may have ended by itself since: nothing is lost by that.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        thread::sleep(KILL_PAUSE);
+    }
+}
+
+fn processes(session: i32) -> impl Iterator<Item = Stat> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| parse_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?))
+        .filter(move |stat| stat.session == session)
+}
+
+/// Reads `PID (name) state ppid pgrp session ...`; the name itself may hold blanks and brackets.
+fn parse_stat(pid: i32, text: &str) -> Option<Stat> {
+    let (_, rest) = text.rsplit_once(") ")?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let session = fields.get(3)?.parse().ok()?;
+    // utime, stime, cutime, cstime: proc_pid_stat(5), fields 14 to 17.
+    let ticks = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u32>().ok()).sum();
+    Some(Stat { pid, is_dead: matches!(fields.first(), Some(&"Z" | &"X")), session, ticks })
+}
+
+fn proportional_set(pid: i32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1024)
+}

@@ -1,0 +1,175 @@
+//! The workloads: what is asked for, by how many clients at once, and of which servers.
+
+use std::time::Duration;
+
+use crate::load::Body;
+use crate::servers::{Kind, Purpose};
+use crate::tree;
+
+/// Without progress for so long, a request has failed. A connection that found no room in the
+/// server's queue is tried again by the kernel after 1 and 3 seconds.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// A long listing may be a while in the making before its first byte.
+const LISTING_PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    pub(crate) title: String,
+    pub(crate) purpose: Purpose,
+    pub(crate) rounds: usize,
+    pub(crate) measure: Measure,
+    pub(crate) takes_part: fn(Kind) -> bool,
+    /// Why some don't, and what else a reader of the numbers should know.
+    pub(crate) notes: &'static [&'static str],
+}
+
+pub(crate) enum Measure {
+    /// Requests, as many as the clients get answered.
+    Load(Load),
+    /// The memory that each of so many idle connections holds.
+    Idle { connections: usize },
+    /// From exec to the first answer.
+    Start,
+}
+
+pub(crate) struct Load {
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) body: Body,
+    pub(crate) clients: usize,
+    pub(crate) patience: Duration,
+}
+
+const SERVES_FILES: fn(Kind) -> bool = |kind| kind != Kind::Floor;
+const LISTS: fn(Kind) -> bool = |kind| !matches!(kind, Kind::Floor | Kind::Busybox);
+const LISTS_AT_LENGTH: fn(Kind) -> bool =
+    |kind| matches!(kind, Kind::Httpd | Kind::Nginx | Kind::Miniserve);
+const LOGS_COMBINED: fn(Kind) -> bool = |kind| matches!(kind, Kind::Httpd | Kind::Nginx);
+
+pub(crate) fn all() -> Vec<Workload> {
+    vec![
+        file("small-1", "140.html", 1, |_| true),
+        file("small-8", "140.html", 8, |_| true),
+        file("small-64", "140.html", 64, |_| true),
+        file("small-512", "140.html", 512, |_| true),
+        file("10k-8", "10k.html", 8, SERVES_FILES),
+        file("100k-8", "100k.html", 8, SERVES_FILES),
+        file("10m-8", "10m.bin", 8, SERVES_FILES),
+        Workload { rounds: 3, ..file("1g-2", "1g.bin", 2, SERVES_FILES) },
+        not_found(),
+        listing("listing-1000", 1_000, LISTS),
+        listing("listing-10000", 10_000, LISTS),
+        listing("listing-100000", 100_000, LISTS_AT_LENGTH),
+        Workload {
+            name: "idle-memory",
+            title: "5,000 connections with one byte sent".into(),
+            purpose: Purpose::Idle,
+            rounds: 1,
+            measure: Measure::Idle { connections: 5_000 },
+            takes_part: SERVES_FILES,
+            notes: &[],
+        },
+        Workload {
+            name: "start",
+            title: "from exec to the first answer".into(),
+            purpose: Purpose::Files,
+            rounds: 15,
+            measure: Measure::Start,
+            takes_part: SERVES_FILES,
+            notes: &[],
+        },
+        Workload {
+            purpose: Purpose::Logged,
+            title: "140.html, 8 clients, combined access log to a file".into(),
+            notes: &["only the servers whose log has the same lines"],
+            ..file("small-8-logged", "140.html", 8, LOGS_COMBINED)
+        },
+    ]
+}
+
+/// The file that shows whether a server is up.
+pub(crate) fn smallest() -> Load {
+    let (name, length) = tree::FILES[0];
+    Load {
+        path: format!("/{name}"),
+        status: 200,
+        body: Body::Exactly(length),
+        clients: 1,
+        patience: PATIENCE,
+    }
+}
+
+fn file(
+    name: &'static str,
+    file: &'static str,
+    clients: usize,
+    takes_part: fn(Kind) -> bool,
+) -> Workload {
+    let (_, length) = *tree::FILES
+        .iter()
+        .find(|(name, _)| *name == file)
+        .expect("the tree has every file that a workload names");
+    let load = Load {
+        path: format!("/{file}"),
+        status: 200,
+        body: Body::Exactly(length),
+        clients,
+        patience: PATIENCE,
+    };
+    Workload {
+        name,
+        title: format!("{file} ({length} bytes), {}", people(clients)),
+        purpose: Purpose::Files,
+        rounds: 5,
+        measure: Measure::Load(load),
+        takes_part,
+        notes: &[],
+    }
+}
+
+fn not_found() -> Workload {
+    let load = Load {
+        path: "/missing.html".into(),
+        status: 404,
+        body: Body::AtLeast(0),
+        clients: 8,
+        patience: PATIENCE,
+    };
+    Workload {
+        name: "404-8",
+        title: "a file that is not there, 8 clients".into(),
+        purpose: Purpose::Files,
+        rounds: 5,
+        measure: Measure::Load(load),
+        takes_part: SERVES_FILES,
+        notes: &[],
+    }
+}
+
+fn listing(name: &'static str, entries: usize, takes_part: fn(Kind) -> bool) -> Workload {
+    let clients = 2;
+    let load = Load {
+        path: format!("/listing-{entries}/"),
+        status: 200,
+        // Every entry by its name, whatever the page looks like.
+        body: Body::AtLeast((entries * tree::entry_name(0).len()) as u64),
+        clients,
+        patience: LISTING_PATIENCE,
+    };
+    Workload {
+        name,
+        title: format!("a folder of {entries} files, {clients} clients"),
+        purpose: Purpose::Listing,
+        rounds: 3,
+        measure: Measure::Load(load),
+        takes_part,
+        notes: &[
+            "httpd with --listing-limit 100000, so that all show every entry",
+            "busybox httpd does not list folders, webfsd keeps its listings in memory",
+        ],
+    }
+}
+
+fn people(clients: usize) -> String {
+    if clients == 1 { "1 client".into() } else { format!("{clients} clients") }
+}

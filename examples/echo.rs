@@ -1,0 +1,62 @@
+//! Echo: whatever a client sends comes back, until it sends the line `exit`.
+//!
+//!     cargo run --example echo -- --port 7000
+//!     nc 127.0.0.1 7000
+//!
+//! Bytes, not text: a line is only what `exit` is looked for in, and it comes back too. A client
+//! that sends much must read meanwhile: while it does not take its echo we do not read on, and TCP
+//! makes it wait.
+
+#[path = "shared/command.rs"]
+mod command;
+#[path = "shared/server.rs"]
+mod server;
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use httpd::net::Client;
+
+/// Bytes that are read at once.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What is remembered of a line to recognise it.
+const LINE_BYTES_MAX: usize = b"exit\r\n".len();
+
+fn main() -> ExitCode {
+    command::run(|flags: server::Flags| server::serve(flags.port, echo))
+}
+
+fn echo(mut client: &Client) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut line = Vec::with_capacity(LINE_BYTES_MAX);
+    loop {
+        let length = client.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(());
+        }
+        let bytes = &buffer[..length];
+        if let Some(end) = exit_line(&mut line, bytes) {
+            return client.write_all(&bytes[..end]);
+        }
+        client.write_all(bytes)?;
+    }
+}
+
+/// Where in `bytes` the line `exit` ends. A line may come in pieces: `line` holds the start of the
+/// one that has not ended, from one call to the next.
+fn exit_line(line: &mut Vec<u8>, bytes: &[u8]) -> Option<usize> {
+    let mut end = 0;
+    for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+        end += piece.len();
+        let space = LINE_BYTES_MAX - line.len();
+        line.extend_from_slice(&piece[..piece.len().min(space)]);
+        if piece.ends_with(b"\n") {
+            if matches!(&line[..], b"exit\n" | b"exit\r\n") {
+                return Some(end);
+            }
+            line.clear();
+        }
+    }
+    None
+}

@@ -1,0 +1,83 @@
+//! Messages: a protocol with a length before each message, so that it is clear where one ends.
+//!
+//!     cargo run --example message_server -- --port 7000
+//!     cargo run --example message_client -- 127.0.0.1 7000 search socket
+//!
+//! Answers `{"action": "search", "value": ...}` from a small table, and binary content by how long
+//! it is; as many messages on a connection as the client likes. One whose framing is broken gets an
+//! error and the connection closes; a question that makes no sense gets an error alone.
+
+#[path = "shared/command.rs"]
+mod command;
+#[path = "shared/message.rs"]
+mod message;
+#[path = "shared/server.rs"]
+mod server;
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use httpd::net::Client;
+use message::Message;
+use serde_json::{Value, json};
+
+/// What `search` finds.
+const TABLE: [(&str, &str); 6] = [
+    ("socket", "One end of a connection, held like a file."),
+    ("port", "A number that tells the programs of one host apart."),
+    ("backlog", "Connections that wait in the kernel for accept."),
+    ("datagram", "A packet that may get lost, come twice, or overtake another."),
+    ("handshake", "Three packets, and both sides know that the other can hear them."),
+    ("☎", "A very old socket. 🔌"),
+];
+
+fn main() -> ExitCode {
+    command::run(|flags: server::Flags| server::serve(flags.port, converse))
+}
+
+fn converse(mut client: &Client) -> io::Result<()> {
+    let mut pending = Vec::new();
+    loop {
+        let (response, is_last) = match message::receive(client, &mut pending) {
+            Ok(None) => return Ok(()),
+            Ok(Some(request)) => (answer(&request), false),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                (fault(&error.to_string()), true)
+            }
+            Err(error) => return Err(error),
+        };
+        client.write_all(&response.encode().expect("every answer of ours is short"))?;
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+fn answer(request: &Message) -> Message {
+    match (request.content_type.as_str(), request.content_encoding.as_str()) {
+        ("text/json", "utf-8") => match serde_json::from_slice(&request.content) {
+            Ok(question) => answer_question(&question),
+            Err(_) => fault("the content is not JSON"),
+        },
+        ("text/json", _) => fault("JSON is read in utf-8 alone"),
+        (kind, _) if kind.starts_with("binary/") => {
+            Message::binary(format!("{} bytes came", request.content.len()).into_bytes())
+        }
+        _ => fault("content is text/json or binary/..."),
+    }
+}
+
+fn answer_question(question: &Value) -> Message {
+    match (question["action"].as_str(), question["value"].as_str()) {
+        (Some("search"), Some(value)) => {
+            let found = TABLE.iter().find(|(name, _)| *name == value);
+            Message::json(&json!({ "result": found.map_or("no match", |(_, text)| text) }))
+        }
+        (Some("search"), None) => fault("the value to search for is not text"),
+        _ => fault("the only action is search"),
+    }
+}
+
+fn fault(reason: &str) -> Message {
+    Message::json(&json!({ "error": reason }))
+}

@@ -1,0 +1,36 @@
+//! Reply: answers `response` to every message, and teaches what a message is to TCP: nothing.
+//!
+//!     cargo run --example reply -- --port 7000
+//!     nc 127.0.0.1 7000
+//!
+//! A message is here what one read returns. But TCP carries bytes, not messages: two that are sent
+//! quickly may come as one, and a long one, such as `seq 10000 | nc 127.0.0.1 7000`, as several; so
+//! there is a `response` too few, or too many. The message `close` closes.
+
+#[path = "shared/command.rs"]
+mod command;
+#[path = "shared/server.rs"]
+mod server;
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use httpd::net::Client;
+
+/// The longest message: a longer one counts as several.
+const MESSAGE_BYTES_MAX: usize = 4 * 1024;
+
+fn main() -> ExitCode {
+    command::run(|flags: server::Flags| server::serve(flags.port, reply))
+}
+
+fn reply(mut client: &Client) -> io::Result<()> {
+    let mut buffer = [0; MESSAGE_BYTES_MAX];
+    loop {
+        let length = client.read(&mut buffer)?;
+        match &buffer[..length] {
+            b"" | b"close" | b"close\n" | b"close\r\n" => return Ok(()),
+            _ => client.write_all(b"response")?,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The client of `uppercase`: sends each line of its input as a sentence, and prints the answer.
+//!
+//!     cargo run --example uppercase -- --port 7000 --udp
+//!     cargo run --example uppercase_client -- 127.0.0.1 7000 --udp
+//!
+//! TCP sends again by itself what gets lost. UDP does not: whoever uses it must wait for an answer,
+//! not for ever, and ask again, not for ever either.
+
+#[path = "shared/client.rs"]
+mod client;
+#[path = "shared/command.rs"]
+mod command;
+
+use std::error::Error;
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
+use std::net::UdpSocket;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+/// How long to wait for the answer to a datagram before it, or the answer, counts as lost.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
+/// How often a sentence is sent as a datagram.
+const TRIES_MAX: u32 = 3;
+
+/// The longest answer.
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// Ask for capitals, a line of the input at a time
+#[derive(Debug, Parser)]
+#[command(name = "uppercase_client")]
+struct Flags {
+    /// Name or address of the server
+    host: String,
+
+    /// Its port
+    port: u16,
+
+    /// Send datagrams
+    #[arg(long)]
+    udp: bool,
+}
+
+fn main() -> ExitCode {
+    command::run(|flags: Flags| converse(&flags))
+}
+
+fn converse(flags: &Flags) -> Result<(), Box<dyn Error>> {
+    let input = io::stdin().lock();
+    let prompt = if input.is_terminal() { "> " } else { "" };
+    let mut output = io::stdout().lock();
+    write!(output, "{prompt}")?;
+    output.flush()?;
+    for sentence in input.split(b'\n') {
+        let ask = if flags.udp { ask_by_datagram } else { ask_by_connection };
+        output.write_all(&ask(&flags.host, flags.port, &sentence?)?)?;
+        write!(output, "\n{prompt}")?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+fn ask_by_connection(host: &str, port: u16, sentence: &[u8]) -> Result<Vec<u8>, String> {
+    let mut stream = client::connect(host, port)?;
+    let mut answer = Vec::new();
+    let asked = stream
+        .write_all(&[sentence, b"\n"].concat())
+        .and_then(|()| stream.take(ANSWER_BYTES_MAX as u64).read_to_end(&mut answer));
+    match asked {
+        Err(error) => Err(client::reason(&error)),
+        Ok(_) if answer.pop() != Some(b'\n') => Err("the answer is not whole".to_owned()),
+        Ok(_) => Ok(answer),
+    }
+}
+
+fn ask_by_datagram(host: &str, port: u16, sentence: &[u8]) -> Result<Vec<u8>, String> {
+    let because =
+        |error| format!("cannot ask {host} on UDP port {port}: {}", client::reason(&error));
+    // A socket for each sentence: an answer to the one before that comes late, to a question that
+    // was sent twice, would else pass for the answer to this one.
+    let socket = UdpSocket::bind("0.0.0.0:0").map_err(because)?;
+    socket.connect((host, port)).map_err(because)?;
+    socket.set_read_timeout(Some(ANSWER_WITHIN)).map_err(because)?;
+    let mut answer = vec![0; ANSWER_BYTES_MAX];
+    for _ in 0..TRIES_MAX {
+        socket.send(sentence).map_err(because)?;
+        match socket.recv(&mut answer) {
+            Ok(length) => {
+                answer.truncate(length);
+                return Ok(answer);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(because(error)),
+        }
+    }
+    Err(format!("no answer to {TRIES_MAX} datagrams, each given {ANSWER_WITHIN:?}"))
+}

@@ -1,0 +1,30 @@
+//! What somebody who starts a server may not have meant: said once, at the start, as warnings.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use httpd::site::files::Dotfiles;
+use httpd::site::root::Root;
+
+/// Names that are seldom meant for others, where names with a dot are served.
+const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];
+
+/// Warns of a root that holds more than one may think, and of listeners that others can reach.
+pub(crate) fn warn(root: &Root, dotfiles: Dotfiles, addresses: &[SocketAddr]) {
+    let path = root.real_path();
+    if path == Path::new("/") {
+        log::warn!("the root is /: every file that this user may read is served");
+    } else if std::env::home_dir()
+        .is_some_and(|home| home.canonicalize().is_ok_and(|it| it == path))
+    {
+        log::warn!("the root is a home folder: check what lies in it");
+    }
+    if dotfiles != Dotfiles::Deny {
+        for name in PRIVATE_NAMES.iter().filter(|name| path.join(name).exists()) {
+            log::warn!("{name} is in the root, and is served because of --dotfiles");
+        }
+    }
+    for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
+        log::warn!("{address} can be reached from other machines: they can read this folder");
+    }
+}

@@ -1,0 +1,130 @@
+//! The flags as the option types of the rooms.
+
+use std::io::{IsTerminal, stderr};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use httpd::access_log::{self, Format};
+use httpd::http::host::AllowedHosts;
+use httpd::http::response::ExtraField;
+use httpd::site::files::{self, Dotfiles};
+use httpd::site::media_type::MediaTypes;
+use httpd::site::root::Symlinks;
+use httpd::{connection, net, site};
+use log::LevelFilter;
+
+use super::{Audience, DotfilesFlag, Flags, LogFormatFlag, Page, SymlinksFlag};
+
+/// How long a write blocks before it comes back to tell what went out: by so much is an answer's
+/// last progress known too late.
+const SEND_TICK: Duration = Duration::from_secs(1);
+
+impl Flags {
+    /// What to print instead of serving.
+    pub(crate) fn page_to_generate(&self) -> Option<Page> {
+        self.generate
+    }
+
+    /// The folder to serve.
+    pub(crate) fn root(&self) -> &Path {
+        let folder = self.folder.as_deref().or(self.content.root.as_deref());
+        folder.unwrap_or(Path::new("."))
+    }
+
+    /// Which links may be followed.
+    pub(crate) fn symlinks(&self) -> Symlinks {
+        match self.content.symlinks {
+            SymlinksFlag::Deny => Symlinks::Deny,
+            SymlinksFlag::Within => Symlinks::Within,
+            SymlinksFlag::Follow => Symlinks::Follow,
+        }
+    }
+
+    /// The addresses to listen on.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let Audience { bind, port, .. } = &self.audience;
+        bind.iter().map(|&address| SocketAddr::new(address, *port)).collect()
+    }
+
+    /// Whether the process shall lock itself in.
+    pub(crate) fn wants_sandbox(&self) -> bool {
+        !self.audience.no_sandbox
+    }
+
+    /// How long responses under way get when told to stop.
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        self.limits.drain_timeout
+    }
+
+    /// Where the access lines go; `None`: to standard error.
+    pub(crate) fn log_file(&self) -> Option<&Path> {
+        self.log.log_file.as_deref()
+    }
+
+    /// Whether there are access lines.
+    pub(crate) fn has_access_log(&self) -> bool {
+        !self.log.quiet
+    }
+
+    /// How much the log tells.
+    pub(crate) fn log_level(&self) -> LevelFilter {
+        if self.log.verbose { LevelFilter::Debug } else { LevelFilter::Info }
+    }
+
+    /// What the sockets and threads are told.
+    pub(crate) fn net(&self) -> net::Options {
+        net::Options {
+            max_connections: self.limits.max_connections,
+            thread_cache: self.limits.thread_cache,
+            receive_timeout: Some(self.limits.request_timeout),
+            send_timeout: Some(self.limits.stall_timeout.min(SEND_TICK)),
+            defer_accept: true,
+        }
+    }
+
+    /// What the site is told.
+    pub(crate) fn site(&self) -> site::Options {
+        let content = &self.content;
+        let is_loopback = self.addresses().iter().all(|address| address.ip().is_loopback());
+        // A proxy answers for the names that it passes on.
+        let checks_host = is_loopback && self.audience.trusted_proxy.is_empty();
+        site::Options {
+            redirects: content.redirect.clone(),
+            allowed_hosts: checks_host.then(|| AllowedHosts::new(self.audience.allow_host.clone())),
+            files: files::Options {
+                index: content.index.iter().map(|name| name.clone().into_bytes()).collect(),
+                listing: !content.no_listing,
+                listing_limit: content.listing_limit,
+                dotfiles: match content.dotfiles {
+                    DotfilesFlag::Deny => Dotfiles::Deny,
+                    DotfilesFlag::Unlisted => Dotfiles::Unlisted,
+                    DotfilesFlag::Serve => Dotfiles::Serve,
+                },
+                media_types: MediaTypes::new(self.responses.media_type.clone()),
+            },
+        }
+    }
+
+    /// What each connection is told.
+    pub(crate) fn connection(&self) -> connection::Options {
+        let takes_colour = access_log::standard_error_takes_colour();
+        let is_on_terminal = self.log.log_file.is_none() && stderr().is_terminal();
+        let log_format = match self.log.log_format {
+            LogFormatFlag::Auto if is_on_terminal => Format::Short,
+            LogFormatFlag::Auto | LogFormatFlag::Combined => Format::Combined,
+            LogFormatFlag::Short => Format::Short,
+            LogFormatFlag::Common => Format::Common,
+            LogFormatFlag::Json => Format::Json,
+        };
+        let cors = self.responses.cors.then(|| ExtraField::new("Access-Control-Allow-Origin", "*"));
+        connection::Options {
+            request_timeout: self.limits.request_timeout,
+            stall_timeout: self.limits.stall_timeout,
+            extra_fields: self.responses.header.iter().cloned().chain(cors).collect(),
+            trusted_proxies: self.audience.trusted_proxy.clone(),
+            log_format,
+            log_colour: takes_colour && self.log.log_file.is_none(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The end of a connection on which the client may still be sending.
+//!
+//! A socket that is closed with unread bytes resets the connection, and the reset can overtake the
+//! answer: the client would never read why it was refused. So we close our side, and read what
+//! comes to the client's end of stream, bounded in bytes and in time (RFC 9112 section 9.6).
+
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+
+use super::client::{Client, Evicted};
+
+/// Bytes that are read and dropped.
+const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How long the client may take.
+const LINGER_AT_MOST: Duration = Duration::from_secs(5);
+
+/// Bytes that are read at once.
+const DROP_BYTES: usize = 4 * 1024;
+
+impl Client {
+    /// Closes our side, and waits for the client to close its own, or for 5 s, or for 16 MiB,
+    /// unless it loses its seat first.
+    pub fn finish(&self) -> Result<(), Evicted> {
+        let deadline = Instant::now() + LINGER_AT_MOST;
+        self.draining()?;
+        self.drop_what_comes(deadline);
+        if self.is_evicted() { Err(Evicted) } else { Ok(()) }
+    }
+
+    /// Whatever fails here, there is nothing left to do but close.
+    fn drop_what_comes(&self, deadline: Instant) {
+        if self.stream().shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let mut dropped = 0;
+        let mut buffer = [0; DROP_BYTES];
+        while dropped < LINGER_BYTES_MAX && !self.is_evicted() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.stream().set_read_timeout(Some(left)).is_err() {
+                return;
+            }
+            match rustix::net::recv(self.stream(), &mut buffer, RecvFlags::empty()) {
+                Ok((0, _)) => return,
+                Ok((length, _)) => dropped += length,
+                Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}

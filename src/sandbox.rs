@@ -1,0 +1,94 @@
+//! The process locks itself in, by Landlock, before it serves anybody.
+//!
+//! Afterwards it can read below the root, add to its log, and use the sockets that it has; it can
+//! open nothing else, bind and connect nowhere, and signal nobody, whatever a client makes of it.
+//! Landlock binds the thread that asks for it and those that it makes later: so this is for the
+//! main thread, before there is any other.
+
+use std::error::Error;
+use std::fmt;
+use std::path::Path;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+};
+
+/// The newest rules that are asked for; a kernel that does not know them all gives what it has.
+const NEWEST: ABI = ABI::V10;
+
+/// The first version that has rules for TCP.
+const FIRST_WITH_TCP: i32 = 4;
+
+/// What the process may still do.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The folder that may be read; `None` leaves reading and writing files unrestricted.
+    pub root: Option<&'a Path>,
+    /// The folder in which the log file may be made and written.
+    pub log_folder: Option<&'a Path>,
+    /// The service manager's socket, which may be written to.
+    pub notify_socket: Option<&'a Path>,
+}
+
+/// What holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// The kernel enforces the rules, as far as this version of Landlock has them.
+    Landlock {
+        /// Its ABI version.
+        version: i32,
+        /// Whether they cover files.
+        files: bool,
+    },
+    /// The kernel has no Landlock, or it is switched off.
+    Unavailable,
+    /// It was not asked for.
+    Off,
+}
+
+/// Restricts the calling thread and every thread that it makes from now on, for good.
+pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
+    let mut ruleset = Ruleset::default()
+        .handle_access(AccessNet::from_all(NEWEST))?
+        .scope(BitFlags::from(Scope::Signal))?;
+    if rules.root.is_some() {
+        ruleset = ruleset.handle_access(AccessFs::from_all(NEWEST))?;
+    }
+    let mut ruleset = ruleset.create()?;
+    let granted = [
+        (rules.root, AccessFs::ReadFile | AccessFs::ReadDir),
+        // Making it again after a rename needs the folder; a rule on the file would not do.
+        (rules.root.and(rules.log_folder), AccessFs::WriteFile | AccessFs::MakeReg),
+        (rules.root.and(rules.notify_socket), BitFlags::from(AccessFs::ResolveUnix)),
+    ];
+    for (path, access) in granted {
+        if let Some(path) = path {
+            ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new(path)?, access))?;
+        }
+    }
+    let status = ruleset.restrict_self()?;
+    Ok(match (status.landlock, status.ruleset) {
+        (_, RulesetStatus::NotEnforced) => Level::Unavailable,
+        (LandlockStatus::Available { effective_abi, .. }, _) => {
+            Level::Landlock { version: effective_abi as i32, files: rules.root.is_some() }
+        }
+        _ => Level::Unavailable,
+    })
+}
+
+/// As the banner and the log say it.
+impl fmt::Display for Level {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (version, files) = match *self {
+            Self::Unavailable => return write!(out, "no sandbox: this kernel has no Landlock"),
+            Self::Off => return write!(out, "no sandbox: --no-sandbox"),
+            Self::Landlock { version, files } => (version, files),
+        };
+        write!(out, "sandbox: Landlock {version}")?;
+        if files {
+            write!(out, ", no files but these")?;
+        }
+        if version >= FIRST_WITH_TCP { write!(out, ", no connections out") } else { Ok(()) }
+    }
+}

@@ -1,0 +1,200 @@
+//! A browser to look at pages with: headless Chromium, told what to do through chromedriver.
+//!
+//! The protocol (the W3C's `WebDriver`) is JSON in HTTP; the client for it here is just large
+//! enough. Each browser has a profile of its own, asks nobody on the network for anything but what
+//! the test opens, and is ended when its handle is dropped.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine;
+use serde_json::{Value, json};
+
+use crate::support::{Lines, PATIENCE, tool};
+
+/// What Chromium is started with. By the pipe it notices when chromedriver is gone, and ends.
+const FLAGS: [&str; 12] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--mute-audio",
+    "--remote-debugging-pipe",
+];
+
+/// A browser with one window, ended when dropped.
+pub struct Browser {
+    driver: Driver,
+    /// Where the session's commands are found: `/session/ID`.
+    session: String,
+}
+
+/// A running chromedriver with the browsers that it started.
+struct Driver {
+    child: Child,
+    address: SocketAddr,
+    _output: Lines,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Starts a browser; `None` where there is none, which the test says then.
+    #[track_caller]
+    pub fn start() -> Option<Self> {
+        let (chromedriver, chromium) = (tool("chromedriver")?, tool("chromium")?);
+        let profile = tempfile::tempdir().unwrap();
+        let folder = format!("--user-data-dir={}", profile.path().join("profile").display());
+        let flags: Vec<&str> = FLAGS.into_iter().chain([folder.as_str()]).collect();
+        let milliseconds = u64::try_from(PATIENCE.as_millis()).unwrap();
+        let capabilities = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            "timeouts": { "script": milliseconds, "pageLoad": milliseconds },
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:chromeOptions": { "binary": chromium, "args": flags },
+        }}});
+        let driver = Driver::start(&chromedriver, profile);
+        let session = driver.command("POST", "/session", Some(&capabilities));
+        let session = format!("/session/{}", session["sessionId"].as_str().unwrap());
+        Some(Self { driver, session })
+    }
+
+    /// Opens a page and waits until it is loaded.
+    #[track_caller]
+    pub fn open(&self, url: &str) {
+        self.post("/url", &json!({ "url": url }));
+    }
+
+    /// Runs a function's body in the page and gives what it returns; a promise is awaited.
+    #[track_caller]
+    pub fn run(&self, body: &str) -> Value {
+        self.post("/execute/sync", &json!({ "script": body, "args": [] }))
+    }
+
+    /// What the console got since the last call, errors of the page and of the network included:
+    /// `LEVEL MESSAGE`.
+    #[track_caller]
+    pub fn console(&self) -> Vec<String> {
+        let entries = self.post("/se/log", &json!({ "type": "browser" }));
+        let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        let entries = entries.as_array().unwrap().iter();
+        entries.map(|it| format!("{} {}", text(it, "level"), text(it, "message"))).collect()
+    }
+
+    /// What the window shows, as PNG.
+    #[track_caller]
+    pub fn screenshot(&self) -> Vec<u8> {
+        let image = self.driver.command("GET", &format!("{}/screenshot", self.session), None);
+        base64::engine::general_purpose::STANDARD.decode(image.as_str().unwrap()).unwrap()
+    }
+
+    /// Gives the page that many CSS pixels.
+    #[track_caller]
+    pub fn resize(&self, width: u32, height: u32) {
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        let command = "Emulation.setDeviceMetricsOverride";
+        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": size }));
+    }
+
+    #[track_caller]
+    fn post(&self, command: &str, parameters: &Value) -> Value {
+        self.driver.command("POST", &format!("{}{command}", self.session), Some(parameters))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Chromium ends in good order and leaves its profile alone, or else with its driver.
+        let _ = self.driver.try_command("DELETE", &self.session, None);
+    }
+}
+
+impl Driver {
+    #[track_caller]
+    fn start(chromedriver: &Path, profile: tempfile::TempDir) -> Self {
+        let mut command = Command::new(chromedriver);
+        command.arg("--port=0").env("HOME", profile.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let output = Lines::collect(child.stdout.take().unwrap());
+        let port = output.wait_for(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse::<u16>().ok()
+        });
+        let Some(port) = port else {
+            panic!("chromedriver did not start; it said {:?}", output.so_far());
+        };
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Self { child, address, _output: output, _profile: profile }
+    }
+
+    /// The value that a command gives; it must not fail.
+    #[track_caller]
+    fn command(&self, method: &str, path: &str, parameters: Option<&Value>) -> Value {
+        let said = format!("{method} {path} {}", parameters.unwrap_or(&Value::Null));
+        let mut answer = self.try_command(method, path, parameters).expect(&said);
+        let value = answer["value"].take();
+        assert!(value["error"].is_null(), "{said}: {value}");
+        value
+    }
+
+    fn try_command(
+        &self,
+        method: &str,
+        path: &str,
+        parameters: Option<&Value>,
+    ) -> std::io::Result<Value> {
+        let body = parameters.map(Value::to_string).unwrap_or_default();
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(PATIENCE * 2))?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len(),
+        )?;
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        let mut line = String::new();
+        while reader.read_line(&mut line)? > 0 && !line.trim_end().is_empty() {
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().map_err(std::io::Error::other)?;
+            }
+            line.clear();
+        }
+        let mut body = Vec::new();
+        reader.take(length).read_to_end(&mut body)?;
+        serde_json::from_slice(&body).map_err(std::io::Error::other)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_browser_opens_runs_and_shows() {
+    let Some(browser) = Browser::start() else { return };
+    browser.resize(640, 480);
+    browser.open("data:text/html,<title>hello</title><script>console.log('said')</script>");
+    assert_eq!(browser.run("return [document.title, innerWidth]"), json!(["hello", 640]));
+    assert_eq!(browser.run("return new Promise(done => setTimeout(done, 1, 5))"), json!(5));
+    let console = browser.console();
+    assert!(console.iter().any(|line| line.contains("said")), "{console:?}");
+    assert!(browser.screenshot().starts_with(b"\x89PNG"));
+}

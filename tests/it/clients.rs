@@ -1,0 +1,312 @@
+//! The clients that people use, where they are installed: curl, wget, ab, Python and a browser.
+//!
+//! Nothing here knows how a request looks: what counts is what the client makes of the answer.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::support::{Httpd, PATIENCE, Tree, eventually, pattern, tool};
+
+/// Runs a client that shall succeed; what it wrote to its standard output and error.
+#[track_caller]
+fn run(command: &mut Command) -> (String, String) {
+    // Nobody's proxy and nobody's settings.
+    for name in ["http_proxy", "all_proxy", "ALL_PROXY", "CURL_HOME", "WGETRC"] {
+        command.env_remove(name);
+    }
+    let output = command.output().unwrap();
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", output.status);
+    (stdout.into_owned(), stderr.into_owned())
+}
+
+/// Runs `curl` with these arguments; what it wrote to its standard output and error.
+#[track_caller]
+fn curl(curl: &Path, arguments: &[&str]) -> (String, String) {
+    let seconds = PATIENCE.as_secs().to_string();
+    let mut command = Command::new(curl);
+    run(command.args(["-q", "-sS", "--noproxy", "*", "--max-time", &seconds]).args(arguments))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn example_site() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("www")
+}
+
+#[test]
+fn curl_gets_by_every_version() {
+    let Some(tool) = tool("curl") else { return };
+    let tree = Tree::with(&[("a.txt", b"hello"), ("folder/index.html", b"index")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let get = |arguments: &[&str], target: &str| {
+        curl(&tool, &[arguments, &[&httpd.url(target)]].concat()).0
+    };
+    for version in ["--http0.9", "--http1.0", "--http1.1", "--http2"] {
+        assert_eq!(get(&[version], "/a.txt"), "hello", "{version}");
+    }
+    assert_eq!(get(&[&httpd.url("/a.txt")], "/a.txt"), "hellohello");
+    assert_eq!(get(&["-L"], "/folder"), "index");
+    assert_eq!(get(&["-r", "1-3"], "/a.txt"), "ell");
+    let proxy = httpd.url("");
+    assert_eq!(get(&["-x", &proxy, "--noproxy", "", "http://localhost/a.txt"], "/a.txt").len(), 10);
+    let status = ["-o", "/dev/null", "-w", "%{http_code}"];
+    assert_eq!(get(&[&status[..], &["--path-as-is"]].concat(), "/../a.txt"), "400");
+    assert_eq!(get(&status, "/missing"), "404");
+
+    let (head, _) = curl(&tool, &["-I", &httpd.url("/a.txt")]);
+    assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
+    assert!(head.contains("\r\nContent-Length: 5\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[test]
+fn curl_resumes() {
+    let Some(tool) = tool("curl") else { return };
+    let bytes = pattern(3_000_000);
+    let tree = Tree::with(&[("large.bin", &bytes)]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let mine = Tree::with(&[("part", &bytes[..1_000_000])]);
+    let part = mine.join("part");
+    let resume = ["-C", "-", "-w", "%{http_code}", "-o", text(&part), &httpd.url("/large.bin")];
+    assert_eq!(curl(&tool, &resume).0, "206");
+    assert!(fs::read(&part).unwrap() == bytes);
+    // Once more: there is nothing left, which curl learns from Content-Range and is content with.
+    assert_eq!(curl(&tool, &resume).0, "416");
+    assert!(fs::read(&part).unwrap() == bytes);
+    httpd.log_line(|line| line.contains("\" 206 2000000 "));
+}
+
+#[test]
+fn curl_asks_for_what_is_new() {
+    let Some(tool) = tool("curl") else { return };
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let mine = Tree::with(&[]);
+    let (copy, tag) = (mine.join("copy"), mine.join("tag"));
+    let url = httpd.url("/a.txt");
+    let get = |arguments: &[&str]| {
+        let ask = ["-w", "%{http_code}", "-o", text(&copy), &url];
+        curl(&tool, &[arguments, &ask].concat()).0
+    };
+    assert_eq!(get(&["-R", "--etag-save", text(&tag)]), "200");
+    assert_eq!(get(&["-z", text(&copy)]), "304");
+    assert_eq!(get(&["-z", "Sun, 06 Nov 1994 08:49:37 GMT"]), "200");
+    assert_eq!(get(&["-z", "-Sun, 06 Nov 1994 08:49:37 GMT"]), "412");
+    assert_eq!(get(&["--etag-compare", text(&tag)]), "304");
+    tree.write("a.txt", b"changed");
+    assert_eq!(get(&["--etag-compare", text(&tag)]), "200");
+    assert_eq!(fs::read(&copy).unwrap(), b"changed");
+}
+
+#[test]
+fn curl_posts() {
+    let Some(tool) = tool("curl") else { return };
+    let tree = Tree::with(&[("megabytes", &pattern(4_000_000))]);
+    let httpd = Httpd::serve(tree.path(), &["--request-timeout", "30"]);
+    let url = httpd.url("/post.html");
+    let (page, _) = curl(&tool, &["-d", "id=s12345", &url]);
+    assert!(page.contains("<p>s12345</p>"), "{page}");
+    let (page, _) = curl(&tool, &["-X", "POST", &url]);
+    assert!(page.contains("411 Length Required"), "{page}");
+
+    // Without an answer curl would wait for a second, and then say nothing of 100.
+    let expecting = ["-v", "-H", "Expect: 100-continue", "-d", "id=s12345", &url];
+    let (page, said) = curl(&tool, &expecting);
+    assert!(page.contains("<p>s12345</p>"), "{page}");
+    assert!(said.contains("< HTTP/1.1 100 Continue"), "{said}");
+
+    // Too large, whether curl waits to be told so or goes on sending.
+    let file = format!("@{}", text(&tree.join("megabytes")));
+    for expect in ["Expect: 100-continue", "Expect:"] {
+        let (page, said) = curl(&tool, &["-v", "-H", expect, "--data-binary", &file, &url]);
+        assert!(page.contains("413 Content Too Large"), "{expect}: {page}");
+        assert!(!said.contains("100 Continue"), "{said}");
+    }
+    let chunked = ["-H", "Transfer-Encoding: chunked", "--data-binary", &file, &url];
+    assert!(curl(&tool, &chunked).0.contains("411 Length Required"));
+    let (page, _) = curl(&tool, &["-T", text(&tree.join("megabytes")), &httpd.url("/megabytes")]);
+    assert!(page.contains("405 Method Not Allowed"), "{page}");
+}
+
+#[test]
+fn curl_unpacks() {
+    let Some(tool) = tool("curl") else { return };
+    let httpd = Httpd::serve(&example_site(), &[]);
+    let poem = fs::read_to_string(example_site().join("downloads/poem.txt")).unwrap();
+    let url = httpd.url("/downloads/poem.txt");
+    assert_eq!(curl(&tool, &["--compressed", &url]).0, poem);
+    assert_eq!(curl(&tool, &["--compressed", "-H", "Accept-Encoding: gzip", &url]).0, poem);
+    let (head, _) = curl(&tool, &["--compressed", "-I", &url]);
+    assert!(head.contains("\r\nContent-Encoding: "), "{head}");
+}
+
+#[test]
+fn wget_mirrors_a_folder() {
+    let Some(tool) = tool("wget") else { return };
+    let httpd = Httpd::serve(&example_site(), &[]);
+    let mine = Tree::new();
+    let mut wget = Command::new(tool);
+    wget.args(["--no-config", "-nv", "-r", "-np", "-nH", "-l", "inf"]);
+    // The listing's own links, which sort it, lead to the same folder again.
+    wget.args(["--restrict-file-names=nocontrol", "--reject-regex", r"\?", "-P"]);
+    run(wget.arg(mine.path()).arg(httpd.url("/browse/")));
+    let mut compared = 0;
+    let mut folders = vec![PathBuf::from("browse")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(example_site().join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let path = folder.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+            } else if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                let copy = fs::read(mine.join(&path)).unwrap_or_else(|it| panic!("{path:?}: {it}"));
+                assert!(copy == fs::read(entry.path()).unwrap(), "{path:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared >= 10, "{compared}");
+}
+
+#[test]
+fn wget_resumes_and_asks_for_what_is_new() {
+    let Some(tool) = tool("wget") else { return };
+    let bytes = pattern(2_000_000);
+    let tree = Tree::with(&[("large.bin", &bytes)]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let mine = Tree::with(&[("large.bin", &bytes[..500_000])]);
+    let wget = |flag: &str| {
+        let mut wget = Command::new(&tool);
+        wget.args(["--no-config", "--no-proxy", "-nv", flag, "-P"]).arg(mine.path());
+        run(wget.arg(httpd.url("/large.bin"))).1
+    };
+    wget("-c");
+    assert!(fs::read(mine.join("large.bin")).unwrap() == bytes);
+    httpd.log_line(|line| line.contains("\" 206 1500000 "));
+    // wget dates its copy by Last-Modified, and asks with If-Modified-Since.
+    wget("-N");
+    fs::remove_file(mine.join("large.bin")).unwrap();
+    wget("-N");
+    wget("-N");
+    httpd.log_line(|line| line.contains("\" 304 "));
+    wget("--spider");
+    assert!(fs::read(mine.join("large.bin")).unwrap() == bytes);
+}
+
+#[test]
+fn ab_sees_no_failure() {
+    let Some(tool) = tool("ab") else { return };
+    let tree = Tree::with(&[("a.bin", &pattern(9_000)), ("large.bin", &pattern(300_000))]);
+    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
+    for (flags, target) in [(&[][..], "/a.bin"), (&["-k"], "/a.bin"), (&["-i"], "/large.bin")] {
+        let mut ab = Command::new(&tool);
+        ab.args(["-n", "200", "-c", "8"]).args(flags);
+        let (report, _) = run(ab.arg(httpd.url(target)));
+        let value = |name: &str| {
+            let line = report.lines().find_map(|line| line.strip_prefix(name));
+            line.map(str::trim).map(str::to_owned)
+        };
+        assert_eq!(value("Complete requests:").as_deref(), Some("200"), "{report}");
+        assert_eq!(value("Failed requests:").as_deref(), Some("0"), "{report}");
+        assert_eq!(value("Non-2xx responses:"), None, "{report}");
+    }
+}
+
+#[test]
+fn pythons_client_goes_on_after_each_close() {
+    let Some(tool) = tool("python3") else { return };
+    let tree = Tree::with(&[("a.txt", b"hello"), ("large.bin", &pattern(1_000_000))]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let script = r#"
+import http.client, sys
+connection = http.client.HTTPConnection(sys.argv[1], timeout=30)
+def ask(method, target, body=None, headers={}):
+    connection.request(method, target, body, headers)
+    response = connection.getresponse()
+    content = response.read()
+    assert response.version == 10 and response.will_close, response.version
+    print(method, target, response.status, len(content))
+for version in (11, 10):
+    connection._http_vsn = version
+    connection._http_vsn_str = {11: "HTTP/1.1", 10: "HTTP/1.0"}[version]
+    ask("GET", "/a.txt")
+    ask("HEAD", "/a.txt")
+    ask("GET", "/large.bin")
+    ask("GET", "/large.bin", headers={"Range": "bytes=-10"})
+    ask("GET", "/a.txt", headers={"If-None-Match": "*"})
+    ask("PUT", "/a.txt", b"x" * 1000000)
+    ask("POST", "/missing", iter([b"chunk"]))
+"#;
+    let address = httpd.address().to_string();
+    let (said, _) = run(Command::new(tool).args(["-I", "-c", script, &address]));
+    let want = "GET /a.txt 200 5\nHEAD /a.txt 200 0\nGET /large.bin 200 1000000\n\
+                GET /large.bin 206 10\nGET /a.txt 304 0\nPUT /a.txt 405 551\n\
+                POST /missing 404 535\n";
+    assert_eq!(said, want.repeat(2));
+}
+
+/// Plays a file of that tag in a page, up to where nine tenths of it have been skipped.
+#[track_caller]
+fn seek(browser: &Browser, httpd: &Httpd, tag: &str, file: &str) {
+    browser.open(&httpd.url("/page.html"));
+    let body = r"
+        const media = document.body.appendChild(document.createElement('TAG'));
+        const happens = (name) => new Promise((done, failed) => {
+          media.addEventListener(name, done, { once: true });
+          media.addEventListener('error', () => failed(media.error.message), { once: true });
+        });
+        const loaded = happens('loadeddata');
+        media.preload = 'metadata';
+        media.src = 'FILE';
+        await loaded;
+        const seeked = happens('seeked');
+        const near = media.duration * 0.9;
+        media.currentTime = near;
+        await seeked;
+        return [media.duration > 1, Math.abs(media.currentTime - near) < 0.5];
+    ";
+    let said = browser.run(&body.replace("TAG", tag).replace("FILE", file));
+    assert_eq!(said, json!([true, true]));
+}
+
+/// The head of a WAV file with that many bytes of sound: 48,000 samples a second, of 16 bits each.
+fn wav_head(length: u32) -> Vec<u8> {
+    let mut head = Vec::new();
+    head.extend_from_slice(b"RIFF");
+    head.extend_from_slice(&(length + 36).to_le_bytes());
+    head.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    head.extend_from_slice(&48_000_u32.to_le_bytes());
+    head.extend_from_slice(&96_000_u32.to_le_bytes());
+    head.extend_from_slice(b"\x02\0\x10\0data");
+    head.extend_from_slice(&length.to_le_bytes());
+    head
+}
+
+#[test]
+fn a_browser_seeks_in_video_and_sound() {
+    let Some(browser) = Browser::start() else { return };
+    let tree = Tree::with(&[("page.html", b"<!DOCTYPE html><title>player</title>")]);
+    fs::copy(example_site().join("browse/media/sail.webm"), tree.join("sail.webm")).unwrap();
+    // Half an hour of silence: far more than the browser fetches ahead.
+    let length = 96_000 * 1800;
+    tree.write("silence.wav", &wav_head(length));
+    let sound = fs::File::options().write(true).open(tree.join("silence.wav")).unwrap();
+    sound.set_len(u64::from(length) + 44).unwrap();
+    let httpd = Httpd::serve(tree.path(), &[]);
+    seek(&browser, &httpd, "video", "sail.webm");
+    httpd.log_line(|line| line.contains("\"GET /sail.webm HTTP/1.1\" 206 "));
+    seek(&browser, &httpd, "audio", "silence.wav");
+    eventually("the sound is fetched from its start, and then from where it was sought", || {
+        let log = httpd.log();
+        log.iter().filter(|line| line.contains("\"GET /silence.wav HTTP/1.1\" 206 ")).count() >= 2
+    });
+    let complaints = browser.console();
+    assert!(complaints.iter().all(|line| line.contains("/favicon.ico")), "{complaints:?}");
+}

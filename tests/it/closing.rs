@@ -1,0 +1,241 @@
+//! How connections end: whoever can still read gets the answer whole, whatever it goes on sending.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::ask::check_frame;
+use crate::support::{Httpd, Reply, Tree, is_reset, pattern, read_to_end, send_and_half_close};
+
+/// Long enough for a client to send a request, short enough for a test to wait for.
+const REQUEST_TIMEOUT: [&str; 2] = ["--request-timeout", "0.3"];
+
+/// What a client may send after an error answer, at most, before it is cut off.
+const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+fn site(flags: &[&str]) -> (Tree, Httpd) {
+    let tree = Tree::with(&[("a.txt", b"hello"), ("large.bin", &pattern(1_000_000))]);
+    let httpd = Httpd::serve(tree.path(), flags);
+    (tree, httpd)
+}
+
+/// One answer and nothing after it.
+#[track_caller]
+fn check(answer: &[u8], want_status: u16) -> Reply {
+    let reply = Reply::parse(answer);
+    check_frame(&reply, reply.body.len());
+    assert_eq!(reply.status, want_status, "{}", reply.text());
+    reply
+}
+
+/// Sends the start of a request and eight megabytes more, and reads only then.
+#[track_caller]
+fn check_early(httpd: &Httpd, start: &str, want_status: u16) {
+    let mut stream = httpd.connect();
+    stream.write_all(start.as_bytes()).unwrap();
+    stream.write_all(&vec![b'x'; 8 * 1024 * 1024]).unwrap();
+    check(&read_to_end(&mut stream), want_status);
+}
+
+#[test]
+fn an_early_answer_is_read_whole_though_the_client_goes_on() {
+    let (_tree, httpd) = site(&[]);
+    let length = "Content-Length: 8388608\r\n\r\n";
+    check_early(&httpd, &format!("POST /post.html HTTP/1.0\r\n{length}"), 413);
+    check_early(&httpd, &format!("POST /a.txt HTTP/1.0\r\n{length}"), 405);
+    check_early(&httpd, &format!("PUT /new HTTP/1.0\r\n{length}"), 404);
+    check_early(&httpd, &format!("BREW /a.txt HTTP/1.0\r\n{length}"), 501);
+    check_early(&httpd, &format!("GET /a.txt HTTP/1.0\r\n{length}"), 200);
+    check_early(&httpd, &format!("GET /large.bin HTTP/1.0\r\n{length}"), 200);
+    check_early(&httpd, "POST /post.html HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 411);
+    check_early(&httpd, "GET /", 414);
+    check_early(&httpd, "GET /a.txt HTTP/1.0\r\nX: ", 431);
+    check_early(&httpd, "GET /a.txt HTTP/1.0\r\nX : y\r\n", 400);
+    check_early(&httpd, "GET /a.txt HTTP/2.0\r\n", 505);
+    check_early(&httpd, &format!("GET / HTTP/1.1\r\nHost: example.com\r\n{length}"), 421);
+}
+
+#[test]
+fn an_endless_upload_is_cut_off() {
+    let (_tree, httpd) = site(&[]);
+    let mut stream = httpd.connect();
+    stream.write_all(b"POST /post.html HTTP/1.0\r\n\r\n").unwrap();
+    let megabyte = vec![b'x'; 1024 * 1024];
+    // What is drained, and what the kernels on both sides hold besides.
+    let at_most = DRAIN_BYTES_MAX / megabyte.len() + 48;
+    let written = (0..at_most).map(|_| stream.write_all(&megabyte)).take_while(Result::is_ok);
+    let megabytes = written.count();
+    assert!((8..at_most).contains(&megabytes), "{megabytes}");
+    assert!(is_reset(&stream.write_all(&megabyte).unwrap_err()));
+}
+
+#[test]
+fn one_answer_for_each_connection() {
+    let (_tree, httpd) = site(&[]);
+    let get = "GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
+    assert_eq!(check(&httpd.raw(get.repeat(2)), 200).body, b"hello");
+    assert_eq!(check(&httpd.raw(get.repeat(1000)), 200).body, b"hello");
+    assert_eq!(check(&httpd.raw(format!("{get}\0\0")), 200).body, b"hello");
+    let post = "POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\nid=7";
+    assert!(check(&httpd.raw(format!("{post}{get}")), 200).text().contains("<p>7</p>"));
+    assert!(check(&httpd.raw(format!("{post}\r\n")), 200).text().contains("<p>7</p>"));
+    assert_eq!(httpd.raw("GET /a.txt\r\nGET /a.txt\r\n"), b"hello");
+}
+
+#[test]
+fn half_closing_after_the_request_is_no_going_away() {
+    let (_tree, httpd) = site(&[]);
+    let ask = |request: &str| send_and_half_close(&mut httpd.connect(), request.as_bytes());
+    assert_eq!(check(&ask("GET /a.txt HTTP/1.0\r\n\r\n"), 200).body, b"hello");
+    let large = check(&ask("GET /large.bin HTTP/1.0\r\n\r\n"), 200);
+    assert!(large.body == pattern(1_000_000));
+    check(&ask("POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\nid=7"), 200);
+    check(&ask("GET /\0 HTTP/1.0\r\n"), 400);
+    assert_eq!(ask("GET /a.txt\r\n"), b"hello");
+}
+
+#[test]
+fn the_end_in_the_middle_of_a_request_gets_no_answer() {
+    let (_tree, httpd) = site(&["--log-format", "json"]);
+    for start in [
+        "G",
+        "GET /a.txt",
+        "GET /a.txt HTTP/1.0\r\n",
+        "GET /a.txt HTTP/1.0\r\nHost: a",
+        "POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\nid=",
+    ] {
+        let answer = send_and_half_close(&mut httpd.connect(), start.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&answer), "", "{start:?}");
+    }
+    assert_eq!(httpd.get("/a.txt").status, 200);
+}
+
+#[test]
+fn a_request_may_come_one_byte_at_a_time() {
+    let (_tree, httpd) = site(&[]);
+    for (request, want) in [
+        ("\r\nGET /a.txt HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n", "hello"),
+        ("GET /a.txt HTTP/1.0\n\n", "hello"),
+        ("POST /post.html HTTP/1.0\r\nContent-Length: 7\r\n\r\nid=1234", "<p>1234</p>"),
+    ] {
+        let mut stream = httpd.connect();
+        stream.set_nodelay(true).unwrap();
+        for byte in request.bytes() {
+            stream.write_all(&[byte]).unwrap();
+        }
+        assert!(check(&read_to_end(&mut stream), 200).text().contains(want), "{request:?}");
+    }
+}
+
+#[test]
+fn an_unfinished_request_gets_408() {
+    let (_tree, httpd) = site(&REQUEST_TIMEOUT);
+    for start in [
+        "GET /a.txt HTTP/1.0",
+        "GET /a.txt HTTP/1.0\r\nX: y\r\n",
+        "POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\n",
+        "POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\nid=",
+    ] {
+        let mut stream = httpd.connect();
+        let started = Instant::now();
+        stream.write_all(start.as_bytes()).unwrap();
+        check(&read_to_end(&mut stream), 408);
+        assert!(started.elapsed() >= Duration::from_millis(250), "{:?}", started.elapsed());
+    }
+    let line = httpd.log_line(|line| line.contains(" 408 "));
+    assert!(line.contains("\"GET /a.txt HTTP/1.0\""), "{line}");
+}
+
+#[test]
+fn the_deadline_is_the_same_though_bytes_keep_coming() {
+    let (_tree, httpd) = site(&REQUEST_TIMEOUT);
+    for start in [
+        "GET /a.txt HTTP/1.0\r\nX: ",
+        "POST /post.html HTTP/1.0\r\nContent-Length: 65536\r\n\r\nid=",
+    ] {
+        let mut stream = httpd.connect();
+        stream.write_all(start.as_bytes()).unwrap();
+        let (answer, sent) = trickle(&mut stream);
+        check(&answer, 408);
+        assert!(sent >= 2, "{sent}");
+    }
+}
+
+/// Sends a byte whenever nothing has come for 20 ms, until the answer has; and how many it took.
+#[track_caller]
+fn trickle(stream: &mut TcpStream) -> (Vec<u8>, usize) {
+    let mut answer = Vec::new();
+    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    for sent in 0..500 {
+        match stream.read_to_end(&mut answer) {
+            Ok(_) => return (answer, sent),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => panic!("{error}"),
+        }
+        stream.write_all(b"x").unwrap();
+    }
+    panic!("there is no deadline");
+}
+
+#[test]
+fn a_client_that_says_nothing_is_told_nothing() {
+    let (_tree, httpd) = site(&REQUEST_TIMEOUT);
+    assert_eq!(read_to_end(&mut httpd.connect()), b"");
+    let mut stream = httpd.connect();
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut stream), b"");
+    assert!(!httpd.log().iter().any(|line| line.starts_with("127.0.0.1 ")), "{:?}", httpd.log());
+}
+
+/// Sends a head that expects to be told to continue; what comes first.
+#[track_caller]
+fn first_line(stream: &mut TcpStream, head: &str) -> String {
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).unwrap()
+}
+
+#[test]
+fn a_client_that_waits_for_100_gets_it_at_once() {
+    let (_tree, httpd) = site(&[]);
+    for expectation in ["100-continue", "100-Continue"] {
+        let fields = format!("Host: a\r\nContent-Length: 4\r\nExpect: {expectation}\r\n");
+        let head = format!("POST /post.html HTTP/1.1\r\n{fields}\r\n");
+        let mut stream = httpd.connect();
+        assert_eq!(first_line(&mut stream, &head), "HTTP/1.1 100 Continue\r\n");
+        stream.write_all(b"id=7").unwrap();
+        let rest = read_to_end(&mut stream);
+        let answer = rest.strip_prefix(b"\r\n").expect("an interim response ends in an empty line");
+        assert!(check(answer, 200).text().contains("<p>7</p>"));
+    }
+}
+
+#[test]
+fn a_client_that_need_not_send_is_not_told_to() {
+    let (_tree, httpd) = site(&[]);
+    for (request, length, want) in [
+        ("GET /a.txt HTTP/1.1", "4", "200 OK"),
+        ("POST /a.txt HTTP/1.1", "4", "405 Method Not Allowed"),
+        ("POST /missing HTTP/1.1", "4", "404 Not Found"),
+        ("POST /post.html HTTP/1.1", "65537", "413 Content Too Large"),
+        ("POST /post.html HTTP/1.1", "0", "200 OK"),
+    ] {
+        let fields = format!("Host: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n");
+        let head = format!("{request}\r\n{fields}\r\n");
+        assert_eq!(first_line(&mut httpd.connect(), &head), format!("HTTP/1.0 {want}\r\n"));
+    }
+    // HTTP/1.0 knows no interim responses, and who has sent its body already waits for none.
+    let rest = "Host: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nid=7";
+    for version in ["HTTP/1.0", "HTTP/1.1"] {
+        let request = format!("POST /post.html {version}\r\n{rest}");
+        assert!(check(&httpd.raw(request), 200).text().contains("<p>7</p>"));
+    }
+    // An expectation that nobody knows is none (RFC 9110 section 10.1.1 leaves 417 to us).
+    let unknown = "GET /a.txt HTTP/1.1\r\nHost: a\r\nExpect: the-impossible\r\n\r\n";
+    check(&httpd.raw(unknown), 200);
+}

@@ -1,0 +1,135 @@
+//! Files that lie beside another in a coding: `name.ext.br`, `.zst` and `.gz`.
+//!
+//! What is in them is no matter here, since the server never looks: each says its own name.
+
+use crate::ask::ask_for;
+use crate::support::{Httpd, Tree};
+
+fn site() -> (Tree, Httpd) {
+    let tree = Tree::with(&[
+        ("all.txt", b"plain, and longer than the others"),
+        ("all.txt.br", b"brotli"),
+        ("all.txt.zst", b"zstandard"),
+        ("all.txt.gz", b"gzip"),
+        ("one.html", b"plain"),
+        ("one.html.gz", b"gzip"),
+        ("none.txt", b"plain"),
+        ("folder.txt", b"plain"),
+        ("folder.txt.gz/a.txt", b"in a folder"),
+        ("lone.txt.gz", b"gzip"),
+        ("docs/index.html", b"plain"),
+        ("docs/index.html.br", b"brotli"),
+        ("bundle.tar.gz", b"gzip"),
+    ]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    (tree, httpd)
+}
+
+/// The content says which of the files was sent.
+#[track_caller]
+fn check(
+    httpd: &Httpd,
+    target: &str,
+    accept_encoding: &str,
+    want: &str,
+    want_coding: Option<&str>,
+) {
+    let reply = ask_for(httpd, target, accept_encoding);
+    assert_eq!((reply.status, reply.text().as_str()), (200, want), "{accept_encoding}");
+    assert_eq!(reply.field("Content-Encoding"), want_coding, "{accept_encoding}");
+    assert_eq!(reply.field("Vary"), Some("Accept-Encoding"));
+}
+
+#[test]
+fn accept_encoding_chooses() {
+    let (_tree, httpd) = site();
+    let plain = ("plain, and longer than the others", None);
+    let (brotli, zstandard, gzip) =
+        (("brotli", Some("br")), ("zstandard", Some("zstd")), ("gzip", Some("gzip")));
+    let check = |accepted: &str, (want, coding): (&str, Option<&str>)| {
+        check(&httpd, "/all.txt", &format!("Accept-Encoding: {accepted}\r\n"), want, coding);
+    };
+    check("gzip", gzip);
+    check("GZIP", gzip);
+    check("x-gzip", gzip);
+    check("br", brotli);
+    check("zstd", zstandard);
+    check("gzip, deflate", gzip);
+    check("gzip, deflate, br, zstd", brotli);
+    check("gzip\r\nAccept-Encoding: zstd", zstandard);
+    check("*", brotli);
+    check("gzip;q=1.0, br;q=0.5", gzip);
+    check("br;q=0.2, zstd;q=0.3, gzip;q=0.25", zstandard);
+    check("br;q=0, *", zstandard);
+    check("br;q=0, zstd;q=0.000, gzip;q=0.001", gzip);
+
+    check("", plain);
+    check("identity", plain);
+    check("deflate, compress", plain);
+    check("br;q=0, zstd;q=0, gzip;q=0", plain);
+    check("*;q=0", plain);
+    check("gzip;q=0.5, identity;q=0.8", plain);
+    check("identity;q=0", plain);
+
+    check("gzip;q=2", plain);
+    check("gzip;q=-1", plain);
+    check("gzip;q=x, br;q=0.1", brotli);
+    check("gzip;;;,,;q=1,\"br", gzip);
+    check("g zip", plain);
+}
+
+#[test]
+fn what_lies_beside_which_file() {
+    let (tree, httpd) = site();
+    let all = "Accept-Encoding: br, zstd, gzip\r\n";
+    check(&httpd, "/none.txt", all, "plain", None);
+    check(&httpd, "/one.html", all, "gzip", Some("gzip"));
+    check(&httpd, "/one.html", "", "plain", None);
+    check(&httpd, "/docs/", all, "brotli", Some("br"));
+    check(&httpd, "/folder.txt", all, "plain", None);
+    // Asked for by its own name it is a file like any other, without a coding.
+    check(&httpd, "/one.html.gz", all, "gzip", None);
+    check(&httpd, "/bundle.tar.gz", all, "gzip", None);
+    let archive = ask_for(&httpd, "/one.html.gz", all);
+    assert_eq!(archive.field("Content-Type"), Some("application/gzip"));
+    let page = ask_for(&httpd, "/one.html", all);
+    assert_eq!(page.field("Content-Type"), Some("text/html; charset=utf-8"));
+    // Without the plain file there is nothing to choose from.
+    assert_eq!(ask_for(&httpd, "/lone.txt", all).status, 404);
+    // A link that leaves the folder is no file of the folder.
+    let outside = Tree::with(&[("secret", b"secret")]);
+    tree.link("none.txt.br", outside.join("secret"));
+    check(&httpd, "/none.txt", all, "plain", None);
+}
+
+#[test]
+fn each_coding_has_a_tag_of_its_own() {
+    let (_tree, httpd) = site();
+    let codings = ["identity", "br", "zstd", "gzip"];
+    let accept = |coding: &str| format!("Accept-Encoding: {coding}\r\n");
+    let tag = |coding: &str| {
+        ask_for(&httpd, "/all.txt", &accept(coding)).field("ETag").unwrap().to_owned()
+    };
+    let tags = codings.map(tag);
+    for (coding, own) in codings.iter().zip(&tags) {
+        for tag in &tags {
+            let fields = format!("{}If-None-Match: {tag}\r\n", accept(coding));
+            let reply = ask_for(&httpd, "/all.txt", &fields);
+            assert_eq!(reply.status, if tag == own { 304 } else { 200 }, "{coding} {tag}");
+            assert_eq!(reply.field("Vary"), Some("Accept-Encoding"));
+        }
+    }
+}
+
+#[test]
+fn parts_are_of_what_is_sent() {
+    let (_tree, httpd) = site();
+    let fields = "Accept-Encoding: gzip\r\nRange: bytes=1-99\r\n";
+    let reply = httpd.request("GET", "/all.txt", fields);
+    assert_eq!((reply.status, reply.text().as_str()), (206, "zip"));
+    assert_eq!(reply.field("Content-Range"), Some("bytes 1-3/4"));
+    assert_eq!(reply.field("Content-Encoding"), Some("gzip"));
+    let plain = ask_for(&httpd, "/all.txt", "").field("ETag").unwrap().to_owned();
+    let reply = httpd.request("GET", "/all.txt", &format!("{fields}If-Range: {plain}\r\n"));
+    assert_eq!((reply.status, reply.text().as_str()), (200, "gzip"));
+}

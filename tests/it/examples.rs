@@ -1,0 +1,164 @@
+//! The programs in `examples/`: real processes, several clients at once, pieces of messages, and
+//! clients that vanish.
+//!
+//! `cargo test` builds them beside the program; `cargo test --test it` alone does not.
+
+mod echo;
+mod messages;
+mod reply;
+mod uppercase;
+mod web;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::Httpd;
+
+/// A TCP server, the beginning of a message to it, the rest, and the beginning of its answer.
+type Exchange = (&'static str, &'static [u8], &'static [u8], &'static [u8]);
+
+/// One exchange with each TCP server.
+const SERVERS: [Exchange; 5] = [
+    ("echo", b"ab", b"cd\n", b"abcd\n"),
+    ("reply", b"", b"a message", b"response"),
+    ("uppercase", b"caf\xc3", b"\xa9\n", b"CAF\xc3\x89\n"),
+    ("hello", b"GET / HT", b"TP/1.0\r\n\r\n", b"HTTP/1.0 200 OK\r\n"),
+    ("message_server", b"\x00", b"\x02[]", b"\x00"),
+];
+
+/// A program from `examples/`.
+#[track_caller]
+fn program(name: &str) -> Command {
+    let folder = Path::new(env!("CARGO_BIN_EXE_httpd")).parent().unwrap().join("examples");
+    let path = folder.join(name);
+    assert!(path.is_file(), "{} is missing: run `cargo build --examples`", path.display());
+    Command::new(path)
+}
+
+/// Starts a server on a free port.
+#[track_caller]
+fn start(name: &str) -> Httpd {
+    let mut command = program(name);
+    command.args(["--port", "0"]);
+    Httpd::spawn(command)
+}
+
+/// Runs a client to its end: its exit status, standard output and standard error.
+#[track_caller]
+fn run(name: &str, arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut command = program(name);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A client that has failed does not read all of it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// Runs a client of that server to its end.
+#[track_caller]
+fn run_at(name: &str, server: &Httpd, arguments: &[&str], input: &str) -> (i32, String, String) {
+    let port = server.address().port().to_string();
+    run(name, &[&["127.0.0.1", &port], arguments].concat(), input)
+}
+
+/// A port on which nobody listens, as long as the guard lives.
+fn refusing_port() -> (rustix::fd::OwnedFd, String) {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&socket, &"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap()).unwrap();
+    let address = std::net::SocketAddr::try_from(getsockname(&socket).unwrap()).unwrap();
+    (socket, address.port().to_string())
+}
+
+#[track_caller]
+fn read_exactly(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+/// Ends a connection as a client does that crashes or loses its network: with a reset.
+fn vanish(stream: &TcpStream) {
+    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn clients_in_the_middle_of_a_message_keep_nobody_waiting() {
+    for (name, beginning, rest, want) in SERVERS {
+        let server = start(name);
+        let mut slow: Vec<_> = (0..4).map(|_| server.connect()).collect();
+        for stream in &mut slow {
+            stream.write_all(beginning).unwrap();
+        }
+        let mut quick = server.connect();
+        quick.write_all(&[beginning, rest].concat()).unwrap();
+        assert_eq!(read_exactly(&mut quick, want.len()), want, "{name}");
+        for stream in &mut slow {
+            stream.write_all(rest).unwrap();
+            assert_eq!(read_exactly(stream, want.len()), want, "{name}");
+        }
+    }
+}
+
+#[test]
+fn clients_that_vanish_are_nobody_elses_concern() {
+    for (name, beginning, rest, want) in SERVERS {
+        let server = start(name);
+        let mut steady = server.connect();
+        steady.write_all(beginning).unwrap();
+        for sent in [&b""[..], beginning, b"x", &[beginning, rest].concat()] {
+            let mut stream = server.connect();
+            stream.write_all(sent).unwrap();
+            vanish(&stream);
+        }
+        steady.write_all(rest).unwrap();
+        assert_eq!(read_exactly(&mut steady, want.len()), want, "{name}");
+        let mut newcomer = server.connect();
+        newcomer.write_all(&[beginning, rest].concat()).unwrap();
+        assert_eq!(read_exactly(&mut newcomer, want.len()), want, "{name}");
+        newcomer.shutdown(Shutdown::Both).unwrap();
+        assert!(!server.log().iter().any(|line| line.contains("panicked")), "{name}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_each_server_with_status_0() {
+    let mut servers: Vec<_> = SERVERS.iter().map(|&(name, ..)| (name, start(name))).collect();
+    let mut udp = program("uppercase");
+    udp.args(["--port", "0", "--udp"]);
+    servers.push(("uppercase --udp", Httpd::spawn(udp)));
+    // One of them has clients: one that is silent, one in the middle of its conversation.
+    let _silent = servers[0].1.connect();
+    let mut talker = servers[0].1.connect();
+    talker.write_all(b"hi").unwrap();
+    assert_eq!(read_exactly(&mut talker, 2), b"hi");
+    for (_, server) in &servers {
+        server.signal(Signal::INT);
+    }
+    for (name, server) in servers {
+        let ended = server.wait();
+        assert_eq!(ended.status.code(), Some(0), "{name}: {:?}", ended.stderr);
+        assert!(ended.took < Duration::from_secs(5), "{name}: {:?}", ended.took);
+        assert_eq!(ended.stdout.len(), 1, "{name}: {:?}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_server_that_cannot_start_says_why_in_one_sentence() {
+    let (_guard, port) = refusing_port();
+    for (name, ..) in SERVERS {
+        let (status, _, stderr) = run(name, &["--port", &port], "");
+        let want = format!("{name}: port {port} on 127.0.0.1 is already in use\n");
+        assert_eq!((status, stderr), (1, want));
+        let (status, _, stderr) = run(name, &["--port", "65536"], "");
+        assert_eq!((status, stderr.lines().count()), (1, 1), "{stderr}");
+        assert!(stderr.contains("65536"), "{stderr}");
+    }
+}

@@ -1,0 +1,156 @@
+//! `uppercase` and its client, over TCP and UDP.
+
+use std::io::Write;
+use std::net::UdpSocket;
+use std::thread;
+
+use super::{program, refusing_port, run, run_at, start};
+use crate::support::{Httpd, PATIENCE, read_to_end, send_and_half_close};
+
+/// The longest sentence that the server takes over TCP.
+const SENTENCE_BYTES_MAX: usize = 64 * 1024;
+
+/// How many times the client sends a datagram.
+const TRIES_MAX: usize = 3;
+
+fn start_udp() -> Httpd {
+    let mut command = program("uppercase");
+    command.args(["--port", "0", "--udp"]);
+    Httpd::spawn(command)
+}
+
+/// A UDP socket of a client.
+fn datagrams(server: &Httpd) -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.connect(server.address()).unwrap();
+    socket
+}
+
+#[track_caller]
+fn receive(socket: &UdpSocket) -> String {
+    let mut buffer = vec![0; 65_536];
+    let length = socket.recv(&mut buffer).unwrap();
+    String::from_utf8(buffer[..length].to_vec()).unwrap()
+}
+
+#[track_caller]
+fn check(server: &Httpd, sentence: &[u8], want: &str) {
+    let answer = send_and_half_close(&mut server.connect(), sentence);
+    assert_eq!(String::from_utf8(answer).unwrap(), want, "{}", sentence.escape_ascii());
+}
+
+#[test]
+fn a_sentence_ends_with_its_line_or_the_stream() {
+    let server = start("uppercase");
+    assert_eq!(server.raw("hello\n"), b"HELLO\n");
+    check(&server, b"hello", "HELLO");
+    check(&server, b"hello\r\nmore\n", "HELLO\r\n");
+    check(&server, "straße, ŉ, привет 🦀\n".as_bytes(), "STRASSE, ʼN, ПРИВЕТ 🦀\n");
+    check(&server, b"\n", "\n");
+    check(&server, b"", "");
+    check(&server, b"a\xffb\xc3\n", "A\u{fffd}B\u{fffd}\n");
+    check(&server, b"cut off: \xf0\x9f\xa6", "CUT OFF: \u{fffd}");
+}
+
+#[test]
+fn a_character_may_be_split() {
+    let server = start("uppercase");
+    let mut streams: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for byte in "grüße\n".bytes() {
+        for stream in &mut streams {
+            stream.set_nodelay(true).unwrap();
+            stream.write_all(&[byte]).unwrap();
+        }
+    }
+    for mut stream in streams {
+        assert_eq!(read_to_end(&mut stream), "GRÜSSE\n".as_bytes());
+    }
+}
+
+#[test]
+fn a_sentence_has_a_limit() {
+    let server = start("uppercase");
+    let longest = [&vec![b'a'; SENTENCE_BYTES_MAX - 1][..], b"\n"].concat();
+    assert_eq!(server.raw(&longest), longest.to_ascii_uppercase());
+    let too_long = vec![b'a'; SENTENCE_BYTES_MAX + 1];
+    assert_eq!(server.raw(&too_long), b"A SENTENCE HAS AT MOST 65536 BYTES\n");
+    // The rest of it does not reset the connection before the answer is read.
+    assert_eq!(server.raw(vec![b'a'; 1_000_000]), b"A SENTENCE HAS AT MOST 65536 BYTES\n");
+}
+
+#[test]
+fn a_datagram_is_answered_by_one() {
+    let server = start_udp();
+    let sockets: Vec<_> = (0..8).map(|_| datagrams(&server)).collect();
+    for (number, socket) in sockets.iter().enumerate() {
+        socket.send(format!("größe {number}").as_bytes()).unwrap();
+    }
+    for (number, socket) in sockets.iter().enumerate() {
+        assert_eq!(receive(socket), format!("GRÖSSE {number}"));
+    }
+    let socket = &sockets[0];
+    socket.send(b"").unwrap();
+    assert_eq!(receive(socket), "");
+    socket.send(b"\xff\n").unwrap();
+    assert_eq!(receive(socket), "\u{fffd}\n");
+    // Three characters of two bytes for each: too long to be answered, and nobody else's concern.
+    socket.send("ΐ".repeat(32_000).as_bytes()).unwrap();
+    socket.send(b"still there").unwrap();
+    assert_eq!(receive(socket), "STILL THERE");
+}
+
+#[test]
+fn the_client_prints_an_answer_for_each_line() {
+    for (server, flags) in [(start("uppercase"), &[][..]), (start_udp(), &["--udp"])] {
+        let input = "hello\nstraße\n\nno line end";
+        let (status, stdout, stderr) = run_at("uppercase_client", &server, flags, input);
+        assert_eq!((status, stderr.as_str()), (0, ""), "{flags:?}");
+        assert_eq!(stdout, "HELLO\nSTRASSE\n\nNO LINE END\n", "{flags:?}");
+    }
+}
+
+#[test]
+fn the_client_asks_again_when_a_datagram_is_lost() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let port = socket.local_addr().unwrap().port().to_string();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut buffer = [0; 100];
+            let (_, lost) = socket.recv_from(&mut buffer).unwrap();
+            let (length, peer) = socket.recv_from(&mut buffer).unwrap();
+            assert_eq!((&buffer[..length], peer), (&b"one"[..], lost));
+            // Two answers: the second one must not pass for that to the next question.
+            socket.send_to(b"ONE", peer).unwrap();
+            socket.send_to(b"ONE", peer).unwrap();
+            let (length, peer) = socket.recv_from(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"two");
+            socket.send_to(b"TWO", peer).unwrap();
+        });
+        let got = run("uppercase_client", &["127.0.0.1", &port, "--udp"], "one\ntwo\n");
+        assert_eq!(got, (0, "ONE\nTWO\n".to_owned(), String::new()));
+    });
+}
+
+#[test]
+fn the_client_gives_up_in_the_end() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
+    let (status, stdout, stderr) = run("uppercase_client", &["127.0.0.1", &port, "--udp"], "one\n");
+    assert_eq!((status, stdout.as_str()), (1, ""));
+    assert_eq!(stderr, "uppercase_client: no answer to 3 datagrams, each given 500ms\n");
+    silent.set_nonblocking(true).unwrap();
+    let received = std::iter::from_fn(|| silent.recv(&mut [0; 100]).ok()).count();
+    assert_eq!(received, TRIES_MAX);
+}
+
+#[test]
+fn the_client_says_when_nobody_is_there() {
+    let (_guard, port) = refusing_port();
+    let (status, _, stderr) = run("uppercase_client", &["127.0.0.1", &port], "one\n");
+    let want = "the connection was refused\n";
+    assert!(status == 1 && stderr.ends_with(want), "{status} {stderr}");
+    let (status, _, stderr) = run("uppercase_client", &["127.0.0.1", &port, "--udp"], "one\n");
+    assert!(status == 1 && stderr.ends_with(want), "{status} {stderr}");
+}

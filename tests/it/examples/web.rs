@@ -1,0 +1,109 @@
+//! `hello` and `fetch`: the smallest web server and the smallest web client.
+
+use std::io::Write;
+use std::thread;
+
+use super::{refusing_port, run, run_at, start};
+use crate::support::{Httpd, Reply, Tree, read_to_end};
+
+#[track_caller]
+fn check(server: &Httpd, request: &str, want: u16) {
+    let reply = server.reply(request);
+    assert_eq!(reply.status, want, "{request:?}");
+    assert!(reply.status_line.starts_with("HTTP/1.0 "), "{reply:?}");
+    if !request.starts_with("HEAD ") {
+        let length = reply.body.len().to_string();
+        assert_eq!(reply.field("Content-Length"), Some(length.as_str()), "{request:?}");
+    }
+}
+
+#[test]
+fn hello_says_hello_at_the_root_alone() {
+    let server = start("hello");
+    assert_eq!(server.get("/").text(), "Hello, world!\n");
+    let head = server.head("/");
+    assert_eq!((head.status, head.field("Content-Length")), (200, Some("14")));
+    assert_eq!(head.text(), "");
+    check(&server, "GET /?query HTTP/1.1\r\nHost: localhost\r\n\r\n", 200);
+    check(&server, "GET /other HTTP/1.0\r\n\r\n", 404);
+    check(&server, "HEAD /other HTTP/1.0\r\n\r\n", 404);
+    check(&server, "POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", 404);
+    check(&server, "GET / HTTP/1.1\r\n\r\n", 400);
+    check(&server, "nonsense\r\n", 400);
+    check(&server, "\0\n", 400);
+    check(&server, &format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(100_000)), 414);
+    check(&server, &format!("GET / HTTP/1.0\r\n{}", "A: b\r\n".repeat(10_000)), 431);
+}
+
+#[test]
+fn hello_reads_requests_in_pieces() {
+    let server = start("hello");
+    let mut streams: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for byte in b"GET / HTTP/1.0\r\nA: b\r\n\r\n" {
+        for stream in &mut streams {
+            stream.set_nodelay(true).unwrap();
+            stream.write_all(&[*byte]).unwrap();
+        }
+    }
+    for mut stream in streams {
+        assert_eq!(Reply::parse(&read_to_end(&mut stream)).text(), "Hello, world!\n");
+    }
+}
+
+/// Runs `fetch` with success, and gives the answer that it printed.
+#[track_caller]
+fn fetch(server: &Httpd, arguments: &[&str]) -> Reply {
+    let (status, stdout, stderr) = run_at("fetch", server, arguments, "");
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    let answer = stdout.strip_prefix("From Server:\n");
+    Reply::parse(answer.unwrap_or_else(|| panic!("{stdout}")).as_bytes())
+}
+
+#[test]
+fn fetch_prints_the_whole_answer() {
+    let long = "0123456789".repeat(30_000);
+    let tree = Tree::with(&[("a b é.txt", b"spaces"), ("long.txt", long.as_bytes())]);
+    let server = Httpd::serve(tree.path(), &[]);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(fetch(&server, &["/long.txt"]).body, long.as_bytes()));
+        }
+    });
+    assert_eq!(fetch(&server, &["a b é.txt"]).body, b"spaces");
+    assert_eq!(fetch(&server, &["/missing"]).status, 404);
+    let head = fetch(&server, &["--head", "/long.txt"]);
+    assert_eq!((head.field("Content-Length"), &head.body[..]), (Some("300000"), &b""[..]));
+    let posted = fetch(&server, &["--post", "id=4711 & <b>", "/post.html"]);
+    assert_eq!(posted.status, 200);
+    assert!(posted.text().contains("4711 &amp; &lt;b&gt;"), "{}", posted.text());
+}
+
+#[test]
+fn fetch_cannot_be_made_to_send_a_second_request() {
+    let server = start("hello");
+    let reply = fetch(&server, &["/ HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n"]);
+    assert_eq!(reply.status, 404);
+}
+
+/// Exit status 1 and one sentence on standard error.
+#[track_caller]
+fn check_refusal(arguments: &[&str], want: &str) {
+    let (status, stdout, stderr) = run("fetch", arguments, "");
+    assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
+    assert!(stderr.starts_with("fetch: ") && stderr.lines().count() == 1, "{stderr}");
+    assert!(stderr.contains(want), "{stderr}");
+}
+
+#[test]
+fn fetch_says_in_one_sentence_what_is_wrong() {
+    let (_guard, port) = refusing_port();
+    check_refusal(&["127.0.0.1", &port, "/"], "the connection was refused");
+    check_refusal(&["256.256.256.256", "80", "/"], "cannot find the host 256.256.256.256");
+    check_refusal(&[], "not provided: <HOST> <PORT> <FILE>");
+    check_refusal(&["127.0.0.1", "80"], "not provided: <FILE>");
+    check_refusal(&["127.0.0.1", "80", "/", "more"], "unexpected argument 'more'");
+    check_refusal(&["127.0.0.1", "http", "/"], "'http'");
+    check_refusal(&["127.0.0.1", "65536", "/"], "'65536'");
+    check_refusal(&["--post", "4711", "127.0.0.1", "80", "/"], "expected NAME=VALUE");
+    check_refusal(&["--head", "--post", "a=b", "127.0.0.1", "80", "/"], "cannot be used with");
+}

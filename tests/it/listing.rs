@@ -1,0 +1,509 @@
+//! Listings: every link leads to the very bytes, every order is the one that was asked for.
+
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::listing_page::{Page, resolve};
+use crate::support::{Httpd, Reply, Tree, pattern};
+
+/// 2025-11-13 02:13:20 UTC.
+const MOMENT: Duration = Duration::from_secs(1_763_000_000);
+
+/// Names that a file system can hold and a careless server can't.
+const NAMES: &[&[u8]] = &[
+    b"plain.txt",
+    b"two  spaces",
+    b" leading space",
+    b"trailing space ",
+    b"trailing dot.",
+    b"\"double\" 'single' `back`",
+    b"<script>alert(1)<script>",
+    b"<img src=x onerror=alert(1)>",
+    b"R&D &amp; &#60;b&#62; &lt",
+    b"100%",
+    b"%2e%2e%2f",
+    b"%00",
+    b"a#b",
+    b"a?sort=size&order=desc",
+    b"a+b",
+    b"a;b",
+    b"a:b",
+    b"javascript:x",
+    b"http:",
+    b"C:\\folder\\file",
+    b"\\\\host\\share",
+    b"two\nlines",
+    b"\r\nX-Injected: yes\r\n\r\n",
+    b"\ttab\t",
+    b"...",
+    b"..x",
+    b"-x",
+    b"~-._!$()*,@[]{}|^=",
+    "Grüße 日本 🎉".as_bytes(),
+    "e\u{301} and \u{e9}".as_bytes(),
+    "a\u{202e}gpj.exe\u{2066}\u{200f}".as_bytes(),
+    "\u{85}\u{2028}\u{2029}".as_bytes(),
+    "\u{feff}marked".as_bytes(),
+    b"caf\xe9 \xff\xfe",
+    b"\x01\x1b[31m\x7f",
+    b"\xe2\x80",
+    &[b'x'; 255],
+    &[0xff; 255],
+];
+
+/// What a file of that name holds: no other file has the same.
+fn content(name: &[u8]) -> Vec<u8> {
+    [b"the content of ", name].concat()
+}
+
+fn set_modified(path: &Path, moment: SystemTime) {
+    File::open(path).unwrap().set_modified(moment).unwrap();
+}
+
+fn json(reply: &Reply) -> Vec<Value> {
+    assert_eq!(reply.field("Content-Type"), Some("application/json"));
+    serde_json::from_slice(&reply.body).unwrap()
+}
+
+#[test]
+fn every_link_leads_to_the_very_bytes() {
+    let tree = Tree::new();
+    for name in NAMES {
+        tree.write_bytes_name(&[b"files/", *name].concat(), &content(name));
+    }
+    let httpd = Httpd::serve(tree.path(), &["--dotfiles", "serve"]);
+    let page = Page::fetch(&httpd, "/files/");
+    assert_eq!(page.rows.len(), NAMES.len());
+    for row in &page.rows {
+        let name = row.name();
+        assert!(NAMES.contains(&name.as_slice()), "{row:?}");
+        let reply = httpd.get(&resolve("/files/", &row.href));
+        assert_eq!((reply.status, &reply.body), (200, &content(&name)), "{row:?}");
+        assert_eq!(row.size, Some(format!("{} bytes", reply.body.len())));
+    }
+}
+
+#[test]
+fn every_folder_leads_in_and_back() {
+    let tree = Tree::new();
+    for name in NAMES {
+        tree.write_bytes_name(&[*name, b"/inside/", *name].concat(), &content(name));
+    }
+    let httpd = Httpd::serve(tree.path(), &["--dotfiles", "serve"]);
+    let root = Page::fetch(&httpd, "/");
+    assert_eq!(root.rows.len(), NAMES.len());
+    assert!(!root.has_parent, "the root has none");
+    for row in &root.rows {
+        assert!(row.is_folder(), "{row:?}");
+        let folder = resolve("/", &row.href);
+        let page = Page::fetch(&httpd, &folder);
+        assert_eq!(page.texts(), ["inside/"]);
+        assert!(page.has_parent);
+
+        let inside = resolve(&folder, &page.rows[0].href);
+        let page = Page::fetch(&httpd, &inside);
+        assert_eq!(page.breadcrumbs.len(), 2, "the root, and the folder above");
+        assert_eq!(page.breadcrumbs[1].0, folder, "the heading leads back");
+        assert_eq!(format!("{}/", page.breadcrumbs[1].1), row.shown);
+        assert_eq!(resolve(&inside, "../"), folder);
+        let file = resolve(&inside, &page.rows[0].href);
+        let name = page.rows[0].name();
+        assert_eq!(httpd.get(&file).body, content(&name), "{file}");
+
+        // Without its slash the folder is the same one, however odd its name.
+        let reply = httpd.get(folder.trim_end_matches('/'));
+        assert_eq!(reply.status, 301);
+        assert_eq!(reply.field("Location"), Some(folder.as_str()));
+    }
+}
+
+#[test]
+fn nothing_of_a_name_takes_effect() {
+    let tree = Tree::new();
+    for name in NAMES {
+        tree.write_bytes_name(&[b"<i>&\"'\n/", *name].concat(), b"");
+    }
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let reply = httpd.get("/%3Ci%3E&%22'%0A/");
+    let page = Page::parse(&reply);
+    assert_eq!(page.title, "Index of /<i>&\"'\u{240a}/");
+    let text = reply.text();
+    assert_eq!(text.matches("<script").count(), 1, "the filter's own");
+    assert_eq!(text.matches("<img").count(), 0);
+    let is_unseen = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2066}".contains(c);
+    assert_eq!(text.find(is_unseen), None);
+    let policy = reply.field("Content-Security-Policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+}
+
+#[test]
+fn a_row_says_time_and_size() {
+    let tree = Tree::with(&[("d/a.iso", &pattern(1_234_567)), ("d/one", b"1"), ("d/old", b"")]);
+    fs::create_dir(tree.join("d/folder")).unwrap();
+    for name in ["d/a.iso", "d/folder"] {
+        set_modified(&tree.join(name), UNIX_EPOCH + MOMENT);
+    }
+    // HTTP can't write a date before 1970, and so no page tries.
+    set_modified(&tree.join("d/old"), UNIX_EPOCH - Duration::from_secs(1));
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let page = Page::fetch(&httpd, "/d/");
+    assert_eq!(page.title, "Index of /d/");
+    let (iso, folder) = (page.row("a.iso"), page.row("folder/"));
+    assert_eq!(iso.modified.as_deref(), Some("2025-11-13T02:13:20Z"));
+    assert_eq!(iso.size.as_deref(), Some("1,234,567 bytes"));
+    assert_eq!(folder.modified, iso.modified);
+    assert_eq!(folder.size, None);
+    assert_eq!(page.row("one").size.as_deref(), Some("1 byte"));
+    assert_eq!(page.row("old").modified, None);
+    assert_eq!(page.counts, "1 folder, 3 files");
+    assert_eq!(page.total_size, "1,234,568 bytes");
+    assert_eq!(page.note, None);
+    assert_eq!(httpd.get("/d/old").status, 200);
+
+    fs::create_dir(tree.join("empty")).unwrap();
+    let page = Page::fetch(&httpd, "/empty/");
+    assert_eq!((page.rows.len(), page.counts.as_str()), (0, "This folder is empty"));
+}
+
+#[test]
+fn breadcrumbs_lead_to_each_parent() {
+    let tree = Tree::with(&[("a b/c&d/e?f/file", b"")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let page = Page::fetch(&httpd, "/a%20b/c%26d/e%3Ff/?sort=size");
+    let want = [("/", "/"), ("/a%20b/", "a b"), ("/a%20b/c%26d/", "c&d")];
+    assert_eq!(page.breadcrumbs, want.map(|(href, text)| (href.to_owned(), text.to_owned())));
+    for (href, _) in &page.breadcrumbs {
+        assert!(Page::fetch(&httpd, href).texts().len() == 1, "{href}");
+    }
+    // However many slashes were typed, no link becomes one to another host.
+    let page = Page::fetch(&httpd, "//a%20b///c&d/");
+    assert_eq!(page.breadcrumbs, want[..2].iter().map(own).collect::<Vec<_>>());
+}
+
+fn own((href, text): &(&str, &str)) -> (String, String) {
+    ((*href).to_owned(), (*text).to_owned())
+}
+
+/// Files and folders whose names, times and sizes stand in three different orders.
+fn assorted() -> Tree {
+    let tree = Tree::new();
+    let rows = [("file10", 3, 20), ("File2", 1, 10), ("file1", 2, 20), ("zoo", 2, 0)];
+    for (name, age, size) in rows {
+        let path = tree.write(name, &pattern(size));
+        set_modified(&path, UNIX_EPOCH + MOMENT - Duration::from_secs(age));
+    }
+    for (name, age) in [("sub10", 1), ("sub9", 2)] {
+        fs::create_dir(tree.join(name)).unwrap();
+        set_modified(&tree.join(name), UNIX_EPOCH + MOMENT - Duration::from_secs(age));
+    }
+    tree
+}
+
+/// Clicks on a column's heading, twice, and gives the page of the direction that was asked for.
+#[track_caller]
+fn sorted_by(httpd: &Httpd, label: &str, direction: &str) -> Page {
+    let mut page = Page::fetch(httpd, "/");
+    for _ in 0..2 {
+        let target = resolve("/", &page.heading(label).href);
+        page = Page::fetch(httpd, &target);
+        let sorted: Vec<_> = page.headings.iter().filter_map(|h| h.sorted.clone()).collect();
+        assert_eq!(sorted.len(), 1, "one column is sorted by");
+        if page.heading(label).sorted.as_deref() == Some(direction) {
+            return page;
+        }
+    }
+    panic!("no {direction} by {label} within two clicks");
+}
+
+#[track_caller]
+fn check_order(httpd: &Httpd, label: &str, direction: &str, want: [&str; 6]) {
+    let page = sorted_by(httpd, label, direction);
+    assert_eq!(page.texts(), want, "{label} {direction}");
+    let href = &page.heading(label).href;
+    let order = if direction == "ascending" { "asc" } else { "desc" };
+    let other = if order == "asc" { "desc" } else { "asc" };
+    let here = format!("/{}", href.replace(&format!("order={other}"), &format!("order={order}")));
+    let names: Vec<_> = json(&httpd.get(&format!("{here}&format=json")))
+        .iter()
+        .map(|object| object["href"].as_str().unwrap()[2..].to_owned())
+        .collect();
+    assert_eq!(names, want, "as JSON: {here}");
+}
+
+#[test]
+fn each_column_sorts_both_ways_and_folders_stay_first() {
+    let tree = assorted();
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let by_name = ["sub9/", "sub10/", "file1", "File2", "file10", "zoo"];
+    assert_eq!(Page::fetch(&httpd, "/").texts(), by_name);
+    check_order(&httpd, "Name", "ascending", by_name);
+    check_order(
+        &httpd,
+        "Name",
+        "descending",
+        ["sub10/", "sub9/", "zoo", "file10", "File2", "file1"],
+    );
+    // What is equal stands by name.
+    check_order(
+        &httpd,
+        "Modified",
+        "ascending",
+        ["sub9/", "sub10/", "file10", "file1", "zoo", "File2"],
+    );
+    check_order(
+        &httpd,
+        "Modified",
+        "descending",
+        ["sub10/", "sub9/", "File2", "file1", "zoo", "file10"],
+    );
+    check_order(
+        &httpd,
+        "Size",
+        "ascending",
+        ["sub9/", "sub10/", "zoo", "File2", "file1", "file10"],
+    );
+    check_order(
+        &httpd,
+        "Size",
+        "descending",
+        ["sub9/", "sub10/", "file1", "file10", "File2", "zoo"],
+    );
+    let odd = httpd.get("/?sort=owner&order=sideways&%ff=%00&&=");
+    assert_eq!(Page::parse(&odd).texts(), by_name, "no query makes a listing fail");
+}
+
+#[test]
+fn json_carries_every_name() {
+    let tree = Tree::new();
+    for name in NAMES {
+        tree.write_bytes_name(name, &content(name));
+    }
+    fs::create_dir(tree.join("folder")).unwrap();
+    set_modified(&tree.join("folder"), UNIX_EPOCH + MOMENT);
+    let httpd = Httpd::serve(tree.path(), &["--dotfiles", "serve"]);
+    let objects = json(&httpd.get("/?format=json"));
+    assert_eq!(objects.len(), NAMES.len() + 1);
+    let folder = serde_json::json!({
+        "name": "folder", "type": "directory", "size": null,
+        "modified": "2025-11-13T02:13:20Z", "href": "./folder/",
+    });
+    assert_eq!(objects[0], folder);
+    for object in &objects[1..] {
+        let href = object["href"].as_str().unwrap();
+        let name: Vec<u8> = percent_decode_str(&href[2..]).collect();
+        assert_eq!(object["name"], *String::from_utf8_lossy(&name));
+        assert_eq!(object["type"], "file");
+        let reply = httpd.get(&resolve("/", href));
+        assert_eq!((reply.status, &reply.body), (200, &content(&name)), "{object}");
+        assert_eq!(object["size"], reply.body.len());
+    }
+}
+
+#[track_caller]
+fn check_form(httpd: &Httpd, target: &str, accept: &str, wants_json: bool) {
+    let fields = if accept.is_empty() { String::new() } else { format!("Accept: {accept}\r\n") };
+    let reply = httpd.request("GET", target, &fields);
+    assert_eq!(reply.field("Vary"), Some("Accept"));
+    if wants_json {
+        assert_eq!(json(&reply).len(), 1, "{target} {accept}");
+    } else {
+        assert_eq!(Page::parse(&reply).rows.len(), 1, "{target} {accept}");
+    }
+}
+
+#[test]
+fn the_query_chooses_the_form_and_else_accept() {
+    let tree = Tree::with(&[("a", b"")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    check_form(&httpd, "/", "", false);
+    check_form(&httpd, "/?format=json", "", true);
+    check_form(&httpd, "/", "application/json", true);
+    check_form(&httpd, "/", "application/json, */*", true);
+    check_form(&httpd, "/", "text/html;q=0.5, application/json", true);
+    check_form(&httpd, "/?sort=size&format=json", "text/html", true);
+    check_form(&httpd, "/?format=html", "application/json", false);
+    check_form(&httpd, "/", "*/*", false);
+    check_form(&httpd, "/", "text/html, application/json", false);
+    check_form(
+        &httpd,
+        "/",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        false,
+    );
+    check_form(&httpd, "/", "application/json;q=0", false);
+    check_form(&httpd, "/", "nonsense;;,=", false);
+}
+
+#[test]
+fn no_validator_is_claimed_and_head_is_the_head_of_get() {
+    let tree = Tree::with(&[("d/a", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    for target in ["/d/", "/d/?format=json", "/d/?sort=size&order=desc", "/"] {
+        let get = httpd.get(target);
+        for name in ["ETag", "Last-Modified", "Accept-Ranges"] {
+            assert_eq!(get.field(name), None, "{target}");
+        }
+        assert_eq!(get.field("Cache-Control"), Some("no-cache"));
+        assert_eq!(get.field("Content-Length"), Some(get.body.len().to_string().as_str()));
+        let head = httpd.head(target);
+        let undated = |reply: &Reply| {
+            let fields = reply.fields.iter().filter(|(name, _)| name != "Date");
+            (reply.status, fields.cloned().collect::<Vec<_>>())
+        };
+        assert_eq!(undated(&head), undated(&get), "{target}");
+        assert_eq!(head.body, b"");
+        let conditions = "If-Modified-Since: Fri, 31 Dec 2055 23:59:59 GMT\r\nRange: bytes=0-1\r\n\
+            If-None-Match: \"x\"\r\n";
+        let reply = httpd.request("GET", target, conditions);
+        assert_eq!((reply.status, reply.body), (200, get.body), "{target}");
+    }
+}
+
+#[track_caller]
+fn check_readme(files: &[(&str, &[u8])], want: Option<(&str, &str, Option<&str>)>) {
+    let tree = Tree::with(files);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let readme = Page::fetch(&httpd, "/d/").readme;
+    let shown = readme.as_ref().map(|r| (r.href.as_str(), r.text.as_str(), r.note.as_deref()));
+    assert!(shown == want, "{files:?}");
+}
+
+#[test]
+fn a_readme_is_shown_below_the_list() {
+    check_readme(&[("d/README.md", b"# A\n\nb\n")], Some(("./README.md", "# A\n\nb\n", None)));
+    check_readme(&[("d/README", b"plain")], Some(("./README", "plain", None)));
+    check_readme(&[("d/README.txt", b"text")], Some(("./README.txt", "text", None)));
+    check_readme(
+        &[("d/README.txt", b"3"), ("d/README", b"2"), ("d/README.md", b"1")],
+        Some(("./README.md", "1", None)),
+    );
+    check_readme(
+        &[("d/README.md/file", b"a folder"), ("d/README", b"2")],
+        Some(("./README", "2", None)),
+    );
+    check_readme(&[("d/readme.md", b"small letters"), ("d/READ", b"")], None);
+    check_readme(
+        &[("d/README", b"</pre><script>alert(1)</script>&amp;\xff\x1b[1m")],
+        Some(("./README", "</pre><script>alert(1)</script>&amp;\u{fffd}\u{241b}[1m", None)),
+    );
+    let limit = "x".repeat(64 * 1024);
+    check_readme(&[("d/README", limit.as_bytes())], Some(("./README", &limit, None)));
+    check_readme(
+        &[("d/README", [limit.as_bytes(), b"y"].concat().as_slice())],
+        Some(("./README", &limit, Some("Cut after 64 KiB"))),
+    );
+    check_readme(
+        &[("d/README", [&limit.as_bytes()[1..], "é".as_bytes()].concat().as_slice())],
+        Some(("./README", &limit[1..], Some("Cut after 64 KiB"))),
+    );
+}
+
+#[track_caller]
+fn check_first(httpd: &Httpd, query: &str, want: &[&str]) {
+    let page = Page::fetch(httpd, &format!("/{query}"));
+    assert_eq!(page.texts(), want, "{query}");
+    assert_eq!(page.note.as_deref(), Some("Showing the first 3 of 1,202 entries in this order"));
+    assert_eq!((page.counts.as_str(), page.total_size.as_str()), ("2 folders, 1,200 files", SUM));
+    let objects = json(&httpd.get(&format!("/{query}&format=json")));
+    let names: Vec<_> = objects.iter().map(|o| &o["href"].as_str().unwrap()[2..]).collect();
+    assert_eq!(names, want, "{query} as JSON");
+}
+
+/// 0 + 1 + ... + 1199.
+const SUM: &str = "719,400 bytes";
+
+#[test]
+fn above_the_limit_the_first_in_the_asked_order_are_shown() {
+    let tree = Tree::with(&[("sub2/x", b""), ("sub10/x", b"")]);
+    for number in 0..1_200_u32 {
+        // Neither the order in which they were made nor that of their hashes is the one asked for.
+        let number = (number * 7) % 1_200;
+        tree.write(format!("file{number}"), &vec![b'x'; number as usize]);
+    }
+    let httpd = Httpd::serve(tree.path(), &["--listing-limit", "3"]);
+    check_first(&httpd, "?sort=name", &["sub2/", "sub10/", "file0"]);
+    check_first(&httpd, "?order=desc", &["sub10/", "sub2/", "file1199"]);
+    check_first(&httpd, "?sort=size&order=desc", &["sub2/", "sub10/", "file1199"]);
+    check_first(&httpd, "?sort=size&order=asc", &["sub2/", "sub10/", "file0"]);
+    for (limit, note) in [("1202", None), ("0", Some("Showing the first 0 of 1,202 entries"))] {
+        let httpd = Httpd::serve(tree.path(), &["--listing-limit", limit]);
+        let page = Page::fetch(&httpd, "/");
+        assert_eq!(page.rows.len().to_string(), limit);
+        assert!(page.note.unwrap_or_default().starts_with(note.unwrap_or_default()));
+        assert_eq!(page.counts, "2 folders, 1,200 files");
+    }
+}
+
+#[test]
+fn a_large_folder_is_counted_to_the_last_file() {
+    let tree = Tree::new();
+    for number in 0..30_000 {
+        File::create(tree.join(format!("file{number}"))).unwrap();
+    }
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let page = Page::fetch(&httpd, "/");
+    let note = "Showing the first 10,000 of 30,000 entries in this order";
+    assert_eq!(page.note.as_deref(), Some(note));
+    assert_eq!(page.counts, "0 folders, 30,000 files");
+    assert!(page.texts().into_iter().eq((0..10_000).map(|number| format!("file{number}"))));
+    let page = Page::fetch(&httpd, "/?order=desc");
+    assert!(page.texts().into_iter().eq((20_000..30_000).rev().map(|n| format!("file{n}"))));
+}
+
+#[test]
+fn entries_that_come_and_go_spoil_no_listing() {
+    let tree = Tree::new();
+    for number in 0..50 {
+        tree.write(format!("stays{number}"), b"here");
+    }
+    let httpd = Httpd::serve(tree.path(), &[]);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            for round in 0..50 {
+                check_what_stays(
+                    &httpd,
+                    ["/", "/?sort=size&order=desc", "/?sort=modified"][round % 3],
+                );
+            }
+        });
+        while !reader.is_finished() {
+            for number in 0..100 {
+                tree.write(format!("goes{number}"), b"");
+                fs::create_dir(tree.join(format!("dir{number}"))).unwrap();
+                tree.link(&format!("link{number}"), format!("goes{number}"));
+            }
+            for number in 0..100 {
+                fs::remove_file(tree.join(format!("goes{number}"))).unwrap();
+                fs::remove_dir(tree.join(format!("dir{number}"))).unwrap();
+                fs::remove_file(tree.join(format!("link{number}"))).unwrap();
+            }
+        }
+    });
+}
+
+#[track_caller]
+fn check_what_stays(httpd: &Httpd, target: &str) {
+    let page = Page::fetch(httpd, target);
+    let stays = page.texts().into_iter().filter(|name| name.starts_with("stays"));
+    assert_eq!(stays.count(), 50, "what stays is always there");
+    let folders = page.rows.iter().filter(|row| row.is_folder()).count();
+    let files = page.rows.len() - folders;
+    let noun = if folders == 1 { "folder" } else { "folders" };
+    assert_eq!(page.counts, format!("{folders} {noun}, {files} files"));
+}
+
+#[test]
+fn a_folder_is_served_below_a_root_of_any_name() {
+    let tree = Tree::new();
+    let root = tree.join(std::ffi::OsStr::from_bytes(b"r\xff oot\n"));
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("a"), b"hello").unwrap();
+    let httpd = Httpd::serve(&root, &[]);
+    assert_eq!(Page::fetch(&httpd, "/").texts(), ["a"]);
+    assert_eq!(httpd.get("/a").body, b"hello");
+}

@@ -1,0 +1,265 @@
+//! A listing's page read back, and its links followed as a browser would follow them.
+//!
+//! Strict where a careless writer could go wrong: a row that does not look exactly like a row, or a
+//! reference that a browser could take for another host or a scheme, is a failure.
+
+use percent_encoding::percent_decode_str;
+
+use crate::support::{Httpd, Reply};
+
+/// A page, taken apart; all texts are what a reader sees.
+pub struct Page {
+    pub title: String,
+    /// Reference and text of each parent folder, the root first.
+    pub breadcrumbs: Vec<(String, String)>,
+    pub headings: Vec<Heading>,
+    pub has_parent: bool,
+    pub rows: Vec<Row>,
+    /// What is said above the table when entries are missing from it.
+    pub note: Option<String>,
+    /// The counts below the table, and the bytes of all files exactly.
+    pub counts: String,
+    pub total_size: String,
+    pub readme: Option<Readme>,
+}
+
+/// A column's heading.
+#[derive(Clone)]
+pub struct Heading {
+    pub label: String,
+    pub href: String,
+    /// `ascending`, `descending`, or nothing where another column is sorted by.
+    pub sorted: Option<String>,
+}
+
+/// An entry's row.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub href: String,
+    /// With a slash at its end for a folder.
+    pub shown: String,
+    pub modified: Option<String>,
+    /// The exact size, as its title has it.
+    pub size: Option<String>,
+}
+
+/// The text below the table.
+pub struct Readme {
+    pub href: String,
+    pub text: String,
+    pub note: Option<String>,
+}
+
+/// The part of a page that is still to be read.
+struct Rest<'a>(&'a str);
+
+impl Page {
+    /// Fetches the listing at `target`, which must be there.
+    #[track_caller]
+    pub fn fetch(httpd: &Httpd, target: &str) -> Self {
+        let reply = httpd.get(target);
+        assert_eq!(reply.status, 200, "{target}");
+        Self::parse(&reply)
+    }
+
+    #[track_caller]
+    pub fn parse(reply: &Reply) -> Self {
+        assert_eq!(reply.field("Content-Type"), Some("text/html; charset=utf-8"));
+        let page = str::from_utf8(&reply.body).expect("a page is UTF-8");
+        let mut rest = Rest(page);
+        rest.expect("<!DOCTYPE html>\n<html lang=\"en\">\n");
+        rest.until("<title>");
+        let title = unescape(rest.until("</title>"));
+        rest.until("<h1>");
+        let breadcrumbs = breadcrumbs(rest.until("</h1>"));
+        rest.until("<main>\n");
+        let note = rest.note();
+        rest.expect("<table>\n<caption>");
+        rest.until("</caption>");
+        let headings = headings(rest.until("</thead>\n<tbody>\n"));
+        let has_parent = rest.accept(PARENT_ROW);
+        let mut rows = Vec::new();
+        while !rest.accept("</tbody>\n<tfoot>\n") {
+            rows.push(rest.row());
+        }
+        rest.expect("<tr><th scope=row>");
+        let counts = rest.until("<td>").to_owned();
+        let total_size = rest.size().unwrap_or_default();
+        rest.expect("</tfoot>\n</table>\n");
+        let readme = rest.readme();
+        rest.expect("</main>\n<script>");
+        rest.until("</script>");
+        rest.expect("\n</body>\n</html>\n");
+        assert_eq!(rest.0, "", "nothing follows the page");
+        Self { title, breadcrumbs, headings, has_parent, rows, note, counts, total_size, readme }
+    }
+
+    /// The names as the rows link them, with a slash at the end of each folder's.
+    pub fn names(&self) -> Vec<Vec<u8>> {
+        self.rows.iter().map(Row::name).collect()
+    }
+
+    /// `names` where all of them are text.
+    #[track_caller]
+    pub fn texts(&self) -> Vec<String> {
+        self.names().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
+    }
+
+    #[track_caller]
+    pub fn heading(&self, label: &str) -> &Heading {
+        let mut headings = self.headings.iter();
+        headings.find(|heading| heading.label == label).expect("there is such a column")
+    }
+
+    #[track_caller]
+    pub fn row(&self, shown: &str) -> &Row {
+        let row = self.rows.iter().find(|row| row.shown == shown);
+        row.unwrap_or_else(|| panic!("no {shown:?} among {:?}", self.rows))
+    }
+}
+
+const PARENT_ROW: &str =
+    "<tr><th scope=row><a href=\"../\" title=\"Parent folder\">../</a><td><td>\n";
+
+impl Row {
+    /// The bytes that the row links.
+    pub fn name(&self) -> Vec<u8> {
+        percent_decode_str(self.href.strip_prefix("./").expect("a relative reference")).collect()
+    }
+
+    pub fn is_folder(&self) -> bool {
+        self.href.ends_with('/')
+    }
+}
+
+impl<'a> Rest<'a> {
+    #[track_caller]
+    fn until(&mut self, mark: &str) -> &'a str {
+        let Some((before, after)) = self.0.split_once(mark) else {
+            panic!("no {mark:?} in {:?}", self.start())
+        };
+        self.0 = after;
+        before
+    }
+
+    fn accept(&mut self, text: &str) -> bool {
+        let rest = self.0.strip_prefix(text);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    #[track_caller]
+    fn expect(&mut self, text: &str) {
+        assert!(self.accept(text), "{text:?} is not the start of {:?}", self.start());
+    }
+
+    fn start(&self) -> String {
+        self.0.chars().take(300).collect()
+    }
+
+    #[track_caller]
+    fn row(&mut self) -> Row {
+        self.expect("<tr><th scope=row><a href=\"");
+        let href = self.until("\"").to_owned();
+        self.expect("><bdi>");
+        let shown = unescape(self.until("</bdi>")) + if self.accept("/") { "/" } else { "" };
+        self.expect("</a><td>");
+        let modified = self.accept("<time datetime=\"").then(|| {
+            let moment = self.until("\">").to_owned();
+            let (day, minute) = (&moment[..10], &moment[11..16]);
+            assert_eq!(self.until("</time>"), format!("{day} {minute}"));
+            moment
+        });
+        let size = self.size();
+        assert_eq!(href.ends_with('/'), shown.ends_with('/'), "{href}");
+        Row { href, shown, modified, size }
+    }
+
+    /// The last cell of a row, and the row's end.
+    #[track_caller]
+    fn size(&mut self) -> Option<String> {
+        if self.accept("<td>\n") {
+            return None;
+        }
+        self.expect("<td title=\"");
+        let exactly = self.until("\">").to_owned();
+        assert!(self.until("\n").ends_with('B'), "a size has a unit");
+        Some(exactly)
+    }
+
+    fn note(&mut self) -> Option<String> {
+        self.accept("<p role=\"note\">").then(|| self.until("</p>\n").to_owned())
+    }
+
+    fn readme(&mut self) -> Option<Readme> {
+        if !self.accept("<section>\n<h2><a href=\"") {
+            return None;
+        }
+        let href = self.until("\"").to_owned();
+        self.until("<pre dir=\"auto\">\n");
+        let text = unescape(self.until("</pre>\n"));
+        let note = self.note();
+        self.expect("</section>\n");
+        Some(Readme { href, text, note })
+    }
+}
+
+fn breadcrumbs(heading: &str) -> Vec<(String, String)> {
+    let links = heading.split("<a href=\"").skip(1);
+    let link = |link: &str| {
+        let (href, rest) = link.split_once('"').unwrap();
+        let text = rest.split_once('>').unwrap().1.split_once("</a>").unwrap().0;
+        (unescape(href), without_tags(text))
+    };
+    links.map(link).collect()
+}
+
+fn headings(row: &str) -> Vec<Heading> {
+    let cells = row.split("<th scope=\"col\"").skip(1);
+    let heading = |cell: &str| {
+        let (attributes, rest) = cell.split_once("><a href=\"").unwrap();
+        let (href, rest) = rest.split_once("\">").unwrap();
+        let label = rest.split_once("</a></th>").unwrap().0;
+        let sorted = attributes.strip_prefix(" aria-sort=\"").and_then(|s| s.strip_suffix('"'));
+        let label = without_tags(label.split(" <small>").next().unwrap_or(label));
+        Heading { label, href: unescape(href), sorted: sorted.map(str::to_owned) }
+    };
+    cells.map(heading).collect()
+}
+
+fn without_tags(html: &str) -> String {
+    let pieces = html.split('<').enumerate();
+    let texts = pieces.map(|(at, piece)| match piece.split_once('>') {
+        Some((_tag, text)) if at > 0 => text,
+        _ => piece,
+    });
+    unescape(&texts.collect::<String>())
+}
+
+/// Text again from what stands between two tags, where nothing may be left unescaped.
+#[track_caller]
+fn unescape(html: &str) -> String {
+    assert!(!html.contains(['<', '>', '"', '\'']), "not escaped: {html:?}");
+    let references =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    let replace = |text: String, (reference, meant): (&str, &str)| text.replace(reference, meant);
+    references.into_iter().fold(html.to_owned(), replace)
+}
+
+/// The target that a browser asks for when `href` is clicked in the folder at `folder`.
+#[track_caller]
+pub fn resolve(folder: &str, href: &str) -> String {
+    let folder = folder.split('?').next().unwrap_or(folder);
+    assert!(folder.ends_with('/'), "{folder}");
+    if let Some(name) = href.strip_prefix("./") {
+        format!("{folder}{name}")
+    } else if href == "../" {
+        let parent = folder.trim_end_matches('/');
+        parent[..=parent.rfind('/').expect("the root has no parent")].to_owned()
+    } else if href.starts_with('?') {
+        format!("{folder}{href}")
+    } else {
+        assert!(href.starts_with('/') && !href.starts_with("//"), "{href} leads elsewhere");
+        href.to_owned()
+    }
+}

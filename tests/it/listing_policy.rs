@@ -1,0 +1,353 @@
+//! What may be seen: nothing is listed that would be 404, and the flags that hide entries hide them
+//! from listings and requests alike.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use rustix::fs::{CWD, FileType, Mode};
+
+use crate::listing_page::{Page, resolve};
+use crate::support::{Httpd, Tree, is_root};
+
+/// Whether `name` is listed in the root, and what a request for it gets.
+#[track_caller]
+fn check(httpd: &Httpd, name: &str, is_listed: bool, status: u16) {
+    let names = Page::fetch(httpd, "/").texts();
+    assert_eq!(names.iter().any(|listed| listed == name), is_listed, "{name} in {names:?}");
+    assert_eq!(httpd.get(&format!("/{name}")).status, status, "{name}");
+}
+
+fn make_fifo(path: &Path) {
+    rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+}
+
+#[test]
+fn names_that_start_with_a_dot() {
+    let tree = Tree::with(&[
+        ("plain", b""),
+        (".hidden", b""),
+        ("..x", b""),
+        (".git/config", b""),
+        (".well-known/security.txt", b""),
+        (".well-known/.hidden", b""),
+        (".well-known.txt", b""),
+        ("folder/.hidden", b""),
+    ]);
+    let hidden = [".hidden", "..x", ".git/", ".well-known.txt"];
+    let modes = [("deny", false, 404), ("unlisted", false, 200), ("serve", true, 200)];
+    for (mode, is_listed, status) in modes {
+        let httpd = Httpd::serve(tree.path(), &["--dotfiles", mode]);
+        for name in hidden {
+            check(&httpd, name, is_listed, status);
+        }
+        check(&httpd, ".git/config", false, status);
+        check(&httpd, "plain", true, 200);
+        check(&httpd, ".well-known/", true, 200);
+        check(&httpd, ".well-known/security.txt", false, 200);
+        for folder in ["/folder/", "/.well-known/"] {
+            let is_listed_below = Page::fetch(&httpd, folder).texts().contains(&".hidden".into());
+            assert_eq!(is_listed_below, is_listed, "{mode}: {folder}");
+            assert_eq!(httpd.get(&format!("{folder}.hidden")).status, status, "{mode}: {folder}");
+        }
+    }
+    let httpd = Httpd::serve(tree.path(), &[]);
+    check(&httpd, ".hidden", false, 404);
+}
+
+/// A root with links of every sort, and a folder outside of it.
+fn linked() -> (Tree, Tree) {
+    let outside = Tree::with(&[("secret.txt", b"outside"), ("folder/secret.txt", b"outside")]);
+    let tree = Tree::with(&[("file.txt", b"inside"), ("folder/file.txt", b"inside")]);
+    tree.link("to-file", "file.txt");
+    tree.link("to-folder", "folder");
+    tree.link("through-folder", "to-folder/file.txt");
+    tree.link("here", ".");
+    tree.link("absolute-file", tree.join("file.txt"));
+    tree.link("absolute-folder", tree.join("folder"));
+    tree.link("absolute-root", tree.path());
+    tree.link("folder/up", "../file.txt");
+    tree.link("up", Path::new("..").join(tree.path().file_name().unwrap()).join("file.txt"));
+    tree.link("outside-file", outside.join("secret.txt"));
+    tree.link("outside-folder", outside.join("folder"));
+    tree.link("outside-dots", "../../../../../../etc/passwd");
+    tree.link("process", "/proc/self/root/etc/passwd");
+    tree.link("dangling", "nowhere");
+    tree.link("loop", "loop");
+    tree.link("one", "other");
+    tree.link("other", "one");
+    tree.link("below-file", "file.txt/x");
+    make_fifo(&tree.join("fifo"));
+    tree.link("to-fifo", "fifo");
+    (tree, outside)
+}
+
+const INSIDE: [&str; 8] = [
+    "to-file",
+    "up",
+    "through-folder",
+    "absolute-file",
+    "to-folder/",
+    "absolute-folder/",
+    "absolute-root/",
+    "here/",
+];
+const OUTSIDE: [&str; 4] = ["outside-file", "outside-folder/", "outside-dots", "process"];
+const NOWHERE: [&str; 6] = ["dangling", "loop", "one", "other", "below-file", "to-fifo"];
+
+#[track_caller]
+fn check_links(mode: &str, inside_is_seen: bool, outside_is_seen: bool) {
+    let (tree, _outside) = linked();
+    let httpd = Httpd::serve(tree.path(), &["--symlinks", mode]);
+    let status = |is_seen: bool| if is_seen { 200 } else { 404 };
+    for name in INSIDE {
+        check(&httpd, name, inside_is_seen, status(inside_is_seen));
+    }
+    for name in OUTSIDE {
+        check(&httpd, name, outside_is_seen, status(outside_is_seen));
+    }
+    for name in NOWHERE {
+        check(&httpd, name, false, 404);
+    }
+    check(&httpd, "file.txt", true, 200);
+    let folder = Page::fetch(&httpd, "/folder/").texts();
+    assert_eq!(folder.contains(&"up".into()), inside_is_seen);
+    assert_eq!(httpd.get("/folder/up").status, status(inside_is_seen));
+    assert_eq!(httpd.get("/to-folder/file.txt").status, status(inside_is_seen));
+    assert_eq!(httpd.get("/outside-folder/secret.txt").status, status(outside_is_seen));
+}
+
+#[test]
+fn links_are_listed_where_they_may_be_followed() {
+    check_links("deny", false, false);
+    check_links("within", true, false);
+    check_links("follow", true, true);
+}
+
+#[test]
+fn a_link_shows_what_it_leads_to() {
+    let tree = Tree::with(&[("folder/file.txt", b"12345")]);
+    tree.link("link", "folder/file.txt");
+    tree.link("linked folder", "folder");
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let page = Page::fetch(&httpd, "/");
+    assert_eq!(page.texts(), ["folder/", "linked folder/", "link"]);
+    assert_eq!(page.row("link").size.as_deref(), Some("5 bytes"));
+    assert_eq!(page.counts, "2 folders, 1 file");
+    assert_eq!(Page::fetch(&httpd, "/linked%20folder/").texts(), ["file.txt"]);
+}
+
+#[test]
+fn what_is_neither_file_nor_folder_is_not_there() {
+    let tree = Tree::with(&[("file", b"")]);
+    make_fifo(&tree.join("fifo"));
+    let _listener = UnixListener::bind(tree.join("socket")).unwrap();
+    for mode in ["deny", "within", "follow"] {
+        let httpd = Httpd::serve(tree.path(), &["--symlinks", mode]);
+        check(&httpd, "fifo", false, 404);
+        check(&httpd, "socket", false, 404);
+        check(&httpd, "file", true, 200);
+        assert_eq!(Page::fetch(&httpd, "/").counts, "0 folders, 1 file");
+    }
+}
+
+#[test]
+fn a_readme_follows_the_same_rules() {
+    let outside = Tree::with(&[("secret", b"outside")]);
+    let tree = Tree::with(&[("folder/text", b"inside")]);
+    tree.link("README.md", outside.join("secret"));
+    tree.link("README", "folder/text");
+    make_fifo(&tree.join("folder/README.md"));
+    let shown = |mode| {
+        let httpd = Httpd::serve(tree.path(), &["--symlinks", mode]);
+        assert!(Page::fetch(&httpd, "/folder/").readme.is_none(), "a FIFO hangs nobody");
+        Page::fetch(&httpd, "/").readme.map(|readme| readme.text)
+    };
+    assert_eq!(shown("deny"), None);
+    assert_eq!(shown("within").as_deref(), Some("inside"));
+    assert_eq!(shown("follow").as_deref(), Some("outside"));
+}
+
+#[test]
+fn what_may_not_be_read_is_listed_and_forbidden() {
+    if is_root() {
+        return eprintln!("skipped: permissions do not bind root");
+    }
+    let tree = Tree::with(&[
+        ("closed.txt", b"secret"),
+        ("closed/inside", b""),
+        ("names-only/inside", b""),
+        ("search-only/inside", b""),
+        ("README.md", b"secret"),
+        ("README", b"open"),
+    ]);
+    tree.link("link", "closed.txt");
+    tree.link("link-into", "closed/inside");
+    let set_mode = |name: &str, mode| {
+        fs::set_permissions(tree.join(name), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    for name in ["closed.txt", "README.md", "closed"] {
+        set_mode(name, 0);
+    }
+    set_mode("names-only", 0o444);
+    set_mode("search-only", 0o111);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    check(&httpd, "closed.txt", true, 403);
+    check(&httpd, "closed/", true, 403);
+    check(&httpd, "closed/inside", false, 403);
+    check(&httpd, "closed/missing", false, 403);
+    check(&httpd, "link", true, 403);
+    check(&httpd, "link-into", true, 403);
+    check(&httpd, "names-only/", true, 403);
+    check(&httpd, "names-only/inside", false, 403);
+    check(&httpd, "search-only/", true, 403);
+    check(&httpd, "search-only/inside", false, 200);
+    let page = Page::fetch(&httpd, "/");
+    assert_eq!(page.readme.map(|readme| readme.text).as_deref(), Some("open"));
+    for name in ["closed", "names-only", "search-only"] {
+        set_mode(name, 0o755);
+    }
+}
+
+#[test]
+fn without_listings_a_folder_is_not_found() {
+    let tree = Tree::with(&[("folder/file.txt", b"a"), ("indexed/index.html", b"index")]);
+    let httpd = Httpd::serve(tree.path(), &["--no-listing"]);
+    for target in ["/", "/folder/", "/?format=json", "/folder/?sort=size"] {
+        assert_eq!(httpd.get(target).status, 404, "{target}");
+        assert_eq!(httpd.head(target).status, 404, "{target}");
+    }
+    assert_eq!(httpd.get("/folder/file.txt").status, 200);
+    assert_eq!(httpd.get("/indexed/").body, b"index");
+}
+
+#[test]
+fn an_index_stands_for_the_list() {
+    let tree = Tree::with(&[("a/index.html", b"index"), ("b/index.html/x", b""), ("c/x", b"")]);
+    tree.link("c/index.html", "nowhere");
+    let httpd = Httpd::serve(tree.path(), &[]);
+    assert_eq!(httpd.get("/a/").body, b"index");
+    assert_eq!(Page::fetch(&httpd, "/b/").texts(), ["index.html/"]);
+    assert_eq!(Page::fetch(&httpd, "/c/").texts(), ["x"]);
+}
+
+/// Something in a made-up folder.
+#[derive(Clone, Debug)]
+enum Thing {
+    File,
+    Fifo,
+    Folder(Vec<(&'static [u8], Thing)>),
+    Link(&'static str),
+}
+
+/// Few names, so that links often hit one.
+const MADE_UP_NAMES: [&[u8]; 9] =
+    [b"a", b"b", b"c.html", b".dot", b".well-known", b"x y&z", b"?#%41", b"new\nline", b"\xff\xfe"];
+
+const MADE_UP_LINKS: [&str; 14] = [
+    "a",
+    "b",
+    "./a/b",
+    "../a",
+    "../../b",
+    ".",
+    "..",
+    ".dot",
+    "x y&z",
+    "a/../c.html",
+    "/etc/passwd",
+    "/etc",
+    "missing",
+    "new\nline/",
+];
+
+fn any_thing() -> impl Strategy<Value = Thing> {
+    let leaf = prop_oneof![
+        3 => Just(Thing::File),
+        1 => Just(Thing::Fifo),
+        3 => prop::sample::select(&MADE_UP_LINKS[..]).prop_map(Thing::Link),
+    ];
+    leaf.prop_recursive(3, 24, 6, |thing| any_folder(thing).prop_map(Thing::Folder))
+}
+
+fn any_folder(
+    thing: impl Strategy<Value = Thing>,
+) -> impl Strategy<Value = Vec<(&'static [u8], Thing)>> {
+    let name = prop::sample::select(&MADE_UP_NAMES[..]);
+    let things = prop::collection::btree_map(name, thing, 0..7);
+    things.prop_map(|things| things.into_iter().collect())
+}
+
+fn make(folder: &Path, things: &[(&'static [u8], Thing)]) {
+    for (name, thing) in things {
+        let path = folder.join(OsStr::from_bytes(name));
+        match thing {
+            Thing::File => fs::write(path, b"content").unwrap(),
+            Thing::Fifo => make_fifo(&path),
+            Thing::Link(to) => std::os::unix::fs::symlink(to, path).unwrap(),
+            Thing::Folder(things) => {
+                fs::create_dir(&path).unwrap();
+                make(&path, things);
+            }
+        }
+    }
+}
+
+/// Folders that are looked into for one tree: links may make it endless.
+const FOLDERS_MAX: usize = 40;
+
+#[test]
+fn what_is_listed_is_what_is_found() {
+    let any_dotfiles = prop::sample::select(&["deny", "unlisted", "serve"][..]);
+    // Links out of the root would lead through the whole machine: those have a test of their own.
+    let any_symlinks = prop::sample::select(&["deny", "within"][..]);
+    let case = (any_folder(any_thing()), any_dotfiles, any_symlinks);
+    let mut runner = TestRunner::new(Config { cases: 40, ..Config::default() });
+    let result = runner.run(&case, |(things, dotfiles, symlinks)| {
+        let tree = Tree::new();
+        make(tree.path(), &things);
+        let flags = ["--dotfiles", dotfiles, "--symlinks", symlinks];
+        let httpd = Httpd::serve(tree.path(), &flags);
+        let mut folders = vec!["/".to_owned()];
+        let mut seen = 0;
+        while let Some(folder) = folders.pop().filter(|_| seen < FOLDERS_MAX) {
+            seen += 1;
+            let page = Page::fetch(&httpd, &folder);
+            for row in &page.rows {
+                let target = resolve(&folder, &row.href);
+                prop_assert_eq!(httpd.get(&target).status, 200, "{} {:?}", target, flags);
+                if row.is_folder() {
+                    folders.push(target);
+                }
+            }
+            check_unlisted(&httpd, &folder, &page, dotfiles)?;
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// No name is found in that folder but those listed, and hidden ones where they are served.
+fn check_unlisted(
+    httpd: &Httpd,
+    folder: &str,
+    page: &Page,
+    dotfiles: &str,
+) -> Result<(), TestCaseError> {
+    let listed = page.names();
+    for name in MADE_UP_NAMES {
+        let is_listed =
+            listed.iter().any(|listed| listed.strip_suffix(b"/").unwrap_or(listed) == name);
+        if !is_listed && (dotfiles != "unlisted" || name != b".dot") {
+            let name = percent_encoding::percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+            let target = format!("{folder}{name}");
+            prop_assert_eq!(httpd.get(&target).status, 404, "{} {}", target, dotfiles);
+        }
+    }
+    Ok(())
+}

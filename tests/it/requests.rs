@@ -1,0 +1,391 @@
+//! Every form of a request, on a raw socket, and the status that it gets.
+//!
+//! The grammar has its own tables in `http::request`; here each of its branches is seen once from
+//! outside, with the status, the frame of the reply, and the same once more as HEAD.
+
+use std::fmt::Write as _;
+
+use crate::ask::ask;
+use crate::support::{Httpd, Reply, Tree};
+
+/// A folder with the names that the rows ask for, and a server for it.
+fn site() -> (Tree, Httpd) {
+    let tree = Tree::with(&[
+        ("a.txt", b"hello"),
+        ("a b.txt", b"a space"),
+        ("%41.txt", b"a percent sign"),
+        ("a?b#c.txt", b"delimiters"),
+        ("caf\u{e9}.txt", b"not ASCII"),
+        ("dir/b.txt", b"deeper"),
+        (".hidden", b"hidden"),
+        ("post.html", b"a file of that name"),
+    ]);
+    tree.write_bytes_name(b"\xff\n.txt", b"not text");
+    let httpd = Httpd::serve(tree.path(), &[]);
+    (tree, httpd)
+}
+
+#[track_caller]
+fn check(httpd: &Httpd, request: impl AsRef<[u8]>, want_status: u16) -> Reply {
+    let request = request.as_ref();
+    let reply = ask(httpd, request);
+    assert_eq!(reply.status, want_status, "{:?}", String::from_utf8_lossy(request));
+    reply
+}
+
+/// By HTTP/1.0 without fields.
+#[track_caller]
+fn check_target(httpd: &Httpd, target: impl AsRef<[u8]>, want: Result<&str, u16>) {
+    let request = [b"GET ", target.as_ref(), b" HTTP/1.0\r\n\r\n"].concat();
+    let reply = check(httpd, request, want.err().unwrap_or(200));
+    if let Ok(want) = want {
+        assert_eq!(reply.text(), want);
+    }
+}
+
+/// By HTTP/1.1, with these lines between the request line and the empty one.
+#[track_caller]
+fn check_fields(httpd: &Httpd, fields: &str, want_status: u16) {
+    check(httpd, format!("GET /a.txt HTTP/1.1\r\n{fields}\r\n"), want_status);
+}
+
+/// The echo page, asked by HTTP/1.0 with these fields and this body.
+#[track_caller]
+fn check_post(httpd: &Httpd, fields: &str, body: &str, want: Result<&str, u16>) {
+    let request = format!("POST /post.html HTTP/1.0\r\n{fields}\r\n{body}");
+    let reply = check(httpd, request, want.err().unwrap_or(200));
+    if let Ok(want) = want {
+        assert!(reply.text().contains(want), "{}", reply.text());
+    }
+}
+
+#[test]
+fn request_lines() {
+    let (_tree, httpd) = site();
+    for good in [
+        "GET /a.txt HTTP/1.0\r\n\r\n",
+        "GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /a.txt HTTP/1.9\r\nHost:\r\n\r\n",
+        "GET /a.txt HTTP/1.0\n\n",
+        "GET /a.txt HTTP/1.0\nHost: localhost\r\n\n",
+        "\r\nGET /a.txt HTTP/1.0\r\n\r\n",
+        "\nGET /a.txt HTTP/1.0\r\n\r\n",
+    ] {
+        assert_eq!(check(&httpd, good, 200).body, b"hello");
+    }
+
+    for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/3.1", "HTTP/9.9"] {
+        check(&httpd, format!("GET /a.txt {version}\r\n\r\n"), 505);
+    }
+    // What a client of HTTP/2 starts with (RFC 9113 section 3.4).
+    check(&httpd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505);
+
+    for bad in [
+        "\r\n\r\nGET /a.txt HTTP/1.0\r\n\r\n",
+        "GET  /a.txt HTTP/1.0\r\n\r\n",
+        "GET /a.txt  HTTP/1.0\r\n\r\n",
+        "GET /a.txt HTTP/1.0 \r\n\r\n",
+        " GET /a.txt HTTP/1.0\r\n\r\n",
+        "GET\t/a.txt HTTP/1.0\r\n\r\n",
+        "GET /a.txt\tHTTP/1.0\r\n\r\n",
+        "GET /a b.txt HTTP/1.0\r\n\r\n",
+        "GET /a.txt HTTP/1\r\n\r\n",
+        "GET /a.txt HTTP/1.\r\n\r\n",
+        "GET /a.txt HTTP/1.10\r\n\r\n",
+        "GET /a.txt http/1.0\r\n\r\n",
+        "GET /a.txt HTTP/+1.0\r\n\r\n",
+        "GET /a.txt FTP/1.0\r\n\r\n",
+        "GET /a.txt HTTP/1.0\rX: y\r\n\r\n",
+        "GET /a\0.txt HTTP/1.0\r\n\r\n",
+        "GET /a.txt\x7f HTTP/1.0\r\n\r\n",
+        "\0\0\0\0\r\n\r\n",
+        "\x16\x03\x01\x02\0\x01\n",
+        "POST /post.html\r\n",
+        "GET\r\n",
+        "hello\r\n",
+    ] {
+        check(&httpd, bad, 400);
+    }
+}
+
+#[test]
+fn the_oldest_requests_get_the_body_alone() {
+    let (_tree, httpd) = site();
+    for request in
+        ["GET /a.txt\r\n", "GET /a.txt\n", "\r\nGET /a.txt\r\n", "GET /a.txt\r\nX: y\r\n"]
+    {
+        assert_eq!(httpd.raw(request), b"hello", "{request:?}");
+    }
+    assert!(httpd.raw("GET /missing\r\n").starts_with(b"<!DOCTYPE html>"));
+    // Two spaces make a third word, if an empty one: a version that is none.
+    assert!(httpd.raw("GET /a.txt \r\n").starts_with(b"HTTP/1.0 400 "));
+    // HTTP/0.9 has GET alone.
+    assert_eq!(httpd.reply("HEAD /a.txt\r\n").status, 400);
+}
+
+#[test]
+fn methods() {
+    let (_tree, httpd) = site();
+    for method in ["PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "POST"] {
+        let reply = check(&httpd, format!("{method} /a.txt HTTP/1.0\r\n\r\n"), 405);
+        assert_eq!(reply.field("Allow"), Some("GET, HEAD"), "{method}");
+    }
+    for (target, want) in [
+        ("/", "GET, HEAD"),
+        ("*", "GET, HEAD"),
+        ("/dir", "GET, HEAD"),
+        ("/dir/", "GET, HEAD"),
+        ("/get.html", "GET, HEAD"),
+        ("/redirect.html", "GET, HEAD"),
+        ("/post.html", "GET, HEAD, POST"),
+    ] {
+        let reply = check(&httpd, format!("OPTIONS {target} HTTP/1.0\r\n\r\n"), 405);
+        assert_eq!(reply.field("Allow"), Some(want), "{target}");
+    }
+    check(&httpd, "PUT /missing HTTP/1.0\r\n\r\n", 404);
+    check(&httpd, "DELETE /.hidden HTTP/1.0\r\n\r\n", 404);
+    check(&httpd, "TRACE * HTTP/1.0\r\n\r\n", 400);
+
+    for method in ["CONNECT", "get", "Get", "PROPFIND", "M-SEARCH", "X!#$%&'*+.^_`|~9"] {
+        check(&httpd, format!("{method} /a.txt HTTP/1.0\r\n\r\n"), 501);
+    }
+    for method in ["G@T", "GET/", "(GET)", "G\u{c9}T", "\"GET\""] {
+        check(&httpd, format!("{method} /a.txt HTTP/1.0\r\n\r\n"), 400);
+    }
+}
+
+#[test]
+fn targets() {
+    let (_tree, httpd) = site();
+    let check = |target: &str, want: Result<&str, u16>| check_target(&httpd, target, want);
+    check("/a.txt", Ok("hello"));
+    check("/a.txt?query", Ok("hello"));
+    check("/a.txt?/../../etc/passwd", Ok("hello"));
+    check("/a.txt?%", Ok("hello"));
+    check("/a.txt#fragment", Ok("hello"));
+    check("/dir/b.txt", Ok("deeper"));
+    check("//dir///b.txt", Ok("deeper"));
+    check("/./a.txt", Ok("hello"));
+    check("/dir/../a.txt", Ok("hello"));
+    check("/dir/%2e%2e/a.txt", Ok("hello"));
+    check("/missing/../a.txt", Ok("hello"));
+    check("http://localhost/a.txt", Ok("hello"));
+    check("HTTP://127.0.0.1:80/a.txt", Ok("hello"));
+    check("https://[::1]/a.txt?x", Ok("hello"));
+
+    check("/%61%2Etxt", Ok("hello"));
+    check("/a%20b.txt", Ok("a space"));
+    check("/%2541.txt", Ok("a percent sign"));
+    check("/a%3fb%23c.txt", Ok("delimiters"));
+    check("/caf\u{e9}.txt", Ok("not ASCII"));
+    check("/caf%c3%A9.txt", Ok("not ASCII"));
+    check("/%ff%0a.txt", Ok("not text"));
+    check_target(&httpd, b"/\xff%0A.txt", Ok("not text"));
+
+    check("/missing", Err(404));
+    check("/a.txt/", Err(404));
+    check("/a.txt/.", Err(404));
+    check("/A.TXT", Err(404));
+    check("/.hidden", Err(404));
+    check("/a+b.txt", Err(404));
+    check("/dir%2fb.txt", Err(404));
+    check("/dir\\b.txt", Err(404));
+    check("/..%2fa.txt", Err(404));
+    check("/%252e%252e/a.txt", Err(404));
+
+    check("a.txt", Err(400));
+    check("*", Err(400));
+    check("localhost:80", Err(400));
+    check("ftp://localhost/a.txt", Err(400));
+    check("http:///a.txt", Err(400));
+    check("http://:80/a.txt", Err(400));
+    check("http://user@localhost/a.txt", Err(400));
+    check("http://[::1/a.txt", Err(400));
+    check("/..", Err(400));
+    check("/../../etc/passwd", Err(400));
+    check("/%2e%2E/etc/passwd", Err(400));
+    check("/dir/../../etc/passwd", Err(400));
+    check("/a.txt%00", Err(400));
+    check("/a.txt%00.html", Err(400));
+    check("/100%", Err(400));
+    check("/%4", Err(400));
+    check("/%zz", Err(400));
+    check("/%+1", Err(400));
+    check("/%u0041", Err(400));
+}
+
+#[test]
+fn hosts() {
+    let (_tree, httpd) = site();
+    let check = |fields: &str, want| check_fields(&httpd, fields, want);
+    check("Host: localhost:8080\r\n", 200);
+    check("HOST:127.0.0.1\r\n", 200);
+    check("host:\t[::1]:8080 \t\r\n", 200);
+    check("Host:\r\n", 200);
+    check("Host: nas.local\r\n", 200);
+
+    check("Host: www.example.com\r\n", 421);
+    check("Host: 127.0.0.1.example.com\r\n", 421);
+    check("", 400);
+    check("Host: localhost\r\nHost: localhost\r\n", 400);
+    check("Host: localhost\r\nhost: www.example.com\r\n", 400);
+    check("Host: local host\r\n", 400);
+    check("Host: a, b\r\n", 400);
+    check("Host: localhost:http\r\n", 400);
+    check("Host: user@localhost\r\n", 400);
+    check("Host: localhost/\r\n", 400);
+
+    // The target's authority counts, whatever Host says (RFC 9112 section 3.2.2).
+    let absolute = |authority: &str, host: &str, want| {
+        let request = format!("GET http://{authority}/a.txt HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(ask(&httpd, request).status, want, "{authority} {host}");
+    };
+    absolute("localhost", "www.example.com", 200);
+    absolute("www.example.com", "localhost", 421);
+}
+
+#[test]
+fn names_that_may_be_asked_by() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let by_host = "GET /a.txt HTTP/1.0\r\nHost: www.example.com\r\n\r\n";
+    for flags in [&["--allow-host", "www.example.com"], &["--trusted-proxy", "127.0.0.1"]] {
+        let httpd = Httpd::serve(tree.path(), flags);
+        check(&httpd, by_host, 200);
+    }
+    let httpd = Httpd::serve(tree.path(), &["--allow-host", "example.org"]);
+    assert!(check(&httpd, by_host, 421).text().contains("--allow-host www.example.com"));
+}
+
+#[test]
+fn field_lines() {
+    let (_tree, httpd) = site();
+    let check = |lines: &str, want| check_fields(&httpd, &format!("Host: a\r\n{lines}"), want);
+    check("X: y\r\n", 200);
+    check("X:\r\n", 200);
+    check("X:y:z\r\n", 200);
+    check("X: \ty z\t \r\n", 200);
+    check("X: caf\u{e9}\r\n", 200);
+    check("!#$%&'*+-.^_`|~9: y\r\n", 200);
+    check("X: y\r\nX: y\r\n", 200);
+    check("Connection: keep-alive, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n", 200);
+    check("Accept-Encoding: ;;;=,,\"\r\nAccept: /\r\nReferer: \"\r\n", 200);
+
+    check("X : y\r\n", 400);
+    check("X\t: y\r\n", 400);
+    check(" X: y\r\n", 400);
+    check("X: y\r\n folded\r\n", 400);
+    check("X: y\r\n\tfolded\r\n", 400);
+    check("no colon\r\n", 400);
+    check(": no name\r\n", 400);
+    check("X(: y\r\n", 400);
+    check("caf\u{e9}: y\r\n", 400);
+    check("X: y\rZ: z\r\n", 400);
+    check("X: \0\r\n", 400);
+    check("X: \x1b[31m\r\n", 400);
+    check("X: \x7f\r\n", 400);
+}
+
+#[test]
+fn sizes() {
+    let (_tree, httpd) = site();
+    let line = |length: usize| {
+        let rest = "HEAD /a.txt? HTTP/1.0".len();
+        format!("GET /a.txt?{} HTTP/1.0\r\n\r\n", "x".repeat(length - rest))
+    };
+    // As HEAD it is one byte longer: exactly at the limit.
+    check(&httpd, line(8192), 200);
+    check(&httpd, line(8194), 414);
+    check(&httpd, "x".repeat(8193), 414);
+
+    let fields = |count: usize| {
+        let lines = "X: y\r\n".repeat(count);
+        format!("GET /a.txt HTTP/1.0\r\n{lines}\r\n")
+    };
+    check(&httpd, fields(100), 200);
+    check(&httpd, fields(101), 431);
+
+    let head = |length: usize| {
+        let frame = "HEAD /a.txt HTTP/1.0\r\nX: \r\n\r\n".len();
+        format!("GET /a.txt HTTP/1.0\r\nX: {}\r\n\r\n", "y".repeat(length - frame))
+    };
+    check(&httpd, head(16 * 1024), 200);
+    check(&httpd, head(16 * 1024 + 2), 431);
+    // A name of that length aborts a well-known server.
+    check(&httpd, format!("GET /a.txt HTTP/1.0\r\n{}: y\r\n\r\n", "x".repeat(66_000)), 431);
+    check(&httpd, format!("GET /{} HTTP/1.0\r\n\r\n", "a/".repeat(2000)), 404);
+    check(&httpd, format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(300)), 404);
+}
+
+#[test]
+fn posts() {
+    let (_tree, httpd) = site();
+    let check = |fields: &str, body: &str, want| check_post(&httpd, fields, body, want);
+    let none = Ok("You did not post your student id correctly.");
+    check("Content-Length: 9\r\n", "id=s12345", Ok("<p>s12345</p>"));
+    check("content-length:9\r\n", "id=s12345", Ok("<p>s12345</p>"));
+    check("Content-Length: 9, 9\r\nContent-Length: 9\r\n", "id=s12345", Ok("<p>s12345</p>"));
+    check("Content-Length: 00009\r\n", "id=s12345", Ok("<p>s12345</p>"));
+    check("Content-Length: 12\r\n", "x=y&id=%3Cb>", Ok("<p>&lt;b&gt;</p>"));
+    check("Content-Length: 5\r\n", "id=s12345", Ok("<p>s1</p>"));
+    check("Content-Length: 0\r\n", "", none);
+    check("Content-Length: 2\r\n", "id", none);
+    let long = format!("id=s12345&x={}", "y".repeat(65_536 - "id=s12345&x=".len()));
+    check("Content-Length: 65536\r\n", &long, Ok("<p>s12345</p>"));
+
+    check("", "", Err(411));
+    check("Transfer-Encoding: chunked\r\n", "3\r\nid=\r\n0\r\n\r\n", Err(411));
+    check("Transfer-Encoding: gzip\r\nContent-Length: 3\r\n", "id=", Err(411));
+    check("Content-Length: 65537\r\n", "", Err(413));
+    check("Content-Length: 18446744073709551615\r\n", "", Err(413));
+    check("Content-Length: 18446744073709551616\r\n", "", Err(400));
+    check("Content-Length: 3\r\nContent-Length: 4\r\n", "id=", Err(400));
+    check("Content-Length: 3, 4\r\n", "id=", Err(400));
+    for wrong in ["", "-1", "+3", "3.0", "0x3", "3 3", "three", "3,", "\u{663}"] {
+        check(&format!("Content-Length: {wrong}\r\n"), "id=", Err(400));
+    }
+}
+
+#[test]
+fn a_body_where_none_is_wanted_changes_nothing() {
+    let (_tree, httpd) = site();
+    for fields in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
+        let request = format!("GET /a.txt HTTP/1.0\r\n{fields}\r\n0\r\n\r\n");
+        assert_eq!(check(&httpd, request, 200).body, b"hello");
+    }
+    check(&httpd, "POST /a.txt HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", 405);
+}
+
+#[test]
+fn built_in_pages() {
+    let (tree, httpd) = site();
+    let page = |target: &str, want| check(&httpd, format!("GET {target} HTTP/1.0\r\n\r\n"), want);
+    assert!(page("/get.html", 200).text().contains("GET works"));
+    assert!(page("/head.html", 200).text().contains("HEAD works"));
+    assert_eq!(page("/redirect.html?a=b", 301).field("Location"), Some("/get.html?a=b"));
+    page("/notfound.html", 404);
+    page("/get.html/", 404);
+    assert_eq!(page("/post.html", 200).body, b"a file of that name");
+
+    std::fs::remove_file(tree.join("post.html")).unwrap();
+    assert_eq!(page("/post.html", 405).field("Allow"), Some("POST"));
+    tree.write("get.html", b"mine");
+    assert_eq!(page("/get.html", 200).body, b"mine");
+    tree.write("404.html", b"mine, too");
+    assert_eq!(page("/notfound.html", 404).body, b"mine, too");
+    assert_eq!(page("/missing", 404).body, b"mine, too");
+}
+
+#[test]
+fn every_start_of_a_request_is_incomplete() {
+    let (_tree, httpd) = site();
+    let mut request = "\r\nPOST /post.html HTTP/1.1\r\nHost: a\r\n".to_owned();
+    write!(request, "Content-Length: 4\r\n\r\nid=x").unwrap();
+    for length in 1..request.len() {
+        let answer = {
+            let mut stream = httpd.connect();
+            crate::support::send_and_half_close(&mut stream, &request.as_bytes()[..length])
+        };
+        assert_eq!(answer, b"", "{:?}", &request[..length]);
+    }
+    check(&httpd, request, 200);
+}

@@ -1,0 +1,130 @@
+//! The route table, from outside: every row, its methods, and what a file of the same name changes.
+
+use crate::support::{Httpd, Reply, Tree};
+
+const NO_ID: &str = "You did not post your student id correctly.";
+
+/// A GET row, which must answer HEAD with the same head and no body.
+#[track_caller]
+fn check(httpd: &Httpd, target: &str, want_status: u16, want_text: &str) -> Reply {
+    let get = httpd.get(target);
+    assert_eq!(get.status, want_status, "{get:?}");
+    assert!(get.text().contains(want_text), "{}", get.text());
+    let length = get.field("Content-Length").unwrap();
+    assert_eq!(length.parse(), Ok(get.body.len()));
+    let head = httpd.head(target);
+    assert_eq!(without_date(&head), without_date(&get));
+    assert_eq!(head.body, b"");
+    get
+}
+
+fn without_date(reply: &Reply) -> (u16, Vec<(String, String)>) {
+    let fields = reply.fields.iter().filter(|(name, _)| name != "Date");
+    (reply.status, fields.cloned().collect())
+}
+
+#[track_caller]
+fn check_post(httpd: &Httpd, form: &str, want: &str) {
+    let request = format!(
+        "POST /post.html HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let reply = httpd.reply(request);
+    assert_eq!(reply.status, 200);
+    assert!(reply.text().contains(want), "{}", reply.text());
+}
+
+#[track_caller]
+fn check_method(httpd: &Httpd, method: &str, target: &str, want: (u16, Option<&str>)) {
+    let reply = httpd.request(method, target, "Content-Length: 0\r\n");
+    assert_eq!((reply.status, reply.field("Allow")), want, "{method} {target}");
+}
+
+#[test]
+fn built_in_pages_answer() {
+    let httpd = Httpd::serve(Tree::new().path(), &[]);
+    check(&httpd, "/get.html", 200, "GET works");
+    check(&httpd, "/head.html", 200, "HEAD works");
+    check(&httpd, "/notfound.html", 404, "404 Not Found");
+    check(&httpd, "/nothing/of/the/kind", 404, "404 Not Found");
+    let moved = check(&httpd, "/redirect.html", 301, "/get.html");
+    assert_eq!(moved.field("Location"), Some("/get.html"));
+}
+
+#[test]
+fn a_posted_id_is_echoed_escaped() {
+    let httpd = Httpd::serve(Tree::new().path(), &[]);
+    check_post(&httpd, "id=s12345", "<p>s12345</p>");
+    check_post(&httpd, "name=x&id=a+b%26c", "<p>a b&amp;c</p>");
+    check_post(&httpd, "id=%3Cscript%3E", "<p>&lt;script&gt;</p>");
+    check_post(&httpd, "", NO_ID);
+    check_post(&httpd, "id=", NO_ID);
+    check_post(&httpd, "student=5", NO_ID);
+    check_post(&httpd, "%%%=&&&=;", NO_ID);
+}
+
+#[test]
+fn methods_that_a_target_does_not_take() {
+    let tree = Tree::with(&[("a.txt", b"hello"), ("folder/b.txt", b"")]);
+    let httpd = Httpd::serve(tree.path(), &["--redirect", "/old=/a.txt"]);
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"] {
+        check_method(&httpd, method, "/a.txt", (405, Some("GET, HEAD")));
+        check_method(&httpd, method, "/folder/", (405, Some("GET, HEAD")));
+        check_method(&httpd, method, "/old", (405, Some("GET, HEAD")));
+        check_method(&httpd, method, "/get.html", (405, Some("GET, HEAD")));
+        check_method(&httpd, method, "/nothing", (404, None));
+    }
+    for method in ["GET", "HEAD", "PUT"] {
+        check_method(&httpd, method, "/post.html", (405, Some("POST")));
+    }
+    check_method(&httpd, "OPTIONS", "*", (405, Some("GET, HEAD")));
+    check_method(&httpd, "BREW", "/a.txt", (501, None));
+    check_method(&httpd, "get", "/a.txt", (501, None));
+    check_method(&httpd, "CONNECT", "example.org:443", (501, None));
+}
+
+#[test]
+fn a_real_file_wins_over_a_built_in_page() {
+    let tree = Tree::with(&[("get.html", b"my own"), ("post.html", b"my form")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    check(&httpd, "/get.html", 200, "my own");
+    check(&httpd, "/post.html", 200, "my form");
+    check_post(&httpd, "id=5", "<p>5</p>");
+    check_method(&httpd, "PUT", "/post.html", (405, Some("GET, HEAD, POST")));
+}
+
+#[test]
+fn redirects_come_before_files() {
+    let tree = Tree::with(&[("old", b"old"), ("new", b"new")]);
+    let flags = ["--redirect", "/old=/new", "--redirect", "/away=https://example.org/x?y=1"];
+    let httpd = Httpd::serve(tree.path(), &flags);
+    let moved = check(&httpd, "/old?a=b&c=%0d%0a", 301, "/new");
+    assert_eq!(moved.field("Location"), Some("/new?a=b&c=%0d%0a"));
+    let moved = check(&httpd, "/away?z=2", 301, "example.org");
+    assert_eq!(moved.field("Location"), Some("https://example.org/x?y=1"));
+    check(&httpd, "/new", 200, "new");
+}
+
+#[test]
+fn the_sites_own_404_page_is_used() {
+    let tree = Tree::with(&[("404.html", b"<p>nowhere")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let reply = check(&httpd, "/nothing", 404, "<p>nowhere");
+    assert_eq!(reply.field("Content-Type"), Some("text/html; charset=utf-8"));
+    assert_eq!(reply.field("ETag"), None);
+    check(&httpd, "/notfound.html", 404, "<p>nowhere");
+    check(&httpd, "/404.html", 200, "<p>nowhere");
+}
+
+#[test]
+fn a_form_must_say_its_length_and_stay_within_64_kib() {
+    let httpd = Httpd::serve(Tree::new().path(), &[]);
+    let status = |fields: &str| httpd.request("POST", "/post.html", fields).status;
+    assert_eq!(status(""), 411);
+    assert_eq!(status("Transfer-Encoding: chunked\r\n"), 411);
+    assert_eq!(status("Content-Length: 65537\r\n"), 413);
+    assert_eq!(status("Content-Length: 99999999999999999999\r\n"), 400);
+    let form = format!("id={}", "x".repeat(64 * 1024 - 3));
+    check_post(&httpd, &form, &form[3..]);
+}

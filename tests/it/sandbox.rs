@@ -1,0 +1,97 @@
+//! Landlock: the running server is locked in, and what that means.
+
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+
+use httpd::sandbox::{Level, Rules, restrict};
+
+use crate::support::{Httpd, Tree};
+
+/// Set for a process that is to restrict itself: a test of its own, run again as a child.
+const RESTRICT: &str = "RESTRICT_YOURSELF_TO";
+
+fn no_new_privileges(httpd: &Httpd) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", httpd.pid())).unwrap();
+    status.lines().any(|line| line == "NoNewPrivs:\t1")
+}
+
+/// Whether this kernel has Landlock at all: the server's own log says where it has not.
+fn has_landlock(httpd: &Httpd) -> bool {
+    httpd.get("/");
+    let has_none = httpd.log().iter().any(|line| line.contains("no Landlock"));
+    if has_none {
+        eprintln!("skipped: this kernel has no Landlock");
+    }
+    !has_none
+}
+
+#[test]
+fn the_server_is_locked_in_unless_told_otherwise() {
+    let tree = Tree::new();
+    let httpd = Httpd::serve(tree.path(), &[]);
+    if has_landlock(&httpd) {
+        assert!(no_new_privileges(&httpd));
+        let open = Httpd::serve(tree.path(), &["--no-sandbox"]);
+        assert!(!no_new_privileges(&open));
+    }
+}
+
+#[test]
+fn a_locked_in_server_still_serves_links_inside_and_writes_its_log() {
+    let tree = Tree::with(&[("root/a.txt", b"hello")]);
+    let root = tree.join("root");
+    tree.link("root/absolute", root.join("a.txt"));
+    let log = tree.join("logs/access.log");
+    std::fs::create_dir(tree.join("logs")).unwrap();
+    let httpd = Httpd::serve(&root, &["--log-file", log.to_str().unwrap()]);
+    assert_eq!(httpd.get("/absolute").body, b"hello");
+    assert_eq!(httpd.stop().status.code(), Some(0));
+    assert!(std::fs::read_to_string(log).unwrap().contains("GET /absolute"));
+}
+
+#[test]
+fn following_all_links_leaves_the_rules_for_files_out() {
+    let tree = Tree::with(&[("root/a.txt", b"inside"), ("secret", b"outside")]);
+    tree.link("root/away", tree.join("secret"));
+    let httpd = Httpd::serve(&tree.join("root"), &["--symlinks", "follow"]);
+    assert_eq!(httpd.get("/away").body, b"outside");
+}
+
+/// Runs as a child of the test below: restricts itself, then tries what it must not do.
+#[test]
+fn restrict_yourself() {
+    let Some(root) = std::env::var_os(RESTRICT) else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let rules = Rules { root: Some(root.as_ref()), log_folder: None, notify_socket: None };
+    let Level::Landlock { version, .. } = restrict(rules).unwrap() else {
+        return eprintln!("skipped: this kernel has no Landlock");
+    };
+    let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    denied(std::fs::read("/etc/passwd").unwrap_err());
+    denied(std::fs::read_dir("/").unwrap_err());
+    let inside = std::path::Path::new(&root).join("a.txt");
+    assert_eq!(std::fs::read(&inside).unwrap(), b"hello");
+    denied(std::fs::write(&inside, "changed").unwrap_err());
+    denied(std::fs::remove_file(&inside).unwrap_err());
+    if version >= 4 {
+        denied(TcpStream::connect(address).unwrap_err());
+        denied(TcpListener::bind("127.0.0.1:0").unwrap_err());
+    }
+    println!("restricted");
+}
+
+#[test]
+fn a_restricted_process_opens_nothing_else_and_connects_nowhere() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["sandbox::restrict_yourself", "--exact", "--nocapture", "--test-threads=1"])
+        .env(RESTRICT, tree.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("restricted") || said.contains("skipped"), "{said}");
+}

@@ -1,0 +1,132 @@
+//! Stopping: nobody who was there is refused, nothing under way is cut off, and no time is wasted.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::{Httpd, Tree, eventually, pattern, read_to_end};
+
+/// Far above what stopping takes with nothing under way, far below any of our time limits.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+#[test]
+fn sigint_and_sigterm_end_it_with_status_0() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let httpd = Httpd::serve(Tree::new().path(), &[]);
+        httpd.signal(signal);
+        let ended = httpd.wait();
+        assert_eq!(ended.status.code(), Some(0), "{:?}", ended.stderr);
+        assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+    }
+}
+
+#[test]
+fn sighup_is_not_caught_without_a_log_file() {
+    let httpd = Httpd::serve(Tree::new().path(), &[]);
+    httpd.signal(Signal::HUP);
+    assert_eq!(httpd.wait().status.code(), None);
+}
+
+#[test]
+fn a_response_under_way_is_finished() {
+    let content = pattern(32 << 20);
+    let tree = Tree::with(&[("large", &content)]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let mut stream = httpd.connect();
+    stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    let mut start = [0; 1000];
+    stream.read_exact(&mut start).unwrap();
+    httpd.signal(Signal::TERM);
+    httpd.log_line(|line| line.contains("stopping"));
+    let rest = read_to_end(&mut stream);
+    assert!(rest.ends_with(&content[content.len() - rest.len() + 1..]));
+    assert_eq!(start.len() + rest.len() - content.len(), head_length(&start));
+    assert_eq!(httpd.wait().status.code(), Some(0));
+}
+
+fn head_length(bytes: &[u8]) -> usize {
+    bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4
+}
+
+#[test]
+fn a_begun_request_is_answered() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &["--verbose"]);
+    let mut stream = httpd.connect();
+    stream.write_all(b"GET /a.txt HTT").unwrap();
+    // One that is answered after it tells that the server has got it.
+    httpd.get("/a.txt");
+    httpd.signal(Signal::TERM);
+    httpd.log_line(|line| line.contains("stopping"));
+    stream.write_all(b"P/1.0\r\n\r\n").unwrap();
+    assert!(read_to_end(&mut stream).ends_with(b"hello"));
+    assert_eq!(httpd.wait().status.code(), Some(0));
+}
+
+#[test]
+fn who_has_sent_nothing_does_not_keep_it() {
+    let httpd = Httpd::serve(Tree::new().path(), &["--drain-timeout", "30"]);
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", httpd.pid())).unwrap().count();
+    let before = descriptors();
+    let mut silent = httpd.connect();
+    eventually("the kernel hands the silent client over", || descriptors() > before);
+    httpd.signal(Signal::TERM);
+    assert_eq!(read_to_end(&mut silent), b"");
+    let ended = httpd.wait();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+}
+
+#[test]
+fn who_is_queued_is_answered_before_the_listener_goes() {
+    let tree = Tree::with(&[("large", &pattern(32 << 20)), ("a.txt", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &["--max-connections", "1"]);
+    // It holds the one seat, and its answer does not fit into the kernel's buffers.
+    let mut holder = httpd.connect();
+    holder.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    holder.read_exact(&mut [0; 1000]).unwrap();
+    let mut queued: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = httpd.connect();
+            stream.write_all(b"GET /a.txt HTTP/1.0\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    httpd.signal(Signal::TERM);
+    httpd.log_line(|line| line.contains("stopping"));
+    read_to_end(&mut holder);
+    for stream in &mut queued {
+        assert!(read_to_end(stream).ends_with(b"hello"));
+    }
+    assert_eq!(httpd.wait().status.code(), Some(0));
+}
+
+#[test]
+fn what_takes_too_long_is_cut_off() {
+    let tree = Tree::with(&[("large", &pattern(32 << 20))]);
+    let httpd = Httpd::serve(tree.path(), &["--drain-timeout", "0.2"]);
+    let mut stuck = httpd.connect();
+    stuck.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    stuck.read_exact(&mut [0; 1000]).unwrap();
+    let ended = httpd.stop();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.stderr.iter().any(|line| line.contains("1 connection")), "{:?}", ended.stderr);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let tree = Tree::with(&[("large", &pattern(32 << 20))]);
+    let httpd = Httpd::serve(tree.path(), &["--drain-timeout", "30"]);
+    let mut stuck = httpd.connect();
+    stuck.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    stuck.read_exact(&mut [0; 1000]).unwrap();
+    httpd.signal(Signal::INT);
+    httpd.log_line(|line| line.contains("stopping"));
+    httpd.signal(Signal::INT);
+    let ended = httpd.wait();
+    assert_eq!(ended.status.code(), Some(130));
+    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+    let _ = stuck.shutdown(Shutdown::Both);
+}
