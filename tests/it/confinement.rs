@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use rustix::fs::{CWD, RenameFlags};
 
@@ -62,20 +62,19 @@ type Pair = (PathBuf, PathBuf);
 fn race(httpd: &Httpd, requests: &[(&str, &str)], pairs: &[Pair]) {
     let (asked, served) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
-        for _ in 0..ASKING_THREADS {
-            scope.spawn(|| {
-                let next = || Some(asked.fetch_add(1, Ordering::Relaxed));
-                for number in std::iter::from_fn(next).take_while(|&number| number < REQUESTS) {
-                    let (target, fields) = requests[number % requests.len()];
-                    let reply = httpd.request("GET", target, fields);
-                    assert!(!reply.text().contains(OUTSIDE), "{target}: {reply:?}");
-                    assert!([200, 404, 503].contains(&reply.status), "{target}: {reply:?}");
-                    served.fetch_add(usize::from(reply.status == 200), Ordering::Relaxed);
-                }
-            });
-        }
+        let ask = || {
+            let next = || Some(asked.fetch_add(1, Ordering::Relaxed));
+            for number in std::iter::from_fn(next).take_while(|&number| number < REQUESTS) {
+                let (target, fields) = requests[number % requests.len()];
+                let reply = httpd.request("GET", target, fields);
+                assert!(!reply.text().contains(OUTSIDE), "{target}: {reply:?}");
+                assert!([200, 404, 503].contains(&reply.status), "{target}: {reply:?}");
+                served.fetch_add(usize::from(reply.status == 200), Ordering::Relaxed);
+            }
+        };
+        let threads: Vec<_> = (0..ASKING_THREADS).map(|_| scope.spawn(ask)).collect();
         for (one, other) in pairs.iter().cycle() {
-            if asked.load(Ordering::Relaxed) >= REQUESTS {
+            if threads.iter().all(ScopedJoinHandle::is_finished) {
                 break;
             }
             rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();

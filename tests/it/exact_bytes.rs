@@ -37,7 +37,7 @@ struct Transfer {
     stream: TcpStream,
 }
 
-/// What came of a body, and how the connection ended.
+/// How a connection ended.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Clean,
@@ -75,7 +75,8 @@ impl Transfer {
 
 #[track_caller]
 fn read_body(stream: &mut TcpStream, body: &mut Vec<u8>) -> End {
-    match stream.read_to_end(body) {
+    // A byte too many is enough to fail.
+    match stream.take(LARGE_FILE_BYTES as u64 + 1).read_to_end(body) {
         Ok(_) => End::Clean,
         Err(error) if is_reset(&error) => End::Reset,
         Err(error) => panic!("{error}"),

@@ -22,19 +22,23 @@ fn serve_limited(tree: &Tree, limit: &str, flags: &[&str]) -> Httpd {
     Httpd::spawn(command)
 }
 
+/// So many clients that never end their requests.
+fn hold(httpd: &Httpd, clients: usize) -> Vec<TcpStream> {
+    let connect = |_| {
+        let mut stream = TcpStream::connect(httpd.address()).unwrap();
+        stream.write_all(b"G").unwrap();
+        stream
+    };
+    (0..clients).map(connect).collect()
+}
+
 /// More clients than the limit allows, that never end their requests; then one that is in earnest.
 #[track_caller]
 fn check_starved(limit: &str, clients: usize, flags: &[&str], complaint: &str) {
     let tree = Tree::with(&[("a", b"hello")]);
     let httpd = serve_limited(&tree, limit, flags);
     assert_eq!(httpd.get("/a").body, b"hello");
-    let holding: Vec<_> = (0..clients)
-        .map(|_| {
-            let mut stream = TcpStream::connect(httpd.address()).unwrap();
-            stream.write_all(b"G").unwrap();
-            stream
-        })
-        .collect();
+    let holding = hold(&httpd, clients);
     httpd.log_line(|line| line.contains(complaint));
     let mut waits = httpd.connect();
     waits.write_all(b"GET /a HTTP/1.0\r\n\r\n").unwrap();
@@ -65,6 +69,20 @@ fn it_goes_on_without_descriptors() {
 fn it_goes_on_without_threads() {
     check_starved("-v 60000", 300, &[], "no thread to be had");
     check_starved("-v 60000", 300, &["--thread-cache", "0"], "no thread to be had");
+}
+
+/// Threads end up with less and less room to start in: at some limit, the last one has its stack and
+/// nothing beside it, which the standard library does not survive.
+#[test]
+fn no_thread_is_started_that_has_no_room() {
+    let tree = Tree::with(&[("a", b"hello")]);
+    for limit in (45_000..45_280).step_by(16) {
+        let httpd = serve_limited(&tree, &format!("-v {limit}"), &["--quiet"]);
+        let holding = hold(&httpd, 200);
+        httpd.log_line(|line| line.contains("no thread to be had"));
+        drop(holding);
+        assert_eq!(httpd.get("/a").body, b"hello", "with {limit} kB");
+    }
 }
 
 /// The last descriptor is the client's own, and there is none for the file that it asks for.

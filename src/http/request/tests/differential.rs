@@ -286,7 +286,7 @@ fn each_difference_has_its_reason() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5000))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(5000)))]
 
     #[test]
     fn every_difference_is_explained(head in head()) {

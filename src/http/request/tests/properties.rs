@@ -6,7 +6,7 @@ use super::heads::{head, soup};
 use super::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(2000)))]
 
     #[test]
     fn any_bytes_get_a_lasting_verdict(
