@@ -71,8 +71,8 @@ fn it_goes_on_without_threads() {
     check_starved("-v 60000", 300, &["--thread-cache", "0"], "no thread to be had");
 }
 
-/// Threads end up with less and less room to start in: at some limit, the last one has its stack and
-/// nothing beside it, which the standard library does not survive.
+/// Threads end up with less and less room to start in: at some limit, the last one has its stack
+/// and nothing beside it, which the standard library does not survive.
 #[test]
 fn no_thread_is_started_that_has_no_room() {
     let tree = Tree::with(&[("a", b"hello")]);
