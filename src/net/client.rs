@@ -88,18 +88,17 @@ impl Client {
 
     /// Notes that its request is whole and the answer is under way: it owes nothing any more.
     pub fn sending(&self) -> Result<(), Evicted> {
-        let sending = self.sending_now();
-        self.swap(DISMISSED, sending).or_else(|_| self.enter(sending))
+        self.enter(self.sending_now(), &[EVICTED])
     }
 
     /// Notes that bytes of the answer went out.
     pub fn progress(&self) -> Result<(), Evicted> {
-        self.enter(self.sending_now())
+        self.enter(self.sending_now(), &[DISMISSED, EVICTED])
     }
 
     /// Notes that the answer is out, and the client's turn has come to close.
     pub fn draining(&self) -> Result<(), Evicted> {
-        self.enter(DRAINING)
+        self.enter(DRAINING, &[DISMISSED, EVICTED])
     }
 
     /// Whether it lost its seat. Where that happened while it owed its request, its stream has come
@@ -125,10 +124,11 @@ impl Client {
         SENDING + since
     }
 
-    fn enter(&self, word: u64) -> Result<(), Evicted> {
+    /// Changes to `word`, but not from any of those in `ends`.
+    fn enter(&self, word: u64, ends: &[u64]) -> Result<(), Evicted> {
         let mut from = self.word.load(Ordering::Acquire);
         loop {
-            if matches!(from, DISMISSED | EVICTED) {
+            if ends.contains(&from) {
                 return Err(Evicted);
             }
             match self.swap(from, word) {
