@@ -27,18 +27,16 @@ const SILENT_AT_STOP: Duration = Duration::from_millis(50);
 
 /// The table of those who are seated.
 pub(super) struct Seats {
+    /// Held by the one newcomer that is being seated, so that the seat for which it evicted
+    /// somebody is not taken by another.
+    newcomer: Mutex<()>,
     table: Mutex<Table>,
     released: Condvar,
-    /// Held by the newcomer whose turn it is to get a seat.
-    turn: Mutex<()>,
 }
 
 struct Table {
     clients: Vec<Option<Arc<Client>>>,
     free: Vec<usize>,
-    /// Whether a newcomer is waiting for a seat.
-    has_newcomer: bool,
-    /// Threads that wait for a seat to be given back.
     waiting: usize,
     stopping: bool,
 }
@@ -62,25 +60,30 @@ impl Seats {
         let table = Table {
             clients: Vec::new(),
             free: (0..limit.max(1)).rev().collect(),
-            has_newcomer: false,
             waiting: 0,
             stopping: false,
         };
-        Self { table: Mutex::new(table), released: Condvar::new(), turn: Mutex::new(()) }
+        Self { newcomer: Mutex::new(()), table: Mutex::new(table), released: Condvar::new() }
     }
 
     /// Seats a client; when every seat is taken, evicts whoever may be, or waits until it can.
     pub(super) fn take(&self, stream: TcpStream, peer: SocketAddr) -> Seat<'_> {
+        let _turn = self.newcomer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut table = self.lock();
-        let index = match table.free.pop() {
-            Some(index) if !table.has_newcomer => index,
-            passed_over => {
-                table.free.extend(passed_over);
-                drop(table);
-                let index;
-                (table, index) = self.wait_for_seat();
-                index
+        let mut next_eviction = Instant::now();
+        let index = loop {
+            if let Some(index) = table.free.pop() {
+                break index;
             }
+            let now = Instant::now();
+            if now >= next_eviction {
+                next_eviction = match table.evict(now) {
+                    // Who is served now may owe something before that.
+                    Eviction::NotBefore(moment) => moment.min(now + LOOK_AGAIN_AFTER),
+                    Eviction::Done => now + EVICTION_GRACE,
+                };
+            }
+            table = self.wait(table, next_eviction);
         };
         let client = Arc::new(Client::new(stream, peer));
         if table.clients.len() <= index {
@@ -93,30 +96,6 @@ impl Seats {
             self.released.notify_all();
         }
         Seat { seats: self, index, client: Some(client) }
-    }
-
-    /// Gets a newcomer a seat, one newcomer after the other: otherwise the seat of the client whom
-    /// one has evicted would go to the next, and the first would have to evict again.
-    fn wait_for_seat(&self) -> (MutexGuard<'_, Table>, usize) {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut table = self.lock();
-        table.has_newcomer = true;
-        let mut next_eviction = Instant::now();
-        loop {
-            if let Some(index) = table.free.pop() {
-                table.has_newcomer = false;
-                return (table, index);
-            }
-            let now = Instant::now();
-            if now >= next_eviction {
-                next_eviction = match table.evict(now) {
-                    // Who is served now may owe something before that.
-                    Eviction::NotBefore(moment) => moment.min(now + LOOK_AGAIN_AFTER),
-                    Eviction::Done => now + EVICTION_GRACE,
-                };
-            }
-            table = self.wait(table, next_eviction);
-        }
     }
 
     /// Sleeps until a seat is given back, but no longer than `at_most`.
@@ -260,13 +239,8 @@ mod tests {
         fn new(count: usize) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
-            let mut table = Table {
-                clients: Vec::new(),
-                free: Vec::new(),
-                has_newcomer: false,
-                waiting: 0,
-                stopping: false,
-            };
+            let mut table =
+                Table { clients: Vec::new(), free: Vec::new(), waiting: 0, stopping: false };
             let mut far_ends = Vec::new();
             for _ in 0..count {
                 far_ends.push(TcpStream::connect(address).unwrap());
