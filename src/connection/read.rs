@@ -43,11 +43,12 @@ pub(super) fn head(
         if length == 0 {
             client.begun();
         }
-        // Nothing is judged in the middle of a line, but that the line is too long.
+        // Nothing is judged in the middle of a line, but that the line is too long; and a blank
+        // line at the end needs no look at what is before it.
         let has_line_end = input[length..].contains(&b'\n');
-        if (has_line_end || input.len() > request::REQUEST_LINE_BYTES_MAX)
-            && !matches!(request::parse(input), Ok(Parsed::Partial))
-        {
+        let may_be_judged = has_line_end || input.len() > request::REQUEST_LINE_BYTES_MAX;
+        let is_judged = || !matches!(request::parse(input), Ok(Parsed::Partial));
+        if input.ends_with(b"\r\n\r\n") || may_be_judged && is_judged() {
             return Ok(());
         }
         at_most = Some(time_left(deadline)?);

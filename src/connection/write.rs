@@ -60,23 +60,23 @@ pub(super) fn response(
 impl Writer<'_> {
     fn head_and_body(&mut self, output: &mut Vec<u8>, body: Option<&Body>) -> Result<(), Outcome> {
         match body {
-            None | Some(Body::None) => self.bytes(output, SendFlags::empty()),
+            None | Some(Body::None) => self.bytes(output),
             Some(Body::Bytes(bytes)) if bytes.len() as u64 <= ONE_WRITE_BYTES_MAX => {
                 output.extend_from_slice(bytes);
-                self.bytes(output, SendFlags::empty())
+                self.bytes(output)
             }
             Some(Body::Bytes(bytes)) => {
-                self.bytes(output, SendFlags::MORE)?;
-                self.bytes(bytes, SendFlags::empty())
+                self.bytes(output)?;
+                self.bytes(bytes)
             }
             Some(Body::File(file, pieces)) => match pieces[..] {
                 [Piece::Span { first, length }] if length <= ONE_WRITE_BYTES_MAX => {
                     let is_whole = append(output, file, first, length);
-                    self.bytes(output, SendFlags::empty())?;
+                    self.bytes(output)?;
                     if is_whole { Ok(()) } else { Err(Outcome::Truncated) }
                 }
                 _ => {
-                    self.bytes(output, SendFlags::MORE)?;
+                    self.bytes(output)?;
                     pieces.iter().try_for_each(|piece| self.piece(file, piece))
                 }
             },
@@ -85,15 +85,17 @@ impl Writer<'_> {
 
     fn piece(&mut self, file: &File, piece: &Piece) -> Result<(), Outcome> {
         match piece {
-            // More follows, or the connection closes, which pushes the rest.
-            Piece::Bytes(bytes) => self.bytes(bytes, SendFlags::MORE),
+            Piece::Bytes(bytes) => self.bytes(bytes),
             &Piece::Span { first, length } => self.span(file, first, length),
         }
     }
 
-    fn bytes(&mut self, mut bytes: &[u8], flags: SendFlags) -> Result<(), Outcome> {
+    /// Sends bytes, holding back what does not fill a packet: it goes out with what follows, or
+    /// with the end of the stream, which the close that comes next sends. That saves a packet.
+    fn bytes(&mut self, mut bytes: &[u8]) -> Result<(), Outcome> {
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
         while !bytes.is_empty() {
-            match rustix::net::send(self.client.stream(), bytes, flags | SendFlags::NOSIGNAL) {
+            match rustix::net::send(self.client.stream(), bytes, flags) {
                 Ok(length) => {
                     bytes = &bytes[length..];
                     self.advance(length)?;
