@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 const SAME_TROUBLE: Duration = Duration::from_secs(60);
 
 /// One kind of trouble, and when it was last seen.
-#[derive(Default)]
-pub(super) struct Complaint {
+#[derive(Debug, Default)]
+pub(crate) struct Complaint {
     seen: Mutex<Option<Instant>>,
 }
 
 impl Complaint {
     /// Warns of `trouble`, unless it was seen within the last minute.
-    pub(super) fn say(&self, trouble: impl Display) {
+    pub(crate) fn say(&self, trouble: impl Display) {
         let now = Instant::now();
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let is_new = seen.is_none_or(|last| now.duration_since(last) >= SAME_TROUBLE);

@@ -16,6 +16,7 @@
 //! configuration, which only the program's `main` and its flags know. A test holds that.
 
 pub mod access_log;
+mod complaint;
 pub mod connection;
 pub mod http;
 pub mod net;

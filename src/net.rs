@@ -3,12 +3,12 @@
 //! Nothing here knows of HTTP. A [`Server`] hands each [`Client`] to a closure, on a thread that is
 //! the client's own from accept to close; any protocol can stand on it.
 //!
-//! The shape is *leader/followers*: the thread that accepts a client keeps it, and first passes the
-//! accept loop on to another thread. So no client waits behind another, none is handed between
-//! threads, and a small request costs one wake-up.
+//! The shape is *leader/followers*: the thread that accepts a client keeps it, and leaves the
+//! accept loop to another thread: one that waits in `accept` already, or else one that it wakes or
+//! spawns. So no client waits behind another, none is handed between threads, and most small
+//! requests cost no wake-up but the one by which the kernel announces the client.
 
 mod client;
-mod complaint;
 mod descriptors;
 mod linger;
 mod listener;

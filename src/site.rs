@@ -16,6 +16,7 @@ use files::Found;
 use root::{OpenError, Root};
 use routes::{Handler, Redirect};
 
+use crate::complaint::Complaint;
 use crate::http::date::Date;
 use crate::http::host::AllowedHosts;
 use crate::http::request::{Method, Request};
@@ -41,6 +42,7 @@ pub struct Options {
 pub struct Site {
     root: Root,
     options: Options,
+    unavailable: Complaint,
 }
 
 /// What a request comes to.
@@ -55,7 +57,7 @@ impl Site {
     /// The site below `root`.
     #[must_use]
     pub fn new(root: Root, options: Options) -> Self {
-        Self { root, options }
+        Self { root, options, unavailable: Complaint::default() }
     }
 
     /// Answers a request; `now` is when it came.
@@ -155,13 +157,18 @@ impl Site {
 
     /// What could not be opened, as a status; the cause is for the log.
     fn failed(&self, request: &Request<'_>, error: &OpenError) -> Response {
-        let (status, cause) = match error {
-            OpenError::NotFound => return self.error(Status::NotFound),
-            OpenError::Forbidden => return self.error(Status::Forbidden),
-            OpenError::Unavailable(errno) => (Status::ServiceUnavailable, errno),
-            OpenError::Failed(errno) => (Status::InternalServerError, errno),
+        let status = match error {
+            OpenError::NotFound => Status::NotFound,
+            OpenError::Forbidden => Status::Forbidden,
+            OpenError::Unavailable(errno) => {
+                self.unavailable.say(format_args!("cannot open files for now: {errno}"));
+                Status::ServiceUnavailable
+            }
+            OpenError::Failed(errno) => {
+                log::warn!("{}: {errno}", request.target.encoded_path());
+                Status::InternalServerError
+            }
         };
-        log::warn!("{}: {cause}", request.target.encoded_path());
         self.error(status)
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use super::complaint::Complaint;
+use crate::complaint::Complaint;
 
 /// A parked thread ends when nobody has needed it for this long.
 const PARKED_AT_MOST: Duration = Duration::from_secs(60);
