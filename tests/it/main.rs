@@ -42,4 +42,5 @@ mod support;
 mod syscalls;
 mod systemd;
 mod terminal;
+mod threads;
 mod tidy;

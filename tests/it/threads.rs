@@ -1,0 +1,44 @@
+//! How many threads there are: for those who are seated, the cache, each listener, and two more.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::support::{Httpd, Tree};
+
+const SEATS: usize = 16;
+const CACHE: usize = 4;
+
+/// Clients that ask at the same time, more than there are seats.
+const CLIENTS: usize = 40;
+
+fn threads_of(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("Threads:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn there_are_no_more_threads_than_seats_and_cache_allow() {
+    let tree = Tree::with(&[("a", b"hello")]);
+    let (seats, cache) = (SEATS.to_string(), CACHE.to_string());
+    let flags = ["--quiet", "--max-connections", &seats, "--thread-cache", &cache];
+    let httpd = Httpd::serve(tree.path(), &flags);
+    let is_over = AtomicBool::new(false);
+    let most = thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut most = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                most = most.max(threads_of(httpd.pid()));
+            }
+            most
+        });
+        let ask = || (0..20).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello"));
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(ask)).collect();
+        for client in clients {
+            client.join().unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        watch.join().unwrap()
+    });
+    assert!(most <= SEATS + CACHE + 1 + 2, "{most} threads");
+}
