@@ -140,7 +140,11 @@ impl Server {
             Shared {
                 loops: listeners.into_iter().map(accept_loop).collect(),
                 seats: Seats::new(options.max_connections),
-                threads: Threads::new(options.thread_cache - count * further, hire),
+                threads: Threads::new(
+                    options.thread_cache - count * further,
+                    options.max_connections + options.thread_cache + count,
+                    hire,
+                ),
                 stopping: AtomicBool::new(false),
                 loop_ended: Default::default(),
                 exhausted: Complaint::default(),

@@ -42,6 +42,7 @@ pub(super) struct Threads<W> {
     state: Mutex<State<W>>,
     offer_taken: Condvar,
     parked_max: usize,
+    alive_max: usize,
     hire: Box<dyn Fn() -> Box<dyn Worker<W>> + Send + Sync>,
     refused: Complaint,
     /// How many offers there are, to be read without the lock.
@@ -54,6 +55,8 @@ struct State<W> {
     /// Work for which the system refused a thread, each under the ticket of the thread that waits.
     offers: VecDeque<(u64, W)>,
     next_ticket: u64,
+    /// Threads that have not decided to end.
+    alive: usize,
     closed: bool,
 }
 
@@ -69,17 +72,26 @@ enum Order<W> {
 }
 
 impl<W: Copy + Send + 'static> Threads<W> {
-    /// At most `parked_max` threads stay parked; `hire` makes the worker of each new thread.
+    /// At most `parked_max` threads stay parked, and no new one is spawned for work that is passed
+    /// while there are `alive_max`: then one is about to end, and takes it. `hire` makes the
+    /// worker of each new thread.
     pub(super) fn new(
         parked_max: usize,
+        alive_max: usize,
         hire: impl Fn() -> Box<dyn Worker<W>> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let state =
-            State { parked: Vec::new(), offers: VecDeque::new(), next_ticket: 0, closed: false };
+        let state = State {
+            parked: Vec::new(),
+            offers: VecDeque::new(),
+            next_ticket: 0,
+            alive: 0,
+            closed: false,
+        };
         Arc::new(Self {
             state: Mutex::new(state),
             offer_taken: Condvar::new(),
             parked_max,
+            alive_max,
             hire: Box::new(hire),
             refused: Complaint::default(),
             offers: AtomicUsize::new(0),
@@ -88,11 +100,15 @@ impl<W: Copy + Send + 'static> Threads<W> {
 
     /// Hands `work` to another thread. Returns when one has it, however long that takes.
     pub(super) fn pass(self: &Arc<Self>, work: W) {
-        while let Err(error) = self.try_pass(work) {
-            self.refused.say(format_args!(
-                "no thread to be had for the next client: {error}; clients wait until one is"
-            ));
-            if self.offer(work) {
+        while !self.wake(work) {
+            let is_full = self.lock().alive >= self.alive_max;
+            if !is_full {
+                let Err(error) = self.spawn(work) else { return };
+                self.refused.say(format_args!(
+                    "no thread to be had for the next client: {error}; clients wait until one is"
+                ));
+            }
+            if self.offer(work, is_full) {
                 return;
             }
         }
@@ -100,20 +116,32 @@ impl<W: Copy + Send + 'static> Threads<W> {
 
     /// Hands `work` to a parked thread or a new one, unless the system refuses one.
     pub(super) fn try_pass(self: &Arc<Self>, work: W) -> io::Result<()> {
+        if self.wake(work) { Ok(()) } else { self.spawn(work) }
+    }
+
+    /// Hands `work` to the thread that parked last, if there is one.
+    fn wake(&self, work: W) -> bool {
         let parked = self.lock().parked.pop();
-        if let Some(slot) = parked {
+        if let Some(slot) = &parked {
             slot.give(Order::Work(work));
-            return Ok(());
         }
+        parked.is_some()
+    }
+
+    fn spawn(self: &Arc<Self>, work: W) -> io::Result<()> {
         if !has_room_for_a_thread() {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
+        self.lock().alive += 1;
         let threads = Arc::clone(self);
-        thread::Builder::new()
+        let spawned = thread::Builder::new()
             .name("client".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || threads.work(work))
-            .map(drop)
+            .spawn(move || threads.work(work));
+        if spawned.is_err() {
+            self.lock().alive -= 1;
+        }
+        spawned.map(drop)
     }
 
     /// Ends the parked threads; those at work end when their work does.
@@ -157,6 +185,7 @@ impl<W: Copy + Send + 'static> Threads<W> {
             return Some(work);
         }
         if state.closed || state.parked.len() >= self.parked_max {
+            state.alive -= 1;
             return None;
         }
         state.parked.push(Arc::clone(slot));
@@ -166,7 +195,7 @@ impl<W: Copy + Send + 'static> Threads<W> {
             let at = state.parked.iter().position(|other| Arc::ptr_eq(other, slot));
             if let Some(at) = at {
                 state.parked.remove(at);
-                return None;
+                return Some(Order::End);
             }
             drop(state);
             // Whoever took the slot off the list is about to give it an order.
@@ -174,13 +203,20 @@ impl<W: Copy + Send + 'static> Threads<W> {
         });
         match order {
             Some(Order::Work(work)) => Some(work),
-            Some(Order::End) | None => None,
+            Some(Order::End) | None => {
+                self.lock().alive -= 1;
+                None
+            }
         }
     }
 
-    /// Offers `work` to the threads that end theirs, for a moment; whether one took it.
-    fn offer(&self, work: W) -> bool {
+    /// Offers `work` to the threads that end theirs, for a moment; whether one took it. Where one
+    /// has parked or ended just before, there is nothing to wait for.
+    fn offer(&self, work: W, was_full: bool) -> bool {
         let mut state = self.lock();
+        if !state.parked.is_empty() || was_full && state.alive < self.alive_max {
+            return false;
+        }
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.offers.push_back((ticket, work));
