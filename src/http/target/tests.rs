@@ -241,7 +241,7 @@ fn authorities_are_a_host_and_perhaps_a_port() {
 /// Any name that a folder can hold.
 fn name() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![any::<u8>(), prop::sample::select(b"%.2eE\\ab".to_vec())];
-    // What no name holds is replaced, not refused: proptest counts refusals, and a long run has many.
+    // What no name holds is replaced, not refused: a long run would have too many refusals.
     let byte = byte.prop_map(|byte| if matches!(byte, 0 | b'/') { b'x' } else { byte });
     prop::collection::vec(byte, 1..12).prop_map(|mut name| {
         if matches!(&name[..], b"." | b"..") {
