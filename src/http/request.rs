@@ -9,6 +9,7 @@ mod method;
 mod refusal;
 
 use super::fields::Fields;
+use super::response::is_token_byte;
 use super::target::{self, Target};
 
 pub use method::Method;
@@ -236,8 +237,7 @@ fn parse_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
 
 /// RFC 9110 section 5.6.2.
 fn is_token(text: &[u8]) -> bool {
-    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    !text.is_empty() && text.iter().all(is_allowed)
+    !text.is_empty() && text.iter().copied().all(is_token_byte)
 }
 
 /// HTTP/1.1 must name its host once, and no version may name two (RFC 9112 section 3.2).
