@@ -1,0 +1,164 @@
+//! Where records go, and what becomes of them there.
+
+use super::*;
+use crate::access_log::{Entry, Format, Outcome, record};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Where the process of [`in_a_process_of_its_own`] puts its access lines.
+const PLACE: &str = "HTTPD_TEST_ACCESS_LOG";
+/// Whether that process is quiet.
+const QUIET: &str = "HTTPD_TEST_QUIET";
+
+#[track_caller]
+fn check_filter(filters: &str, want: Option<&str>) {
+    assert_eq!(malformed_filter(filters), want, "{filters:?}");
+}
+
+#[test]
+fn malformed_filters_are_found() {
+    check_filter("", None);
+    check_filter("debug", None);
+    check_filter("httpd", None);
+    check_filter(" httpd::net = trace ,warn, , access=off", None);
+    check_filter("httpd=", None);
+    check_filter("info/GET", None);
+    check_filter("httpd=loud", Some("httpd=loud"));
+    check_filter("info,httpd=info=debug", Some("httpd=info=debug"));
+    check_filter("info/a/b", Some("info/a/b"));
+}
+
+#[track_caller]
+fn check_colour(no_color: Option<&str>, terminal: Option<&str>, want: bool) {
+    assert_eq!(colour_wanted(no_color.map(OsStr::new), terminal.map(OsStr::new)), want);
+}
+
+#[test]
+fn colours_can_be_refused() {
+    check_colour(None, Some("xterm"), true);
+    check_colour(Some(""), None, true);
+    check_colour(Some("1"), Some("xterm"), false);
+    check_colour(Some("0"), None, false);
+    check_colour(None, Some("dumb"), false);
+}
+
+#[track_caller]
+fn check_printable(message: &str, want: &str) {
+    assert_eq!(Printable(message).to_string(), want);
+}
+
+#[test]
+fn messages_stay_one_harmless_line() {
+    check_printable("cannot open 'a b\u{e4}': \\", "cannot open 'a b\u{e4}': \\");
+    check_printable("a\nb\r\t\0", r"a\nb\r\t\u{0}");
+    check_printable("\x1b[2J\x7f\u{9b}2J", r"\u{1b}[2J\u{7f}\u{9b}2J");
+    check_printable("\u{2028}\u{202e}\u{2066}\u{200f}", r"\u{2028}\u{202e}\u{2066}\u{200f}");
+}
+
+/// Not a test by itself: the logger belongs to a process, so the tests below start this one.
+#[test]
+#[ignore = "started by other tests, with a standard error of their choice"]
+fn in_a_process_of_its_own() {
+    let Some(place) = env::var_os(PLACE) else { return };
+    let log_file = (!place.is_empty()).then(|| LogFile::open(Path::new(&place)).unwrap());
+    let access = env::var_os(QUIET).is_none();
+    install(LoggerOptions { level: LevelFilter::Info, access, log_file }).unwrap();
+    let entry = Entry {
+        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        time: SystemTime::UNIX_EPOCH,
+        request_line: b"GET / HTTP/1.0",
+        status: 200,
+        bytes_sent: 5,
+        referer: None,
+        user_agent: None,
+        duration: Duration::from_micros(350),
+        outcome: Outcome::Complete,
+    };
+    record(Format::Short, false, &entry);
+    log::warn!(target: "httpd::net", "first\nsecond");
+    log::debug!(target: "httpd::net", "too fine");
+    record(Format::Short, false, &entry);
+}
+
+/// Runs that process; what it wrote on standard error, times replaced by `TIME`.
+fn run(place: &Path, variables: &[(&str, &str)], standard_error: Stdio) -> String {
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "access_log::logger::tests::in_a_process_of_its_own"])
+        // Captured, an `eprintln!` would not reach the standard error that is tried here.
+        .args(["--ignored", "--nocapture"])
+        .env_clear()
+        .env(PLACE, place)
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(standard_error)
+        .spawn()
+        .and_then(std::process::Child::wait_with_output)
+        .unwrap();
+    let (out, err) = (String::from_utf8(output.stdout), String::from_utf8(output.stderr));
+    let (out, err) = (out.unwrap(), err.unwrap());
+    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+    err.lines().map(without_time).collect()
+}
+
+/// Messages start with `2026-11-23T01:02:03Z`.
+fn without_time(line: &str) -> String {
+    match line.split_once("Z ") {
+        Some((time, rest)) if time.len() == 19 => format!("TIME {rest}\n"),
+        _ => format!("{line}\n"),
+    }
+}
+
+const ACCESS: &str = "00:00:00 127.0.0.1 GET / 200 5 350us\n";
+const WARNING: &str = "TIME WARN  httpd::net: first\\nsecond\n";
+
+#[track_caller]
+fn check_standard_error(variables: &[(&str, &str)], want: &str) {
+    assert_eq!(run(Path::new(""), variables, Stdio::piped()), want, "{variables:?}");
+}
+
+#[test]
+fn rust_log_and_quiet_choose_what_is_written() {
+    check_standard_error(&[], &format!("{ACCESS}{WARNING}{ACCESS}"));
+    check_standard_error(&[(QUIET, "1")], WARNING);
+    check_standard_error(&[("RUST_LOG", "error")], &format!("{ACCESS}{ACCESS}"));
+    check_standard_error(&[("RUST_LOG", "access=off")], WARNING);
+    check_standard_error(&[("RUST_LOG", "off,access=off")], "");
+    check_standard_error(&[("RUST_LOG", "info/first")], WARNING);
+    let debug = "TIME DEBUG httpd::net: too fine\n";
+    let fine = format!("{ACCESS}{WARNING}{debug}{ACCESS}");
+    check_standard_error(&[("RUST_LOG", "httpd=debug")], &fine);
+    let ignored = "TIME WARN  httpd::access_log::logger: RUST_LOG is ignored: \
+                   \"a=loud\" is not a level, a module or module=level\n";
+    let unchanged = format!("{ignored}{ACCESS}{WARNING}{ACCESS}");
+    check_standard_error(&[("RUST_LOG", "off,a=loud")], &unchanged);
+}
+
+#[test]
+fn access_lines_go_to_the_file_and_messages_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access log");
+    assert_eq!(run(&path, &[], Stdio::piped()), WARNING);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{ACCESS}{ACCESS}"));
+}
+
+#[test]
+fn a_full_disk_is_said_once() {
+    let lost = "TIME ERROR httpd::access_log::logger: access lines are lost: \
+                /dev/full cannot be written: No space left on device (os error 28)\n";
+    assert_eq!(run(Path::new("/dev/full"), &[], Stdio::piped()), format!("{lost}{WARNING}"));
+}
+
+/// `run` itself asserts that the process ends well.
+#[test]
+fn a_closed_or_full_standard_error_stops_nothing() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let closed = || std::io::pipe().unwrap().1;
+    let malformed = [("RUST_LOG", "a=loud/b/c")];
+    for place in ["", "/dev/full"] {
+        run(Path::new(place), &malformed, full().into());
+        run(Path::new(place), &malformed, closed().into());
+    }
+}
