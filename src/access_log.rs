@@ -3,7 +3,7 @@
 //! `format` and `json` turn an [`Entry`] into a line and are pure; `logger` hands lines and
 //! messages to their places; `sink` writes lines and survives a full disk or a closed pipe.
 //! Whatever a client sends, a line stays one line of printable text: bytes are escaped here, in the
-//! last step before writing, and nowhere else. Nothing in this room may panic or stop serving.
+//! last step before writing, and nowhere else. Nothing in this module may panic or stop serving.
 
 mod format;
 mod json;
@@ -13,15 +13,15 @@ mod sink;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-pub use logger::{LoggerOptions, install, standard_error_takes_colour};
-pub use sink::LogFile;
+pub(crate) use logger::{LoggerOptions, install, standard_error_takes_colour};
+pub(crate) use sink::LogFile;
 
 /// The `log` target of access lines; everything else is logged under its module's name.
 const TARGET: &str = "access";
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// For eyes: `12:01:07 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
     Short,
     /// Apache's Common Log Format.
@@ -34,7 +34,7 @@ pub enum Format {
 
 /// How a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Every byte was handed to the system.
     Complete,
     /// The client closed or reset the connection before the end.
@@ -51,29 +51,29 @@ pub enum Outcome {
 
 /// What is known of a response when it has ended. The bytes are as the client sent them.
 #[derive(Clone, Debug)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// Whose request it was.
-    pub client: IpAddr,
+    pub(crate) client: IpAddr,
     /// When the request came.
-    pub time: SystemTime,
+    pub(crate) time: SystemTime,
     /// The first line, without its line end; empty where none could be read.
-    pub request_line: &'a [u8],
+    pub(crate) request_line: &'a [u8],
     /// The status code of the response.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The bytes of the body that were really sent.
-    pub bytes_sent: u64,
+    pub(crate) bytes_sent: u64,
     /// The Referer field.
-    pub referer: Option<&'a [u8]>,
+    pub(crate) referer: Option<&'a [u8]>,
     /// The User-Agent field.
-    pub user_agent: Option<&'a [u8]>,
+    pub(crate) user_agent: Option<&'a [u8]>,
     /// From the accepted connection to the end of the response.
-    pub duration: Duration,
+    pub(crate) duration: Duration,
     /// How it ended.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 /// Hands the entry's line to the logger, if access lines are wanted.
-pub fn record(format: Format, colour: bool, entry: &Entry<'_>) {
+pub(crate) fn record(format: Format, colour: bool, entry: &Entry<'_>) {
     if log::log_enabled!(target: TARGET, log::Level::Info) {
         log::info!(target: TARGET, "{}", format.line(entry, colour));
     }
@@ -92,7 +92,7 @@ fn is_unprintable(character: char) -> bool {
 impl Outcome {
     /// The outcome's word in the log.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Complete => "complete",
             Self::ClientGone => "client-gone",

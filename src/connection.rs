@@ -1,8 +1,8 @@
 //! One client's life: read a request, answer it, close, write a line into the log.
 //!
-//! This room joins the others and decides nothing that they can decide: whether a head is a request
-//! is the parser's matter, what answers it is the site's. Its own are deadlines, refusals and the
-//! way a connection ends.
+//! This module joins the others and decides nothing that they can decide: whether a head is a
+//! request is the parser's matter, what answers it is the site's. Its own are deadlines, refusals
+//! and the way a connection ends.
 
 mod read;
 mod write;
@@ -13,7 +13,8 @@ use std::time::{Duration, SystemTime};
 use crate::access_log::{self, Entry, Format, Outcome};
 use crate::http::date::Date;
 use crate::http::forwarded::{self, Network};
-use crate::http::request::{self, Body, Refusal, Request, Version};
+use crate::http::refusal::Refusal;
+use crate::http::request::{self, Framing, Request, Version};
 use crate::http::response::{ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::Client;
@@ -25,24 +26,24 @@ const BODY_BYTES_MAX: u64 = 64 * 1024;
 
 /// How connections are treated.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// From accept to the end of the request, head and body.
-    pub request_timeout: Duration,
+    pub(crate) request_timeout: Duration,
     /// Without progress while a response is sent.
-    pub stall_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
     /// Fields that every response has.
-    pub extra_fields: Vec<ExtraField>,
+    pub(crate) extra_fields: Vec<ExtraField>,
     /// Proxies whose X-Forwarded-For is believed.
-    pub trusted_proxies: Vec<Network>,
+    pub(crate) trusted_proxies: Vec<Network>,
     /// How access lines look.
-    pub log_format: Format,
+    pub(crate) log_format: Format,
     /// Whether they are coloured.
-    pub log_colour: bool,
+    pub(crate) log_colour: bool,
 }
 
 /// Serves one client after the other; a clone for each thread.
 #[derive(Clone)]
-pub struct Connection {
+pub(crate) struct Service {
     site: Arc<Site>,
     options: Arc<Options>,
     /// What the client sent: the head, and perhaps the start of what follows.
@@ -61,19 +62,19 @@ struct Exchange<'a> {
     has_more_to_read: bool,
 }
 
-impl Connection {
+impl Service {
     /// Serves `site`.
     #[must_use]
-    pub fn new(site: Arc<Site>, options: Options) -> Self {
+    pub(crate) fn new(site: Arc<Site>, options: Options) -> Self {
         Self { site, options: Arc::new(options), input: Vec::new(), output: Vec::new() }
     }
 
     /// Serves a client until its connection can be closed.
-    pub fn serve(&mut self, client: &Client) {
+    pub(crate) fn serve(&mut self, client: &Client) {
         let Self { site, options, input, output } = self;
         let time = SystemTime::now();
         let now = Date::clamped(time);
-        let deadline = client.since() + options.request_timeout;
+        let deadline = client.accepted_at() + options.request_timeout;
         let read = read::head(client, input, deadline);
         let exchange = match read {
             Ok(()) => exchange(site, client, input, deadline, now),
@@ -136,10 +137,10 @@ fn exchange<'a>(
         Err(refusal) => return Ok(refuse(refusal)),
     };
     let rest = &input[length..];
-    let announces_body = !matches!(request.body(), Body::None | Body::Length(0));
+    let announces_body = !matches!(request.framing(), Framing::None | Framing::Length(0));
     if !announces_body {
         // It is whole, and cannot lose its seat to a newcomer while we look for the answer.
-        client.sending().map_err(|_| Unanswered::Evicted)?;
+        client.begin_answer().map_err(|_| Unanswered::Evicted)?;
     }
     let has_more_to_read = announces_body || !rest.is_empty() || request.version == Version::Http09;
     let complete = |request, response, has_more_to_read| Exchange {
@@ -152,10 +153,10 @@ fn exchange<'a>(
         Answer::Response(response) => return Ok(complete(request, response, has_more_to_read)),
         Answer::Form(form) => form,
     };
-    let refused = match request.body() {
-        Body::None | Body::Chunked => Status::LengthRequired,
-        Body::Length(length) if length > BODY_BYTES_MAX => Status::ContentTooLarge,
-        Body::Length(length) => {
+    let refused = match request.framing() {
+        Framing::None | Framing::Chunked => Status::LengthRequired,
+        Framing::Length(length) if length > BODY_BYTES_MAX => Status::ContentTooLarge,
+        Framing::Length(length) => {
             let length = usize::try_from(length).expect("at most BODY_BYTES_MAX");
             let body = read::body(client, &request, rest, length, deadline)?;
             return Ok(complete(request, form(&body), rest.len() > length));
@@ -189,7 +190,7 @@ fn record(
         bytes_sent,
         referer: field("referer"),
         user_agent: field("user-agent"),
-        duration: client.since().elapsed(),
+        duration: client.accepted_at().elapsed(),
         outcome,
     };
     access_log::record(options.log_format, options.log_colour, &entry);

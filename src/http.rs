@@ -1,16 +1,18 @@
 //! HTTP as pure functions: bytes and values in, bytes and named outcomes out.
 //!
-//! No room below this one reads a socket, a file or a clock, or writes a log line; what they need
+//! No module below this one reads a socket, a file or a clock, or writes a log line; what they need
 //! of the outside comes in as a value. So a table of inputs and outputs is a whole test.
 
-pub mod conditional;
+pub(crate) mod conditional;
 pub mod date;
 pub mod fields;
-pub mod forwarded;
-pub mod host;
-pub mod negotiation;
-pub mod range;
+pub(crate) mod forwarded;
+pub(crate) mod host;
+pub(crate) mod negotiation;
+pub(crate) mod range;
+pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod status;
 pub mod target;
+mod token;

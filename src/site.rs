@@ -3,50 +3,50 @@
 //! Decide first: [`files`] says what a target turned out to be, and one `match` here makes the
 //! response from it. Errors become statuses in that same `match`; their causes go to the log.
 
-pub mod files;
-pub mod folder;
-pub mod html;
-pub mod listing;
-pub mod media_type;
-pub mod pages;
-pub mod root;
-pub mod routes;
+pub(crate) mod files;
+pub(crate) mod folder;
+pub(crate) mod html;
+pub(crate) mod listing;
+pub(crate) mod media_type;
+pub(crate) mod pages;
+pub(crate) mod root;
+pub(crate) mod routes;
 
 use files::Found;
 use root::{OpenError, Root};
 use routes::{Handler, Redirect};
 
-use crate::complaint::Complaint;
 use crate::http::date::Date;
 use crate::http::host::AllowedHosts;
 use crate::http::request::{Method, Request};
 use crate::http::response::Response;
 use crate::http::status::Status;
+use crate::log_once::LogOnce;
 
 /// The page for 404, if the root has one of its own.
 const NOT_FOUND_PAGE: &[u8] = b"404.html";
 
 /// What the user wants of the site.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Paths that have moved.
-    pub redirects: Vec<Redirect>,
+    pub(crate) redirects: Vec<Redirect>,
     /// The names that Host may carry; `None` where any may.
-    pub allowed_hosts: Option<AllowedHosts>,
+    pub(crate) allowed_hosts: Option<AllowedHosts>,
     /// How files and folders are served.
-    pub files: files::Options,
+    pub(crate) files: files::Options,
 }
 
 /// The folder that is served, and how.
 #[derive(Debug)]
-pub struct Site {
+pub(crate) struct Site {
     root: Root,
     options: Options,
-    unavailable: Complaint,
+    unavailable: LogOnce,
 }
 
 /// What a request comes to.
-pub enum Answer {
+pub(crate) enum Answer {
     /// The response.
     Response(Response),
     /// The response can be made by that function, once the request's body is there.
@@ -56,13 +56,13 @@ pub enum Answer {
 impl Site {
     /// The site below `root`.
     #[must_use]
-    pub fn new(root: Root, options: Options) -> Self {
-        Self { root, options, unavailable: Complaint::default() }
+    pub(crate) fn new(root: Root, options: Options) -> Self {
+        Self { root, options, unavailable: LogOnce::default() }
     }
 
     /// Answers a request; `now` is when it came.
     #[must_use]
-    pub fn answer(&self, request: &Request<'_>, now: Date) -> Answer {
+    pub(crate) fn answer(&self, request: &Request<'_>, now: Date) -> Answer {
         if let (Some(allowed), Some(host)) = (&self.options.allowed_hosts, request.host())
             && !allowed.allows(host)
         {
@@ -76,7 +76,7 @@ impl Site {
 
     /// The page of an error status: the site's own for 404, where there is one.
     #[must_use]
-    pub fn error(&self, status: Status) -> Response {
+    pub(crate) fn error(&self, status: Status) -> Response {
         if status == Status::NotFound
             && let Ok(file) = self.root.file(NOT_FOUND_PAGE)
         {

@@ -52,7 +52,7 @@ struct Human(Duration);
 impl Format {
     /// The entry's line, without its newline. Only the short format is ever coloured.
     #[must_use]
-    pub fn line(self, entry: &Entry<'_>, colour: bool) -> String {
+    pub(crate) fn line(self, entry: &Entry<'_>, colour: bool) -> String {
         match self {
             Self::Short => Short { entry, colour }.to_string(),
             Self::Common => Common(entry).to_string(),

@@ -20,13 +20,13 @@ use crate::http::date::Date;
 
 /// What the logger writes, and where.
 #[derive(Clone, Debug)]
-pub struct LoggerOptions {
+pub(crate) struct LoggerOptions {
     /// The least severe messages that are written; `RUST_LOG` has the last word.
-    pub level: LevelFilter,
+    pub(crate) level: LevelFilter,
     /// Whether access lines are written; `RUST_LOG` has the last word here too (`access=off`).
-    pub access: bool,
+    pub(crate) access: bool,
     /// Where access lines go; standard error without it.
-    pub log_file: Option<Arc<LogFile>>,
+    pub(crate) log_file: Option<Arc<LogFile>>,
 }
 
 struct Logger {
@@ -41,7 +41,7 @@ struct Logger {
 struct Printable<'a>(&'a str);
 
 /// Makes this the process's logger; an error says that there is one already.
-pub fn install(options: LoggerOptions) -> io::Result<()> {
+pub(crate) fn install(options: LoggerOptions) -> io::Result<()> {
     let mut builder = env_logger::Builder::new();
     let access = if options.access { LevelFilter::Info } else { LevelFilter::Off };
     let is_terminal = io::stderr().is_terminal();
@@ -66,7 +66,7 @@ pub fn install(options: LoggerOptions) -> io::Result<()> {
 
 /// Whether standard error is a terminal that wants colours (<https://no-color.org/>).
 #[must_use]
-pub fn standard_error_takes_colour() -> bool {
+pub(crate) fn standard_error_takes_colour() -> bool {
     let (no_color, terminal) = (env::var_os("NO_COLOR"), env::var_os("TERM"));
     io::stderr().is_terminal() && colour_wanted(no_color.as_deref(), terminal.as_deref())
 }

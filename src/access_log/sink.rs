@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 
 /// The access lines' own file, which another program may rename away (logrotate does).
 #[derive(Debug)]
-pub struct LogFile {
+pub(crate) struct LogFile {
     path: PathBuf,
     lines: Mutex<Lines<File>>,
 }
@@ -41,13 +41,13 @@ pub(super) enum Notice {
 
 impl LogFile {
     /// Opens the file for appending, and makes it (mode 0640) where there is none.
-    pub fn open(path: &Path) -> io::Result<Arc<Self>> {
+    pub(crate) fn open(path: &Path) -> io::Result<Arc<Self>> {
         let lines = Mutex::new(Lines::new(open(path)?));
         Ok(Arc::new(Self { path: path.to_owned(), lines }))
     }
 
     /// Opens the path anew, after a rename; when that fails, lines go on into the old file.
-    pub fn reopen(&self) -> io::Result<()> {
+    pub(crate) fn reopen(&self) -> io::Result<()> {
         let file = open(&self.path)?;
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).continue_in(file);
         Ok(())
@@ -55,7 +55,7 @@ impl LogFile {
 
     /// The path as it was given.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 

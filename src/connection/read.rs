@@ -41,7 +41,7 @@ pub(super) fn head(
         let length = input.len();
         receive(client, input, at_most)?;
         if length == 0 {
-            client.begun();
+            client.note_first_bytes();
         }
         // Nothing is judged in the middle of a line, but that the line is too long; and a blank
         // line at the end needs no look at what is before it.
@@ -99,7 +99,7 @@ fn receive(
         return match rustix::net::recv(client.stream(), spare, RecvFlags::empty()) {
             Err(Errno::INTR) => continue,
             Ok((length, _)) if length > 0 => Ok(()),
-            _ if client.is_evicted() => Err(Unanswered::Evicted),
+            _ if client.has_lost_its_seat() => Err(Unanswered::Evicted),
             Err(Errno::AGAIN) => Err(Unanswered::TimedOut),
             Ok(_) | Err(_) => Err(Unanswered::Gone),
         };

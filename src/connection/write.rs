@@ -47,7 +47,7 @@ pub(super) fn response(
 ) -> Sent {
     let head_length = output.len() as u64;
     let mut writer = Writer { client, stall_timeout, last_progress: Instant::now(), sent: 0 };
-    let result = match client.sending() {
+    let result = match client.begin_answer() {
         Ok(()) => writer.head_and_body(output, body),
         Err(_) => Err(Outcome::Evicted),
     };
@@ -129,12 +129,12 @@ impl Writer<'_> {
     fn advance(&mut self, length: usize) -> Result<(), Outcome> {
         self.sent += length as u64;
         self.last_progress = Instant::now();
-        self.client.progress().map_err(|_| Outcome::Evicted)
+        self.client.note_progress().map_err(|_| Outcome::Evicted)
     }
 
     /// The kernel took nothing: whether that can go on.
     fn wait_on(&self, errno: Errno) -> Result<(), Outcome> {
-        if self.client.is_evicted() {
+        if self.client.has_lost_its_seat() {
             return Err(Outcome::Evicted);
         }
         match errno {

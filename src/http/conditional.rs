@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110 section 13): does the client hold the representation already, and
 //! does it still mean the one that is there now?
 //!
-//! This room compares validators and names the outcome; it never reads a file or a clock. Section
+//! This module compares validators and names the outcome; it never reads a file or a clock. Section
 //! 13.2.1 is for the caller to obey: preconditions are only evaluated where the response would be a
 //! success without them.
 
@@ -12,23 +12,23 @@ use super::fields::Fields;
 
 /// A strong entity-tag (RFC 9110 section 8.8.3), quotes included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ETag(String);
+pub(crate) struct ETag(String);
 
 /// What identifies the state of a representation (RFC 9110 section 8.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Validators {
+pub(crate) struct Validators {
     /// Changes whenever the file does.
-    pub etag: ETag,
+    pub(crate) etag: ETag,
     /// When the file changed last, never later than the response; `None` where HTTP has no date for
     /// it.
-    pub last_modified: Option<Date>,
+    pub(crate) last_modified: Option<Date>,
     /// Whether `last_modified` lies so far back that the file cannot change again in that second.
-    pub date_is_strong: bool,
+    pub(crate) date_is_strong: bool,
 }
 
 /// What the preconditions of a request come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// They hold, or there are none: carry out the method.
     Proceed,
     /// 304: the client has this representation.
@@ -54,7 +54,7 @@ impl ETag {
     /// The tag of a file: its size, its time of modification and its inode, so that neither a write
     /// nor another file moved into its place goes unnoticed. The nanoseconds make it strong.
     #[must_use]
-    pub fn from_file(
+    pub(crate) fn from_file(
         size: u64,
         modified_seconds: i64,
         modified_nanoseconds: u32,
@@ -118,7 +118,7 @@ impl<'a> ReceivedTag<'a> {
 impl Validators {
     /// The validators of a file in a response made at `now`.
     #[must_use]
-    pub fn new(etag: ETag, last_modified: Option<Date>, now: Date) -> Self {
+    pub(crate) fn new(etag: ETag, last_modified: Option<Date>, now: Date) -> Self {
         // No later than the message itself (RFC 9110 section 8.8.2.1).
         let last_modified = last_modified.map(|modified| modified.min(now));
         // Strong from one second on (RFC 9110 section 8.8.2.2).
@@ -132,7 +132,11 @@ impl Validators {
 /// A date that lies in the future counts like any other, as in section 13.1.3; RFC 1945 would have
 /// ignored it.
 #[must_use]
-pub fn evaluate(is_get_or_head: bool, fields: &Fields<'_>, validators: &Validators) -> Outcome {
+pub(crate) fn evaluate(
+    is_get_or_head: bool,
+    fields: &Fields<'_>,
+    validators: &Validators,
+) -> Outcome {
     if let Some(list) = fields.list("if-match") {
         // Step 1: If-Match. It compares strongly (section 13.1.1).
         if !validators.etag.is_listed(&list, Comparison::Strong) {
@@ -163,7 +167,7 @@ pub fn evaluate(is_get_or_head: bool, fields: &Fields<'_>, validators: &Validato
 /// An entity-tag compares strongly; a date must be exactly Last-Modified, and that a strong
 /// validator. Where this is false, the whole representation is sent.
 #[must_use]
-pub fn if_range_holds(fields: &Fields<'_>, validators: &Validators) -> bool {
+pub(crate) fn if_range_holds(fields: &Fields<'_>, validators: &Validators) -> bool {
     let Some(value) = fields.list("if-range") else { return true };
     if let Some((tag, rest)) = ReceivedTag::split_from(&value) {
         return rest.is_empty() && validators.etag.matches(&tag, Comparison::Strong);

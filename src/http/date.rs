@@ -21,7 +21,7 @@ struct Parts {
 impl Date {
     /// The second since 1970, if HTTP can write it.
     #[must_use]
-    pub fn from_unix(second: i64) -> Option<Self> {
+    pub(crate) fn from_unix(second: i64) -> Option<Self> {
         u64::try_from(second).ok().filter(|&second| second <= LAST_SECOND).map(Self)
     }
 
@@ -34,22 +34,16 @@ impl Date {
 
     /// Reads any of the three formats of RFC 9110 section 5.6.7; `None` where it is none of them.
     #[must_use]
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = str::from_utf8(text).ok()?;
         let moment = httpdate::parse_http_date(text).ok()?;
         let second = moment.duration_since(UNIX_EPOCH).ok()?.as_secs();
         (second <= LAST_SECOND).then_some(Self(second))
     }
 
-    /// The seconds since 1970.
-    #[must_use]
-    pub fn unix(self) -> u64 {
-        self.0
-    }
-
     /// As Apache's log writes it: `06/Nov/1994:08:49:37 +0000`.
     #[must_use]
-    pub fn common_log(self) -> String {
+    pub(crate) fn common_log(self) -> String {
         let parts = self.parts();
         let (day, month, year, time) = (parts.day(), parts.month(), parts.year(), parts.time());
         format!("{day}/{month}/{year}:{time} +0000")
@@ -67,7 +61,7 @@ impl Date {
 
     /// The time of day alone: `08:49:37`.
     #[must_use]
-    pub fn time_of_day(self) -> String {
+    pub(crate) fn time_of_day(self) -> String {
         self.parts().time().to_owned()
     }
 
@@ -147,9 +141,9 @@ mod tests {
 
     #[test]
     fn the_clock_is_clamped() {
-        assert_eq!(Date::clamped(UNIX_EPOCH - Duration::from_secs(5)).unix(), 0);
+        assert_eq!(Date::clamped(UNIX_EPOCH - Duration::from_secs(5)), Date(0));
         let far = UNIX_EPOCH + Duration::from_secs(LAST_SECOND + 5);
-        assert_eq!(Date::clamped(far).unix(), LAST_SECOND);
+        assert_eq!(Date::clamped(far), Date(LAST_SECOND));
     }
 
     #[test]

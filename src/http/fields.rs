@@ -10,24 +10,18 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Adds a field line; `value` comes without the white space around it.
-    pub fn push(&mut self, name: &'a [u8], value: &'a [u8]) {
+    pub(crate) fn push(&mut self, name: &'a [u8], value: &'a [u8]) {
         self.lines.push((name, value));
     }
 
     /// How many field lines there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
-
     /// The values of every line of that name; names are case-insensitive (RFC 9110 section 5.1).
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.lines
             .iter()
             .filter(move |(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
@@ -36,13 +30,13 @@ impl<'a> Fields<'a> {
 
     /// The first value of that name: for fields that hold one value, not a list.
     #[must_use]
-    pub fn first(&self, name: &str) -> Option<&'a [u8]> {
+    pub(crate) fn first(&self, name: &str) -> Option<&'a [u8]> {
         self.all(name).next()
     }
 
     /// All values of that name as one list, joined by a comma (RFC 9110 section 5.3).
     #[must_use]
-    pub fn list(&self, name: &str) -> Option<Cow<'a, [u8]>> {
+    pub(crate) fn list(&self, name: &str) -> Option<Cow<'a, [u8]>> {
         let mut values = self.all(name);
         let mut list = Cow::Borrowed(values.next()?);
         for value in values {

@@ -17,7 +17,7 @@ const HOPS_MAX: usize = 32;
 /// IPv4 addresses that were mapped into IPv6 (RFC 4291 section 2.5.5.2) count as IPv4, in the block
 /// and in the addresses compared with it; `::/0` therefore holds no IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
+pub(crate) struct Network {
     /// With every bit after the prefix zero.
     address: IpAddr,
     /// The length of the prefix in bits, no more than the address has.
@@ -26,7 +26,7 @@ pub struct Network {
 
 /// Why a text is no [`Network`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NetworkError {
+pub(crate) enum NetworkError {
     /// What stands before the slash is no IP address.
     Address,
     /// What stands after the slash is no number of bits that such an address has.
@@ -42,7 +42,11 @@ pub enum NetworkError {
 /// the client itself. Else the client is the first address from the right that is not trusted;
 /// where all are trusted, or an element is not an address, it is the last trusted one read.
 #[must_use]
-pub fn client_address(peer: IpAddr, forwarded_for: Option<&[u8]>, trusted: &[Network]) -> IpAddr {
+pub(crate) fn client_address(
+    peer: IpAddr,
+    forwarded_for: Option<&[u8]>,
+    trusted: &[Network],
+) -> IpAddr {
     let mut client = peer.to_canonical();
     let elements = forwarded_for.unwrap_or_default().rsplit(|&byte| byte == b',');
     // An empty list element is to be ignored (RFC 9110 section 5.6.1.2), but counts as read.
@@ -72,7 +76,7 @@ fn parse_hop(element: &[u8]) -> Option<IpAddr> {
 impl Network {
     /// Whether the address is in this block.
     #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let same_family = address.is_ipv4() == self.address.is_ipv4();
         same_family && masked(address, self.prefix_bits) == self.address

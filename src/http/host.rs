@@ -3,7 +3,7 @@
 //! By DNS rebinding any web page can point a name of its own at 127.0.0.1 and then read the folder
 //! as if it were its own site. The Host field still carries the page's name, so a name that anybody
 //! could have registered is turned away; addresses and names that only exist locally pass. This
-//! room looks at names alone: it resolves nothing, and does not know where the server listens.
+//! module looks at names alone: it resolves nothing, and does not know where the server listens.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -13,21 +13,21 @@ const LOCAL_DOMAINS: [&[u8]; 5] = [b"localhost", b"test", b"local", b"internal",
 
 /// The names that the person at the terminal allows besides the local ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AllowedHosts {
+pub(crate) struct AllowedHosts {
     names: Vec<String>,
 }
 
 impl AllowedHosts {
     /// Takes the names as they are given; `*` allows any Host.
     #[must_use]
-    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(names: impl IntoIterator<Item = String>) -> Self {
         Self { names: names.into_iter().collect() }
     }
 
     /// Whether a request with this Host value is answered. Case, port and trailing dot do not
     /// count.
     #[must_use]
-    pub fn allows(&self, host: &[u8]) -> bool {
+    pub(crate) fn allows(&self, host: &[u8]) -> bool {
         let is_named = |name: &String| name == "*" || is_same_name(name.as_bytes(), host);
         is_local(host) || self.names.iter().any(is_named)
     }
@@ -39,7 +39,7 @@ impl AllowedHosts {
 /// Old spellings of IPv4 addresses (`127.1`, `0x7f.1`) count as names: browsers rewrite them before
 /// they send them.
 #[must_use]
-pub fn is_local(host: &[u8]) -> bool {
+pub(crate) fn is_local(host: &[u8]) -> bool {
     without_port(host)
         .is_some_and(|host| host.is_empty() || is_address(host) || is_local_name(host))
 }

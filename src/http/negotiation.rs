@@ -2,14 +2,14 @@
 //! have.
 //!
 //! Members of a list that are malformed are ignored, the others count; preferences are wishes, and
-//! never a reason to refuse a request. This room does not know which representations exist.
+//! never a reason to refuse a request. This module does not know which representations exist.
 
 use std::cmp::Reverse;
 use std::mem;
 
 /// A content coding that a file may be stored in beside the plain one (RFC 9110 section 8.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
+pub(crate) enum Coding {
     /// RFC 7932.
     Brotli,
     /// RFC 8878.
@@ -29,7 +29,7 @@ impl Coding {
 
     /// The name in Accept-Encoding and Content-Encoding.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Brotli => "br",
             Self::Zstandard => "zstd",
@@ -39,7 +39,7 @@ impl Coding {
 
     /// What a file's name ends with when it is stored in this coding.
     #[must_use]
-    pub fn extension(self) -> &'static str {
+    pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
             Self::Zstandard => ".zst",
@@ -60,7 +60,9 @@ impl Coding {
 /// The client's weights decide, then the server's order. A coding that the client likes less than
 /// the plain file (`identity`) is left out. Without the field there is none: section 12.5.3 would
 /// allow any, but such clients are the simple ones that decode nothing.
-pub fn acceptable_codings(accept_encoding: Option<&[u8]>) -> impl Iterator<Item = Coding> + use<> {
+pub(crate) fn acceptable_codings(
+    accept_encoding: Option<&[u8]>,
+) -> impl Iterator<Item = Coding> + use<> {
     let list = accept_encoding.unwrap_or_default();
     // Unless the client weighs it, the plain file is only what is left.
     let plain = weight_where(list, |name| name.eq_ignore_ascii_case(b"identity")).unwrap_or(0);
@@ -81,7 +83,7 @@ pub fn acceptable_codings(accept_encoding: Option<&[u8]>) -> impl Iterator<Item 
 /// equal weights the type that is named more exactly wins, so that `application/json, */*` asks for
 /// JSON; HTML wins what is then still a tie.
 #[must_use]
-pub fn prefers_json(accept: Option<&[u8]>) -> bool {
+pub(crate) fn prefers_json(accept: Option<&[u8]>) -> bool {
     let list = accept.unwrap_or_default();
     let json = media_preference(list, b"application/json", b"application/*");
     let html = media_preference(list, b"text/html", b"text/*");

@@ -2,27 +2,27 @@
 //! the text that frames them in a 206 or a 416.
 //!
 //! A field that cannot be understood, or that asks for too much, is ignored, which section 14.2
-//! allows always: the client then gets the whole. This room never touches the bytes themselves.
+//! allows always: the client then gets the whole. This module never touches the bytes themselves.
 
 /// How many ranges are sent at most, after merging. Honest clients ask for a handful; more is how
 /// an attacker makes much work of a short request (RFC 9110 section 17.15).
-pub const RANGES_MAX: usize = 16;
+pub(crate) const RANGES_MAX: usize = 16;
 
 /// How many list elements of a Range field are read at most, empty ones included.
 const ELEMENTS_MAX: usize = 256;
 
 /// Bytes that follow each other: at least one, and all within the representation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     /// Where the first byte is, counted from 0.
-    pub first: u64,
+    pub(crate) first: u64,
     /// How many bytes there are; never 0.
-    pub length: u64,
+    pub(crate) length: u64,
 }
 
 /// What a Range field asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ranges {
+pub(crate) enum Ranges {
     /// 200 with everything: the field is ignored.
     Whole,
     /// 206 with this part, which may be all there is.
@@ -35,22 +35,22 @@ pub enum Ranges {
 
 /// The frame of a `multipart/byteranges` body (RFC 9110 section 14.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Multipart {
+pub(crate) struct Multipart {
     /// The Content-Type of the whole response.
-    pub content_type: String,
+    pub(crate) content_type: String,
     /// The parts, in the order of the spans that were given.
-    pub parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// What follows the last part.
-    pub closing: String,
+    pub(crate) closing: String,
 }
 
 /// One part of a `multipart/byteranges` body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub(crate) struct Part {
     /// What precedes the bytes: the delimiter line and the part's own fields.
-    pub head: String,
+    pub(crate) head: String,
     /// Which bytes of the representation follow.
-    pub span: Span,
+    pub(crate) span: Span,
 }
 
 /// A range as the client writes it (RFC 9110 section 14.1.2).
@@ -77,7 +77,7 @@ impl Span {
 /// An empty representation has no byte that `bytes=0-` could mean, and no Content-Range could say
 /// which part of it was sent, so that is unsatisfiable by the letter of section 14.1.2.
 #[must_use]
-pub fn parse(value: &[u8], complete_length: u64) -> Ranges {
+pub(crate) fn parse(value: &[u8], complete_length: u64) -> Ranges {
     let Some(mut spans) = satisfiable_spans(value, complete_length).map(merged) else {
         return Ranges::Whole;
     };
@@ -91,13 +91,13 @@ pub fn parse(value: &[u8], complete_length: u64) -> Ranges {
 
 /// The value of Content-Range for a part: `bytes 0-9/100`.
 #[must_use]
-pub fn content_range(span: Span, complete_length: u64) -> String {
+pub(crate) fn content_range(span: Span, complete_length: u64) -> String {
     format!("bytes {}-{}/{complete_length}", span.first, span.end() - 1)
 }
 
 /// The value of Content-Range in a 416: `bytes */100` (RFC 9110 section 15.5.17).
 #[must_use]
-pub fn unsatisfied_content_range(complete_length: u64) -> String {
+pub(crate) fn unsatisfied_content_range(complete_length: u64) -> String {
     format!("bytes */{complete_length}")
 }
 
@@ -107,7 +107,12 @@ impl Multipart {
     /// `boundary` is 1 to 70 letters and digits (RFC 2046 section 5.1.1) that nobody can guess, so
     /// that no file can be made to contain it.
     #[must_use]
-    pub fn new(boundary: &str, media_type: &str, spans: &[Span], complete_length: u64) -> Self {
+    pub(crate) fn new(
+        boundary: &str,
+        media_type: &str,
+        spans: &[Span],
+        complete_length: u64,
+    ) -> Self {
         let part = |&span: &Span| Part {
             head: format!(
                 "\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {}\r\n\r\n",
@@ -120,13 +125,6 @@ impl Multipart {
             parts: spans.iter().map(part).collect(),
             closing: format!("\r\n--{boundary}--\r\n"),
         }
-    }
-
-    /// How many bytes the body has, frame and parts: the response's Content-Length.
-    #[must_use]
-    pub fn content_length(&self) -> u64 {
-        let part = |part: &Part| part.head.len() as u64 + part.span.length;
-        self.parts.iter().map(part).sum::<u64>() + self.closing.len() as u64
     }
 }
 

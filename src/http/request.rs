@@ -6,23 +6,22 @@
 //! parsers that guess differently are how requests get smuggled.
 
 mod method;
-mod refusal;
 
 use super::fields::Fields;
-use super::response::is_token_byte;
+use super::refusal::Refusal;
 use super::target::{self, Target};
+use super::token::is_token;
 
 pub use method::Method;
-pub use refusal::Refusal;
 
 /// The longest request line, in bytes without its line end (RFC 9112 section 3 asks for 8000).
-pub const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
+pub(crate) const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
 
 /// The longest head, in bytes, from the first to the end of the empty line that closes it.
-pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// The most field lines in a head.
-pub const FIELDS_MAX: usize = 100;
+pub(crate) const FIELDS_MAX: usize = 100;
 
 /// The version of HTTP that the client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +36,7 @@ pub enum Version {
 
 /// The body that follows the head, as the fields frame it, whatever the method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
+pub enum Framing {
     /// No field announces one.
     None,
     /// So many bytes, perhaps 0.
@@ -57,7 +56,7 @@ pub struct Request<'a> {
     pub version: Version,
     /// The fields, in the order in which they came; none in HTTP/0.9.
     pub fields: Fields<'a>,
-    body: Body,
+    framing: Framing,
 }
 
 /// What [`parse`] made of the bytes so far.
@@ -78,14 +77,14 @@ impl Request<'_> {
     /// The host that is asked, with its port: that of the target where it names one, whatever Host
     /// says (RFC 9112 section 3.2.2). Empty if Host is.
     #[must_use]
-    pub fn host(&self) -> Option<&[u8]> {
+    pub(crate) fn host(&self) -> Option<&[u8]> {
         self.target.authority().or_else(|| self.fields.first("host"))
     }
 
     /// How the fields frame the body.
     #[must_use]
-    pub fn body(&self) -> Body {
-        self.body
+    pub(crate) fn framing(&self) -> Framing {
+        self.framing
     }
 }
 
@@ -103,14 +102,14 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     };
     let Some(fields) = fields else { return partial(bytes) };
     check_host(version, &fields)?;
-    let body = frame_body(&fields)?;
-    let request = Request { method, target, version, fields, body };
+    let framing = frame_body(&fields)?;
+    let request = Request { method, target, version, fields, framing };
     Ok(Parsed::Complete { request, length: lines.consumed })
 }
 
 /// The first line of whatever came that is not blank, without its line end, for the log.
 #[must_use]
-pub fn request_line(bytes: &[u8]) -> &[u8] {
+pub(crate) fn request_line(bytes: &[u8]) -> &[u8] {
     let mut lines = Lines::new(bytes);
     let whole = lines.find(|line| !line.is_empty());
     whole.unwrap_or_else(|| lines.unfinished())
@@ -235,11 +234,6 @@ fn parse_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     Ok((name, value.trim_ascii()))
 }
 
-/// RFC 9110 section 5.6.2.
-fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().copied().all(is_token_byte)
-}
-
 /// HTTP/1.1 must name its host once, and no version may name two (RFC 9112 section 3.2).
 fn check_host(version: Version, fields: &Fields<'_>) -> Result<(), Refusal> {
     let mut hosts = fields.all("host");
@@ -252,7 +246,7 @@ fn check_host(version: Version, fields: &Fields<'_>) -> Result<(), Refusal> {
 }
 
 /// The framing of RFC 9112 section 6.3. Content-Length is checked even where it is overridden.
-fn frame_body(fields: &Fields<'_>) -> Result<Body, Refusal> {
+fn frame_body(fields: &Fields<'_>) -> Result<Framing, Refusal> {
     let mut length = None;
     for value in fields.all("content-length") {
         // A list of one number again and again counts as that number (RFC 9110 section 8.6).
@@ -265,9 +259,9 @@ fn frame_body(fields: &Fields<'_>) -> Result<Body, Refusal> {
         }
     }
     match (fields.first("transfer-encoding"), length) {
-        (Some(_), _) => Ok(Body::Chunked),
-        (None, Some(length)) => Ok(Body::Length(length)),
-        (None, None) => Ok(Body::None),
+        (Some(_), _) => Ok(Framing::Chunked),
+        (None, Some(length)) => Ok(Framing::Length(length)),
+        (None, None) => Ok(Framing::None),
     }
 }
 

@@ -11,9 +11,10 @@ use std::str::FromStr;
 
 use super::date::Date;
 use super::status::Status;
+use super::token::is_token;
 
 /// What the Server field says.
-pub const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
+pub(crate) const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
 
 /// Fields that the framing of a message or its content depends on: ours to set.
 const RESERVED: [&str; 8] = [
@@ -89,13 +90,13 @@ impl Response {
 
     /// Its status.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         self.status
     }
 
     /// Its body.
     #[must_use]
-    pub fn body(&self) -> &Body {
+    pub(crate) fn body(&self) -> &Body {
         &self.body
     }
 
@@ -130,7 +131,7 @@ impl Response {
 impl Body {
     /// Its length in bytes; `None` where there is no Content-Length.
     #[must_use]
-    pub fn length(&self) -> Option<u64> {
+    pub(crate) fn length(&self) -> Option<u64> {
         match self {
             Self::None => None,
             Self::Bytes(bytes) => Some(bytes.len() as u64),
@@ -142,7 +143,7 @@ impl Body {
 impl Piece {
     /// Its length in bytes.
     #[must_use]
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Span { length, .. } => *length,
@@ -153,7 +154,7 @@ impl Piece {
 impl ExtraField {
     /// A field whose name and value are known to be good.
     #[must_use]
-    pub fn new(name: &str, value: &str) -> Self {
+    pub(crate) fn new(name: &str, value: &str) -> Self {
         Self { name: name.to_owned(), value: value.to_owned() }
     }
 }
@@ -167,7 +168,7 @@ impl FromStr for ExtraField {
             return Err("expected 'NAME: VALUE'".to_owned());
         };
         let value = value.trim_matches([' ', '\t']);
-        if name.is_empty() || !name.bytes().all(is_token_byte) {
+        if !is_token(name.as_bytes()) {
             return Err(format!("'{}' is not a field name", name.escape_debug()));
         }
         if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
@@ -182,12 +183,6 @@ impl FromStr for ExtraField {
 
 fn is_control(character: char) -> bool {
     character.is_control() && character != '\t'
-}
-
-/// Whether a byte may stand in a token (RFC 9110 section 5.6.2).
-#[must_use]
-pub fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

@@ -30,13 +30,13 @@ pub enum Status {
 impl Status {
     /// The three digits.
     #[must_use]
-    pub fn code(self) -> u16 {
+    pub(crate) fn code(self) -> u16 {
         self as u16
     }
 
     /// The reason phrase, in the words of RFC 9110 section 15 (431: RFC 6585 section 5).
     #[must_use]
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Ok => "OK",
             Self::PartialContent => "Partial Content",

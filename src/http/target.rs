@@ -8,7 +8,7 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode, percent_encode};
 
-use super::request::Refusal;
+use super::refusal::Refusal;
 
 /// What is encoded in a path segment: all but the unreserved characters and six delimiters that
 /// mean nothing in a path, in HTML or in a header field (RFC 3986 sections 2.2, 2.3 and 3.3).
@@ -36,7 +36,7 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// Reads an origin-form or absolute-form target. A fragment, which no client should send, is
     /// cut off. Bytes above 0x7f are taken as they are, since browsers once sent them so.
-    pub fn parse(raw: &'a [u8]) -> Result<Self, Refusal> {
+    pub(crate) fn parse(raw: &'a [u8]) -> Result<Self, Refusal> {
         if raw.iter().any(u8::is_ascii_control) {
             return Err(Refusal::ControlByte);
         }
@@ -53,7 +53,7 @@ impl<'a> Target<'a> {
 
     /// The target `/`.
     #[must_use]
-    pub fn root() -> Self {
+    pub(crate) fn root() -> Self {
         Self { path: Vec::new(), is_directory: true, query: None, authority: None }
     }
 
@@ -64,33 +64,33 @@ impl<'a> Target<'a> {
     }
 
     /// The names from the root down.
-    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.path.split(|&byte| byte == b'/').filter(|name| !name.is_empty())
     }
 
     /// Whether only a directory can be meant: the path ends in a slash or a dot segment.
     #[must_use]
-    pub fn is_directory(&self) -> bool {
+    pub(crate) fn is_directory(&self) -> bool {
         self.is_directory
     }
 
     /// The query as it came, without the question mark: anything but control bytes, so whoever
     /// repeats it must encode it for the place.
     #[must_use]
-    pub fn query(&self) -> Option<&'a [u8]> {
+    pub(crate) fn query(&self) -> Option<&'a [u8]> {
         self.query
     }
 
     /// Host and port of an absolute-form target, as they came.
     #[must_use]
-    pub fn authority(&self) -> Option<&'a [u8]> {
+    pub(crate) fn authority(&self) -> Option<&'a [u8]> {
         self.authority
     }
 
     /// The path, encoded again, with its slashes: `/`, `/a/b` or `/a/b/`. Safe in a Location or
     /// in HTML; never starts with `//` or `/\`, which browsers take for another host.
     #[must_use]
-    pub fn encoded_path(&self) -> String {
+    pub(crate) fn encoded_path(&self) -> String {
         let mut encoded = String::with_capacity(self.path.len() + 2);
         for name in self.names() {
             encoded.push('/');
@@ -106,7 +106,7 @@ impl<'a> Target<'a> {
 /// One name as it stands in a path, percent-encoded. Also safe as a relative reference, where a
 /// colon would otherwise make a scheme of what is before it (RFC 3986 section 4.2).
 #[must_use]
-pub fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
+pub(crate) fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
     percent_encode(name, ENCODED)
 }
 

@@ -1,7 +1,7 @@
 //! One connected client: its socket, and whose turn it is.
 //!
-//! A client owes its request from the moment it is seated until [`Client::sending`], and the end of
-//! its stream from [`Client::draining`] on. While it owes, it may lose its seat to a newcomer.
+//! A client owes its request from the moment it is seated until [`Client::begin_answer`], and the
+//! end of its stream from `begin_drain` on. While it owes, it may lose its seat to a newcomer.
 //! Every change of state, eviction included, is one compare-and-swap on one word.
 //!
 //! A protocol whose turns are not worth telling apart reads and writes the client itself: whatever
@@ -27,7 +27,7 @@ const SENDING: u64 = 5;
 pub struct Client {
     stream: TcpStream,
     peer: SocketAddr,
-    since: Instant,
+    accepted_at: Instant,
     word: AtomicU64,
 }
 
@@ -54,7 +54,7 @@ pub(super) enum Phase {
 
 impl Client {
     pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
-        Self { stream, peer, since: Instant::now(), word: AtomicU64::new(SILENT) }
+        Self { stream, peer, accepted_at: Instant::now(), word: AtomicU64::new(SILENT) }
     }
 
     /// Its socket, blocking, with the timeouts of the server's options.
@@ -69,43 +69,38 @@ impl Client {
         self.peer
     }
 
-    /// Our own address on its connection.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
-    }
-
     /// When it was accepted and got its seat: what a deadline for its request counts from.
     #[must_use]
-    pub fn since(&self) -> Instant {
-        self.since
+    pub(crate) fn accepted_at(&self) -> Instant {
+        self.accepted_at
     }
 
     /// Notes that its first bytes have come: a server that stops waits for the rest.
-    pub fn begun(&self) {
+    pub fn note_first_bytes(&self) {
         // Where it fails, the client was past this already.
         let _ = self.swap(SILENT, OWING);
     }
 
     /// Notes that its request is whole and the answer is under way: it owes nothing any more.
-    pub fn sending(&self) -> Result<(), Evicted> {
+    pub fn begin_answer(&self) -> Result<(), Evicted> {
         self.enter(self.sending_now(), &[EVICTED])
     }
 
     /// Notes that bytes of the answer went out.
-    pub fn progress(&self) -> Result<(), Evicted> {
+    pub(crate) fn note_progress(&self) -> Result<(), Evicted> {
         self.enter(self.sending_now(), &[DISMISSED, EVICTED])
     }
 
     /// Notes that the answer is out, and the client's turn has come to close.
-    pub fn draining(&self) -> Result<(), Evicted> {
+    pub(crate) fn begin_drain(&self) -> Result<(), Evicted> {
         self.enter(DRAINING, &[DISMISSED, EVICTED])
     }
 
     /// Whether it lost its seat. Where that happened while it owed its request, its stream has come
-    /// to an end; if what had come before makes a whole request, [`Client::sending`] still
+    /// to an end; if what had come before makes a whole request, [`Client::begin_answer`] still
     /// succeeds.
     #[must_use]
-    pub fn is_evicted(&self) -> bool {
+    pub(crate) fn has_lost_its_seat(&self) -> bool {
         matches!(self.phase(), Phase::Dismissed | Phase::Evicted)
     }
 
@@ -113,14 +108,15 @@ impl Client {
     fn moved(&self, result: io::Result<usize>) -> io::Result<usize> {
         match result {
             // The end of the stream, or its loss, is our own doing.
-            Ok(0) | Err(_) if self.is_evicted() => Err(Evicted.into()),
+            Ok(0) | Err(_) if self.has_lost_its_seat() => Err(Evicted.into()),
             Ok(0) | Err(_) => result,
-            Ok(_) => self.progress().map_err(io::Error::from).and(result),
+            Ok(_) => self.note_progress().map_err(io::Error::from).and(result),
         }
     }
 
     fn sending_now(&self) -> u64 {
-        let since = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX - SENDING);
+        let since =
+            u64::try_from(self.accepted_at.elapsed().as_millis()).unwrap_or(u64::MAX - SENDING);
         SENDING + since
     }
 
@@ -191,7 +187,7 @@ impl Client {
             DISMISSED => Phase::Dismissed,
             EVICTED => Phase::Evicted,
             sending => {
-                let last_progress = self.since + Duration::from_millis(sending - SENDING);
+                let last_progress = self.accepted_at + Duration::from_millis(sending - SENDING);
                 Phase::Sending { last_progress }
             }
         }

@@ -16,7 +16,7 @@ use super::client::{Client, Evicted};
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How long the client may take.
-const LINGER_AT_MOST: Duration = Duration::from_secs(5);
+const LINGER_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Bytes that are read at once.
 const DROP_BYTES: usize = 4 * 1024;
@@ -25,10 +25,10 @@ impl Client {
     /// Closes our side, and waits for the client to close its own, or for 5 s, or for 16 MiB,
     /// unless it loses its seat first.
     pub fn finish(&self) -> Result<(), Evicted> {
-        let deadline = Instant::now() + LINGER_AT_MOST;
-        self.draining()?;
+        let deadline = Instant::now() + LINGER_TIME_MAX;
+        self.begin_drain()?;
         self.drop_what_comes(deadline);
-        if self.is_evicted() { Err(Evicted) } else { Ok(()) }
+        if self.has_lost_its_seat() { Err(Evicted) } else { Ok(()) }
     }
 
     /// Whatever fails here, there is nothing left to do but close.
@@ -38,7 +38,7 @@ impl Client {
         }
         let mut dropped = 0;
         let mut buffer = [0; DROP_BYTES];
-        while dropped < LINGER_BYTES_MAX && !self.is_evicted() {
+        while dropped < LINGER_BYTES_MAX && !self.has_lost_its_seat() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || self.stream().set_read_timeout(Some(left)).is_err() {
                 return;

@@ -128,7 +128,7 @@ impl Listener {
 
     /// Refuses new connections, and wakes a thread that is blocked in `accept`, if it is our
     /// socket.
-    pub(super) fn close(&self) {
+    pub(super) fn shut_down(&self) {
         if let Owner::Us = self.owner {
             // The one error possible is that it is closed already.
             let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);

@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 use super::client::{Client, Phase};
 
 /// A client that takes its bytes this slowly may lose its seat: no progress for that long.
-const SENDING_WITHOUT_PROGRESS: Duration = Duration::from_secs(10);
+const STALL_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How soon a newcomer looks again for somebody to evict, at the latest.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long an evicted client's thread may take to give its seat back before another is evicted.
-const EVICTION_GRACE: Duration = Duration::from_millis(10);
+const EVICTION_TIME_MAX: Duration = Duration::from_millis(10);
 
 /// How long threads whose clients were cut off may take to say so in the log.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// How long a client that has sent nothing may stay once the server stops.
-const SILENT_AT_STOP: Duration = Duration::from_millis(50);
+const SILENT_AT_STOP_TIME_MAX: Duration = Duration::from_millis(50);
 
 /// The table of those who are seated.
 pub(super) struct Seats {
@@ -79,8 +79,8 @@ impl Seats {
             if now >= next_eviction {
                 next_eviction = match table.evict(now) {
                     // Who is served now may owe something before that.
-                    Eviction::NotBefore(moment) => moment.min(now + LOOK_AGAIN_AFTER),
-                    Eviction::Done => now + EVICTION_GRACE,
+                    Eviction::NotBefore(moment) => moment.min(now + LOOK_INTERVAL),
+                    Eviction::Done => now + EVICTION_TIME_MAX,
                 };
             }
             table = self.wait(table, next_eviction);
@@ -121,7 +121,7 @@ impl Seats {
         }
         let evicted = table.seated().filter(|client| client.evict_whatever_it_does()).count();
         // Their threads have only to notice, and to write their line into the log.
-        let until = Instant::now() + LAST_WORDS;
+        let until = Instant::now() + LAST_WORDS_TIME_MAX;
         while table.seated().next().is_some() && Instant::now() < until {
             table = self.wait(table, until);
         }
@@ -157,7 +157,7 @@ impl Table {
         while let Some((client, phase)) = self.most_evictable() {
             let is_evicted = match phase {
                 Phase::Sending { last_progress } => {
-                    let evictable_from = last_progress + SENDING_WITHOUT_PROGRESS;
+                    let evictable_from = last_progress + STALL_TIME_MAX;
                     if now < evictable_from {
                         return Eviction::NotBefore(evictable_from);
                     }
@@ -170,7 +170,7 @@ impl Table {
             }
             // It has just moved on: look again.
         }
-        Eviction::NotBefore(now + LOOK_AGAIN_AFTER)
+        Eviction::NotBefore(now + LOOK_INTERVAL)
     }
 
     fn most_evictable(&self) -> Option<(&Client, Phase)> {
@@ -179,7 +179,7 @@ impl Table {
             .filter(|(_, phase)| !matches!(phase, Phase::Dismissed | Phase::Evicted))
             .min_by_key(|&(client, phase)| match phase {
                 Phase::Sending { last_progress } => (1, last_progress),
-                _ => (0, client.since()),
+                _ => (0, client.accepted_at()),
             })
     }
 
@@ -189,7 +189,7 @@ impl Table {
         let silent = self.seated().filter(|client| client.phase() == Phase::Silent);
         let mut next = None;
         for client in silent {
-            let until = client.since() + SILENT_AT_STOP;
+            let until = client.accepted_at() + SILENT_AT_STOP_TIME_MAX;
             if now >= until {
                 client.stop_reading();
             } else if next.is_none_or(|other| until < other) {

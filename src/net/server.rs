@@ -11,7 +11,7 @@ use super::client::Client;
 use super::listener::{Accepted, BindError, Listener};
 use super::seats::Seats;
 use super::threads::{Threads, Worker};
-use crate::complaint::Complaint;
+use crate::log_once::LogOnce;
 
 /// Threads that wait in `accept` beside the one that always does: while one of two serves, the
 /// other waits, and neither has to wake a third. More of them cost more than they save (measured:
@@ -19,10 +19,10 @@ use crate::complaint::Complaint;
 const FURTHER_ACCEPTORS_MAX: usize = 1;
 
 /// How long to wait before a descriptor is asked for again that the system refused.
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a server that stops goes on accepting what was queued, at most.
-const LAST_ACCEPTS: Duration = Duration::from_secs(1);
+const LAST_ACCEPTS_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// What a server may take, and how it treats its sockets.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ struct Shared {
     threads: Arc<Threads<usize>>,
     stopping: AtomicBool,
     loop_ended: (Mutex<()>, Condvar),
-    exhausted: Complaint,
+    exhausted: LogOnce,
 }
 
 /// A listener, and the threads that wait for its clients.
@@ -102,7 +102,7 @@ impl Server {
 
     /// Listens on sockets that were passed to the process. They are left as they are when it stops:
     /// who is queued there by then is our successor's.
-    pub fn inherit(sockets: Vec<TcpListener>, options: Options) -> io::Result<Self> {
+    pub(crate) fn inherit(sockets: Vec<TcpListener>, options: Options) -> io::Result<Self> {
         let inherit = |socket| Listener::inherit(socket, &options);
         let listeners = sockets.into_iter().map(inherit).collect::<io::Result<Vec<_>>>()?;
         Ok(Self { listeners, options })
@@ -147,7 +147,7 @@ impl Server {
                 ),
                 stopping: AtomicBool::new(false),
                 loop_ended: Default::default(),
-                exhausted: Complaint::default(),
+                exhausted: LogOnce::default(),
             }
         });
         for index in 0..count {
@@ -178,9 +178,9 @@ impl Running {
                 accept_loop.acceptors.fetch_sub(1, Ordering::AcqRel);
             }
         }
-        shared.await_loops(deadline.min(Instant::now() + LAST_ACCEPTS));
+        shared.await_loops(deadline.min(Instant::now() + LAST_ACCEPTS_TIME_MAX));
         for accept_loop in &shared.loops {
-            accept_loop.listener.close();
+            accept_loop.listener.shut_down();
         }
         let cut_off = shared.seats.drain(deadline);
         shared.threads.close();
@@ -239,7 +239,7 @@ impl Shared {
             match listener.accept() {
                 Accepted::Client(stream, peer) => return Some((stream, peer)),
                 Accepted::Nobody if self.stopping.load(Ordering::Acquire) => {
-                    listener.close();
+                    listener.shut_down();
                     return None;
                 }
                 Accepted::Nobody => {}
@@ -248,7 +248,7 @@ impl Shared {
                     self.exhausted.say(format_args!(
                         "cannot accept clients: {error}; they wait until we can"
                     ));
-                    self.seats.wait_for_release(ASK_AGAIN_AFTER);
+                    self.seats.wait_for_release(RETRY_INTERVAL);
                 }
             }
         }

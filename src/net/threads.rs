@@ -12,13 +12,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::complaint::Complaint;
+use crate::log_once::LogOnce;
 
 /// A parked thread ends when nobody has needed it for this long.
-const PARKED_AT_MOST: Duration = Duration::from_secs(60);
+const PARKED_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// How long to wait before the system is asked again for a thread that it refused.
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Stack of a thread, in bytes.
 const STACK_BYTES: usize = 256 * 1024;
@@ -44,7 +44,7 @@ pub(super) struct Threads<W> {
     parked_max: usize,
     alive_max: usize,
     hire: Box<dyn Fn() -> Box<dyn Worker<W>> + Send + Sync>,
-    refused: Complaint,
+    refused: LogOnce,
     /// How many offers there are, to be read without the lock.
     offers: AtomicUsize,
 }
@@ -93,7 +93,7 @@ impl<W: Copy + Send + 'static> Threads<W> {
             parked_max,
             alive_max,
             hire: Box::new(hire),
-            refused: Complaint::default(),
+            refused: LogOnce::default(),
             offers: AtomicUsize::new(0),
         })
     }
@@ -190,7 +190,7 @@ impl<W: Copy + Send + 'static> Threads<W> {
         }
         state.parked.push(Arc::clone(slot));
         drop(state);
-        let order = slot.wait(PARKED_AT_MOST).or_else(|| {
+        let order = slot.wait(PARKED_TIME_MAX).or_else(|| {
             let mut state = self.lock();
             let at = state.parked.iter().position(|other| Arc::ptr_eq(other, slot));
             if let Some(at) = at {
@@ -224,7 +224,7 @@ impl<W: Copy + Send + 'static> Threads<W> {
         let is_open = |state: &mut State<W>| state.offers.iter().any(|&(other, _)| other == ticket);
         let (mut state, timeout) = self
             .offer_taken
-            .wait_timeout_while(state, ASK_AGAIN_AFTER, is_open)
+            .wait_timeout_while(state, RETRY_INTERVAL, is_open)
             .unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() {
             let at = state.offers.iter().position(|&(other, _)| other == ticket);

@@ -20,22 +20,22 @@ use crate::http::status::Status;
 
 /// How files and folders are served.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Names that are served for a folder, the first one found.
-    pub index: Vec<Vec<u8>>,
+    pub(crate) index: Vec<Vec<u8>>,
     /// Whether a folder without an index is listed; otherwise it is not found.
-    pub listing: bool,
+    pub(crate) listing: bool,
     /// Entries that a listing shows at most.
-    pub listing_limit: usize,
+    pub(crate) listing_limit: usize,
     /// What becomes of names that start with a dot.
-    pub dotfiles: Dotfiles,
+    pub(crate) dotfiles: Dotfiles,
     /// Which media type belongs to which file extension.
-    pub media_types: MediaTypes,
+    pub(crate) media_types: MediaTypes,
 }
 
 /// What becomes of names that start with a dot. `.well-known` (RFC 8615) is always served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dotfiles {
+pub(crate) enum Dotfiles {
     /// They are not found.
     Deny,
     /// They are served, but not listed.
@@ -45,7 +45,7 @@ pub enum Dotfiles {
 }
 
 /// What a target turned out to be.
-pub enum Found {
+pub(crate) enum Found {
     /// A file.
     File(Representation),
     /// A folder without an index.
@@ -55,7 +55,7 @@ pub enum Found {
 }
 
 /// A file in the coding that was chosen for this request.
-pub struct Representation {
+pub(crate) struct Representation {
     file: OpenFile,
     coding: Option<Coding>,
     media_type: String,
@@ -64,13 +64,13 @@ pub struct Representation {
 impl Dotfiles {
     /// Whether an entry of that name is served.
     #[must_use]
-    pub fn serves(self, name: &[u8]) -> bool {
+    pub(crate) fn serves(self, name: &[u8]) -> bool {
         self != Self::Deny || !is_hidden(name)
     }
 
     /// Whether an entry of that name is listed.
     #[must_use]
-    pub fn lists(self, name: &[u8]) -> bool {
+    pub(crate) fn lists(self, name: &[u8]) -> bool {
         self == Self::Serve || !is_hidden(name)
     }
 }
@@ -80,7 +80,11 @@ fn is_hidden(name: &[u8]) -> bool {
 }
 
 /// What the request's target is below `root`.
-pub fn find(root: &Root, options: &Options, request: &Request<'_>) -> Result<Found, OpenError> {
+pub(crate) fn find(
+    root: &Root,
+    options: &Options,
+    request: &Request<'_>,
+) -> Result<Found, OpenError> {
     let target = &request.target;
     let path = target.path();
     if !target.names().all(|name| options.dotfiles.serves(name)) {
@@ -132,10 +136,14 @@ fn represent(
 
 /// The response for a file: whole, in part, or none of it, as the request's conditions have it.
 #[must_use]
-pub fn respond(representation: Representation, request: &Request<'_>, now: Date) -> Response {
+pub(crate) fn respond(
+    representation: Representation,
+    request: &Request<'_>,
+    now: Date,
+) -> Response {
     let Representation { file, coding, media_type } = representation;
-    let validators = file.facts.validators(now);
-    let complete_length = file.facts.size;
+    let validators = file.metadata.validators(now);
+    let complete_length = file.metadata.size;
     let describe = |response: Response| describe(response, &validators, coding);
     match conditional::evaluate(true, &request.fields, &validators) {
         Outcome::NotModified => {
@@ -159,8 +167,8 @@ pub fn respond(representation: Representation, request: &Request<'_>, now: Date)
 
 /// A file as it is, without validators.
 #[must_use]
-pub fn plain(status: Status, file: OpenFile, media_type: String) -> Response {
-    let whole = Piece::Span { first: 0, length: file.facts.size };
+pub(crate) fn plain(status: Status, file: OpenFile, media_type: String) -> Response {
+    let whole = Piece::Span { first: 0, length: file.metadata.size };
     Response::new(status, Body::File(file.file, vec![whole])).with("Content-Type", media_type)
 }
 
@@ -206,7 +214,7 @@ fn piece(span: Span) -> Piece {
 fn multipart(file: OpenFile, media_type: &str, spans: &[Span]) -> Response {
     // Nobody can guess it, so no file can be made to contain it.
     let boundary = format!("{:016x}", RandomState::new().build_hasher().finish());
-    let frame = Multipart::new(&boundary, media_type, spans, file.facts.size);
+    let frame = Multipart::new(&boundary, media_type, spans, file.metadata.size);
     let parts = frame.parts.into_iter();
     let mut pieces: Vec<Piece> =
         parts.flat_map(|part| [Piece::Bytes(part.head.into_bytes()), piece(part.span)]).collect();

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::ffi::CStr;
-use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, FileType, RawDir};
@@ -13,7 +12,7 @@ use rustix::io::Errno;
 
 use super::files::{self, Options};
 use super::listing::{self, Entry, Kind, Listing, Order, README_LIMIT, Readme, Selection};
-use super::root::{self, Facts, OpenError, Root};
+use super::root::{self, Metadata, OpenError, Root};
 use crate::http::negotiation;
 use crate::http::request::Request;
 use crate::http::response::{Body, Response};
@@ -26,7 +25,7 @@ const README_NAMES: [&[u8]; 3] = [b"README.md", b"README", b"README.txt"];
 const NAMES_BYTES: usize = 32 * 1024;
 
 /// The response for a folder, as a page or as JSON.
-pub fn respond(
+pub(crate) fn respond(
     root: &Root,
     options: &Options,
     folder: &OwnedFd,
@@ -68,7 +67,7 @@ fn read(
 ) -> Result<Listing, OpenError> {
     let mut selection = Selection::new(order, options.listing_limit);
     let mut buffer = Vec::with_capacity(NAMES_BYTES);
-    let mut names = RawDir::new(folder, spare(&mut buffer));
+    let mut names = RawDir::new(folder, buffer.spare_capacity_mut());
     while let Some(entry) = names.next() {
         let entry = entry?;
         let name = entry.file_name();
@@ -76,33 +75,34 @@ fn read(
         if is_itself_or_parent || !options.dotfiles.lists(name.to_bytes()) {
             continue;
         }
-        if let Some((kind, facts)) = look(root, folder, path, name) {
+        if let Some((kind, metadata)) = look(root, folder, path, name) {
             selection.push(Entry {
                 name: name.to_bytes().to_vec(),
                 kind,
-                size: facts.map_or(0, |facts| facts.size),
-                modified: facts.and_then(|facts| facts.modified()),
+                size: metadata.map_or(0, |metadata| metadata.size),
+                modified: metadata.and_then(|metadata| metadata.modified()),
             });
         }
     }
     Ok(selection.finish())
 }
 
-fn spare(buffer: &mut Vec<u8>) -> &mut [MaybeUninit<u8>] {
-    buffer.spare_capacity_mut()
-}
-
 /// What that name in the folder leads to; `None` where it would be 404, or has vanished.
-fn look(root: &Root, folder: &OwnedFd, path: &[u8], name: &CStr) -> Option<(Kind, Option<Facts>)> {
+fn look(
+    root: &Root,
+    folder: &OwnedFd,
+    path: &[u8],
+    name: &CStr,
+) -> Option<(Kind, Option<Metadata>)> {
     let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Some((Kind::File, Some(Facts::from(&stat)))),
-        FileType::Directory => Some((Kind::Directory, Some(Facts::from(&stat)))),
+        FileType::RegularFile => Some((Kind::File, Some(Metadata::from(&stat)))),
+        FileType::Directory => Some((Kind::Directory, Some(Metadata::from(&stat)))),
         FileType::Symlink => match root.entry(&files::join(path, name.to_bytes())) {
-            Ok(root::Entry::File(file)) => Some((Kind::File, Some(file.facts))),
+            Ok(root::Entry::File(file)) => Some((Kind::File, Some(file.metadata))),
             Ok(root::Entry::Directory(folder)) => {
                 let stat = rustix::fs::fstat(&folder).ok()?;
-                Some((Kind::Directory, Some(Facts::from(&stat))))
+                Some((Kind::Directory, Some(Metadata::from(&stat))))
             }
             // It leads to something that we may not read: 403, and nobody knows what it is.
             Err(OpenError::Forbidden) => Some((Kind::Other, None)),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// `text` with the characters that mean something to HTML written as references: safe between tags
 /// and in quoted attributes.
 #[must_use]
-pub fn escape(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\'']) {
         return Cow::Borrowed(text);
     }

@@ -1,7 +1,7 @@
 //! Folder listings: entries in, HTML or JSON out.
 //!
 //! Pure: who reads the folder, decides what may be listed and answers the request is elsewhere;
-//! this room neither opens a file nor asks a clock. A folder may hold any number of entries with
+//! this module neither opens a file nor asks a clock. A folder may hold any number of entries with
 //! any names: a [`Selection`] holds no more of them than its limit, and whatever a name consists
 //! of, it is shown harmlessly and linked exactly.
 
@@ -14,13 +14,13 @@ use crate::http::date::Date;
 
 use order::Ranked;
 
-pub use json::json;
-pub use order::{Key, Order};
-pub use page::{CONTENT_SECURITY_POLICY, README_LIMIT, Readme, page};
+pub(crate) use json::json;
+pub(crate) use order::Order;
+pub(crate) use page::{CONTENT_SECURITY_POLICY, README_LIMIT, Readme, page};
 
 /// What a name in a folder leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A folder, linked with a slash at its end.
     Directory,
     /// A regular file.
@@ -31,36 +31,36 @@ pub enum Kind {
 
 /// A name in a folder and what is known of the thing it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The bytes of the name: any but `/` and NUL, in any encoding or none.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// What the name leads to.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Bytes of content; it counts for a [`Kind::File`] alone.
-    pub size: u64,
+    pub(crate) size: u64,
     /// When the content changed; `None` where HTTP can't write that moment.
-    pub modified: Option<Date>,
+    pub(crate) modified: Option<Date>,
 }
 
 /// The entries that are shown, and the sums over all that there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listing {
+pub(crate) struct Listing {
     /// Sorted, and no more than the limit.
-    pub entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     /// How many folders there were, shown or not.
-    pub directories: usize,
+    pub(crate) directories: usize,
     /// How many files there were, shown or not.
-    pub files: usize,
+    pub(crate) files: usize,
     /// How many entries there were that are neither, shown or not.
-    pub others: usize,
+    pub(crate) others: usize,
     /// The sizes of all files together, shown or not.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Chooses the first entries of a folder in some order, holding at most twice as many as will be
 /// shown: whenever that many are there, the later half is thrown away.
 #[derive(Debug)]
-pub struct Selection {
+pub(crate) struct Selection {
     order: Order,
     limit: usize,
     /// Every entry so far that may be shown. Once something was thrown away, the one at `limit - 1`
@@ -85,7 +85,7 @@ impl Entry {
 impl Listing {
     /// How many entries there were, shown or not.
     #[must_use]
-    pub fn total(&self) -> usize {
+    pub(crate) fn total(&self) -> usize {
         self.directories + self.files + self.others
     }
 }
@@ -93,13 +93,13 @@ impl Listing {
 impl Selection {
     /// An empty selection that will show at most `limit` entries.
     #[must_use]
-    pub fn new(order: Order, limit: usize) -> Self {
+    pub(crate) fn new(order: Order, limit: usize) -> Self {
         let (candidates, listing) = (Vec::new(), Listing::default());
         Self { order, limit, candidates, is_cut: false, listing }
     }
 
     /// Counts the entry, and keeps it if it may be among the first `limit`.
-    pub fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry) {
         match entry.kind {
             Kind::Directory => self.listing.directories += 1,
             Kind::File => self.listing.files += 1,
@@ -120,7 +120,7 @@ impl Selection {
 
     /// The chosen entries in their order.
     #[must_use]
-    pub fn finish(mut self) -> Listing {
+    pub(crate) fn finish(mut self) -> Listing {
         self.cut();
         self.candidates.sort_unstable_by(|a, b| self.order.compare(a, b));
         let entries = self.candidates.into_iter().map(|candidate| candidate.entry).collect();

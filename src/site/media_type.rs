@@ -22,20 +22,20 @@ const TEXT_NAMES: [&str; 10] = [
 
 /// The user's own types by extension (`--media-type`), asked before the well-known ones.
 #[derive(Clone, Debug, Default)]
-pub struct MediaTypes {
+pub(crate) struct MediaTypes {
     own: HashMap<String, String>,
 }
 
 impl MediaTypes {
     /// With `own` extensions and their types; a later one takes the place of an earlier.
-    pub fn new(own: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(crate) fn new(own: impl IntoIterator<Item = (String, String)>) -> Self {
         let own = own.into_iter().map(|(extension, kind)| (extension.to_ascii_lowercase(), kind));
         Self { own: own.collect() }
     }
 
     /// The media type of a file of that name, with a charset where it is text.
     #[must_use]
-    pub fn of(&self, name: &[u8]) -> String {
+    pub(crate) fn of(&self, name: &[u8]) -> String {
         let name = String::from_utf8_lossy(name);
         let path = Path::new(&*name);
         let Some(extension) = path.extension().and_then(|extension| extension.to_str()) else {

@@ -19,7 +19,7 @@ const STYLE: &str = "\
 
 /// `GET /get.html`.
 #[must_use]
-pub fn get() -> Response {
+pub(crate) fn get() -> Response {
     let text =
         "<p>This page is built in: the server made it for your <code>GET</code> request.</p>";
     page(Status::Ok, "GET works", text)
@@ -27,7 +27,7 @@ pub fn get() -> Response {
 
 /// `HEAD /head.html`.
 #[must_use]
-pub fn head() -> Response {
+pub(crate) fn head() -> Response {
     let text = "<p>This page is made to be asked with <code>HEAD</code>: that request gets the \
                 fields that you got, and not this text.</p>";
     page(Status::Ok, "HEAD works", text)
@@ -35,7 +35,7 @@ pub fn head() -> Response {
 
 /// `POST /post.html`: the posted `id`, or a word that there was none.
 #[must_use]
-pub fn echo_id(form: &[u8]) -> Response {
+pub(crate) fn echo_id(form: &[u8]) -> Response {
     let id = form_urlencoded::parse(form).find(|(name, _)| name == "id").map(|(_, value)| value);
     let text = match id.filter(|id| !id.is_empty()) {
         Some(id) => format!("<p>{}</p>", escape(&id)),
@@ -46,27 +46,27 @@ pub fn echo_id(form: &[u8]) -> Response {
 
 /// 301: the new place, as a field and as a link.
 #[must_use]
-pub fn redirect(location: String) -> Response {
+pub(crate) fn redirect(location: String) -> Response {
     let text = format!("<p>It is at <a href=\"{0}\">{0}</a> now.</p>", escape(&location));
     page(Status::MovedPermanently, "Moved", &text).with("Location", location)
 }
 
 /// The page of an error status. What caused it is for the log alone.
 #[must_use]
-pub fn error(status: Status) -> Response {
+pub(crate) fn error(status: Status) -> Response {
     let text = format!("<p>{}</p>", explanation(status));
     page(status, status.reason(), &text)
 }
 
 /// 405, with the methods that the target does take (RFC 9110 section 15.5.6).
 #[must_use]
-pub fn method_not_allowed(allow: String) -> Response {
+pub(crate) fn method_not_allowed(allow: String) -> Response {
     error(Status::MethodNotAllowed).with("Allow", allow)
 }
 
 /// 421: a name that this server was not told to answer to.
 #[must_use]
-pub fn misdirected(host: &[u8]) -> Response {
+pub(crate) fn misdirected(host: &[u8]) -> Response {
     let host = String::from_utf8_lossy(host);
     let host = escape(&host);
     let text = format!(

@@ -1,4 +1,4 @@
-//! The only room that opens what is served.
+//! The only module that opens what is served.
 //!
 //! Opening is the check: each path is opened below a descriptor of the root by one call of
 //! `openat2` with `RESOLVE_BENEATH`, and what is known of it is read from the descriptor that came
@@ -26,7 +26,7 @@ const OPEN: OFlags =
 
 /// Which symbolic links may be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Symlinks {
+pub(crate) enum Symlinks {
     /// None.
     Deny,
     /// Those that lead to something below the root.
@@ -37,7 +37,7 @@ pub enum Symlinks {
 
 /// The folder that is served.
 #[derive(Debug)]
-pub struct Root {
+pub(crate) struct Root {
     directory: OwnedFd,
     real_path: PathBuf,
     symlinks: Symlinks,
@@ -46,7 +46,7 @@ pub struct Root {
 
 /// Something below the root, open for reading.
 #[derive(Debug)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// A regular file.
     File(OpenFile),
     /// A folder.
@@ -55,29 +55,29 @@ pub enum Entry {
 
 /// A regular file and what its descriptor says of it.
 #[derive(Debug)]
-pub struct OpenFile {
+pub(crate) struct OpenFile {
     /// The open file.
-    pub file: File,
-    /// Its facts.
-    pub facts: Facts,
+    pub(crate) file: File,
+    /// Its metadata.
+    pub(crate) metadata: Metadata,
 }
 
 /// What the file system says of a file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Metadata {
     /// Bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Last modification, seconds since 1970; before then negative.
-    pub modified_seconds: i64,
+    pub(crate) modified_seconds: i64,
     /// And its nanoseconds.
-    pub modified_nanoseconds: u32,
+    pub(crate) modified_nanoseconds: u32,
     /// The file's number on its file system.
-    pub inode: u64,
+    pub(crate) inode: u64,
 }
 
 /// Why a path could not be opened.
 #[derive(Debug)]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// There is nothing that may be served under that path.
     NotFound,
     /// It is there, but our user may not read it.
@@ -90,7 +90,7 @@ pub enum OpenError {
 
 impl Root {
     /// Opens the folder at `path`, below which everything else is opened.
-    pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, symlinks: Symlinks) -> io::Result<Self> {
         let real_path = path.canonicalize()?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(&real_path, flags, Mode::empty())?;
@@ -101,13 +101,13 @@ impl Root {
 
     /// The folder's path, absolute and without links.
     #[must_use]
-    pub fn real_path(&self) -> &Path {
+    pub(crate) fn real_path(&self) -> &Path {
         &self.real_path
     }
 
     /// Which links are followed: none where the kernel lacks `openat2` and can't guard them.
     #[must_use]
-    pub fn symlinks(&self) -> Symlinks {
+    pub(crate) fn symlinks(&self) -> Symlinks {
         match self.symlinks {
             Symlinks::Within if !self.has_openat2 => Symlinks::Deny,
             asked => asked,
@@ -116,13 +116,13 @@ impl Root {
 
     /// Opens the file or folder at `path`, which is relative to the root, in its decoded form:
     /// without empty names, `.` and `..`; empty for the root itself.
-    pub fn entry(&self, path: &[u8]) -> Result<Entry, OpenError> {
+    pub(crate) fn entry(&self, path: &[u8]) -> Result<Entry, OpenError> {
         let descriptor = self.descriptor(path).map_err(OpenError::from)?;
         let stat = rustix::fs::fstat(&descriptor).map_err(OpenError::from)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {
-                let facts = Facts::from(&stat);
-                Ok(Entry::File(OpenFile { file: File::from(descriptor), facts }))
+                let metadata = Metadata::from(&stat);
+                Ok(Entry::File(OpenFile { file: File::from(descriptor), metadata }))
             }
             FileType::Directory => Ok(Entry::Directory(descriptor)),
             _ => Err(OpenError::NotFound),
@@ -130,7 +130,7 @@ impl Root {
     }
 
     /// As `entry`, for what is only wanted if it is a file.
-    pub fn file(&self, path: &[u8]) -> Result<OpenFile, OpenError> {
+    pub(crate) fn file(&self, path: &[u8]) -> Result<OpenFile, OpenError> {
         match self.entry(path)? {
             Entry::File(file) => Ok(file),
             Entry::Directory(_) => Err(OpenError::NotFound),
@@ -213,23 +213,23 @@ impl From<Errno> for OpenError {
     }
 }
 
-impl Facts {
+impl Metadata {
     /// When it was modified, where HTTP can write that.
     #[must_use]
-    pub fn modified(&self) -> Option<Date> {
+    pub(crate) fn modified(&self) -> Option<Date> {
         Date::from_unix(self.modified_seconds)
     }
 
     /// What a response made at `now` says of this state of the file.
     #[must_use]
-    pub fn validators(&self, now: Date) -> Validators {
+    pub(crate) fn validators(&self, now: Date) -> Validators {
         let (seconds, nanoseconds) = (self.modified_seconds, self.modified_nanoseconds);
         let etag = ETag::from_file(self.size, seconds, nanoseconds, self.inode);
         Validators::new(etag, self.modified(), now)
     }
 }
 
-impl From<&Stat> for Facts {
+impl From<&Stat> for Metadata {
     fn from(stat: &Stat) -> Self {
         Self {
             size: u64::try_from(stat.st_size).unwrap_or(0),

@@ -59,7 +59,7 @@ impl Row {
 
 /// A redirect of the user's (`--redirect FROM=TO`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redirect {
+pub(crate) struct Redirect {
     /// The path, as [`Target`] decodes it.
     path: Vec<u8>,
     is_directory: bool,

@@ -30,7 +30,7 @@ fn echo_a_byte(client: &Client) {
     let mut byte = [0];
     let mut stream = client.stream();
     if stream.read_exact(&mut byte).is_ok() {
-        client.begun();
+        client.note_first_bytes();
         stream.write_all(&byte).unwrap();
     }
 }
@@ -100,7 +100,7 @@ fn no_more_clients_are_served_than_there_are_seats() {
         let mut byte = [0];
         client.stream().read_exact(&mut byte).unwrap();
         // An answer under way is not evicted.
-        client.sending().unwrap();
+        client.begin_answer().unwrap();
         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         drop(gate.read().unwrap());
         client.stream().write_all(&byte).unwrap();

@@ -21,7 +21,7 @@ pub enum Method {
 
 impl Method {
     /// All that there are.
-    pub const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Get,
         Self::Head,
         Self::Post,
@@ -34,13 +34,13 @@ impl Method {
 
     /// The method of that name; names are case-sensitive (RFC 9110 section 9.1).
     #[must_use]
-    pub fn named(name: &[u8]) -> Option<Self> {
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.name().as_bytes() == name)
     }
 
     /// As a request line spells it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Head => "HEAD",

@@ -8,7 +8,7 @@ mod properties;
 use super::*;
 
 /// What a head says: method, path, version, number of fields, body.
-type Meaning<'a> = (Method, &'a str, Version, usize, Body);
+type Meaning<'a> = (Method, &'a str, Version, usize, Framing);
 
 #[track_caller]
 fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
@@ -18,7 +18,7 @@ fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
         Parsed::Complete { request, length } => {
             assert_eq!(length, head.len(), "{head:?}");
             let path = String::from_utf8(request.target.path().to_vec()).unwrap();
-            (request.method, path, request.version, request.fields.len(), request.body)
+            (request.method, path, request.version, request.fields.len(), request.framing)
         }
     });
     let want = want.map(|(method, path, version, fields, body)| {
@@ -44,26 +44,26 @@ fn check_pieces(head: &[u8]) {
 
 /// A GET of `/` without a body, with so many fields.
 fn got(version: Version, fields: usize) -> Meaning<'static> {
-    (Method::Get, "", version, fields, Body::None)
+    (Method::Get, "", version, fields, Framing::None)
 }
 
 #[test]
 fn request_lines_are_read() {
     check("GET / HTTP/1.0\r\n\r\n", Ok(got(Version::Http10, 0)));
     check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Ok(got(Version::Http11, 1)));
-    let post = (Method::Post, "a b", Version::Http10, 0, Body::None);
+    let post = (Method::Post, "a b", Version::Http10, 0, Framing::None);
     check("POST /a%20b?q HTTP/1.0\r\n\r\n", Ok(post));
     for method in Method::ALL {
-        let want = (method, "x", Version::Http10, 0, Body::None);
+        let want = (method, "x", Version::Http10, 0, Framing::None);
         check(&format!("{method} /x HTTP/1.0\r\n\r\n"), Ok(want));
     }
-    let options = (Method::Options, "", Version::Http10, 0, Body::None);
+    let options = (Method::Options, "", Version::Http10, 0, Framing::None);
     check("OPTIONS * HTTP/1.0\r\n\r\n", Ok(options));
     check("GET / HTTP/1.2\nHost: a\n\n", Ok(got(Version::Http11, 1)));
     check("GET / HTTP/1.9\nHost: a\n\n", Ok(got(Version::Http11, 1)));
     check("GET /\r\n", Ok(got(Version::Http09, 0)));
     check("GET /\n", Ok(got(Version::Http09, 0)));
-    let simple = (Method::Get, "a/b", Version::Http09, 0, Body::None);
+    let simple = (Method::Get, "a/b", Version::Http09, 0, Framing::None);
     check("\r\nGET http://h/a/b?q\n", Ok(simple));
     check("GET / HTTP/1.0\n\n", Ok(got(Version::Http10, 0)));
     check("GET / HTTP/1.0\r\n\n", Ok(got(Version::Http10, 0)));

@@ -41,11 +41,11 @@ impl Seated {
     /// Looks for somebody to evict; `Ok`: that one it was.
     fn evict(&self, now: Instant) -> Result<usize, Option<Instant>> {
         let seats = 0..self.far_ends.len();
-        let gone = || seats.clone().filter(|&index| self.client(index).is_evicted());
+        let gone = || seats.clone().filter(|&index| self.client(index).has_lost_its_seat());
         let before: Vec<_> = gone().collect();
         match self.table.evict(now) {
             Eviction::Done => Ok(gone().find(|index| !before.contains(index)).unwrap()),
-            Eviction::NotBefore(moment) if moment == now + LOOK_AGAIN_AFTER => Err(None),
+            Eviction::NotBefore(moment) if moment == now + LOOK_INTERVAL => Err(None),
             Eviction::NotBefore(moment) => Err(Some(moment)),
         }
     }
@@ -55,32 +55,32 @@ impl Seated {
 fn who_owes_goes_in_the_order_of_arrival() {
     let seated = Seated::new(4);
     let now = Instant::now();
-    seated.client(0).begun();
-    seated.client(1).sending().unwrap();
+    seated.client(0).note_first_bytes();
+    seated.client(1).begin_answer().unwrap();
     // Client 2 is silent: it may never have meant to ask for anything.
-    seated.client(3).sending().unwrap();
-    seated.client(3).draining().unwrap();
+    seated.client(3).begin_answer().unwrap();
+    seated.client(3).begin_drain().unwrap();
     assert_eq!([(); 3].map(|()| seated.evict(now)), [Ok(0), Ok(2), Ok(3)]);
-    assert_eq!(seated.client(3).draining(), Err(crate::net::Evicted));
+    assert_eq!(seated.client(3).begin_drain(), Err(crate::net::Evicted));
 }
 
 #[test]
 fn an_answer_goes_after_ten_seconds_without_progress_and_after_all_who_owe() {
     let seated = Seated::new(3);
     for index in [0, 1, 2, 0] {
-        seated.client(index).sending().unwrap();
+        seated.client(index).begin_answer().unwrap();
         // Stamps are told apart from a millisecond on.
         std::thread::sleep(Duration::from_millis(2));
     }
-    let stalled = seated.last_progress(1) + SENDING_WITHOUT_PROGRESS;
+    let stalled = seated.last_progress(1) + STALL_TIME_MAX;
     let just_before = stalled.checked_sub(Duration::from_nanos(1)).unwrap();
     assert_eq!(seated.evict(just_before), Err(Some(stalled)));
-    seated.client(2).draining().unwrap();
+    seated.client(2).begin_drain().unwrap();
     assert_eq!(seated.evict(stalled), Ok(2));
     assert_eq!(seated.evict(stalled), Ok(1));
-    assert_eq!(seated.client(1).progress(), Err(crate::net::Evicted));
-    assert_eq!(seated.client(1).sending(), Err(crate::net::Evicted));
-    let stalled = seated.last_progress(0) + SENDING_WITHOUT_PROGRESS;
+    assert_eq!(seated.client(1).note_progress(), Err(crate::net::Evicted));
+    assert_eq!(seated.client(1).begin_answer(), Err(crate::net::Evicted));
+    let stalled = seated.last_progress(0) + STALL_TIME_MAX;
     assert_eq!(seated.evict(just_before), Err(Some(stalled)));
     assert_eq!([(); 2].map(|()| seated.evict(stalled)), [Ok(0), Err(None)]);
 }
@@ -90,20 +90,20 @@ fn who_was_called_off_with_a_whole_request_is_answered() {
     let seated = Seated::new(1);
     let now = Instant::now();
     assert_eq!([(); 2].map(|()| seated.evict(now)), [Ok(0), Err(None)]);
-    assert_eq!(seated.client(0).draining(), Err(crate::net::Evicted));
-    seated.client(0).sending().unwrap();
-    assert!(!seated.client(0).is_evicted());
+    assert_eq!(seated.client(0).begin_drain(), Err(crate::net::Evicted));
+    seated.client(0).begin_answer().unwrap();
+    assert!(!seated.client(0).has_lost_its_seat());
     assert!(matches!(seated.evict(now), Err(Some(_))), "it is an answer under way");
 }
 
 #[test]
 fn at_the_end_of_a_stop_everyone_goes() {
     let seated = Seated::new(3);
-    seated.client(0).sending().unwrap();
+    seated.client(0).begin_answer().unwrap();
     assert_eq!(seated.evict(Instant::now()), Ok(1));
     assert_eq!(
         [0, 1, 2, 2].map(|index| seated.client(index).evict_whatever_it_does()),
         [true, true, true, false]
     );
-    assert_eq!(seated.client(1).sending(), Err(crate::net::Evicted));
+    assert_eq!(seated.client(1).begin_answer(), Err(crate::net::Evicted));
 }

@@ -14,7 +14,7 @@ use super::{Entry, Kind, Listing};
 /// `modified` an RFC 3339 moment in UTC, null where unknown; `href` a reference relative to the
 /// folder, percent-encoded from the exact bytes.
 #[must_use]
-pub fn json(listing: &Listing) -> Vec<u8> {
+pub(crate) fn json(listing: &Listing) -> Vec<u8> {
     let mut out = String::with_capacity(16 + 160 * listing.entries.len());
     out.push('[');
     for (at, entry) in listing.entries.iter().enumerate() {

@@ -9,7 +9,7 @@ use super::Entry;
 
 /// The column that a listing is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// Natural order: `file2` before `file10`, capitals beside small letters.
     #[default]
     Name,
@@ -21,11 +21,11 @@ pub enum Key {
 
 /// A column and a direction; by name, ascending, unless asked otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Order {
+pub(crate) struct Order {
     /// The column.
-    pub key: Key,
+    pub(crate) key: Key,
     /// Whether the last comes first.
-    pub descending: bool,
+    pub(crate) descending: bool,
 }
 
 /// An entry, with the start of its name in a form that decides most comparisons at once.
@@ -64,7 +64,7 @@ impl Order {
     /// Reads `sort=name|modified|size` and `order=asc|desc`, the first of each; words that are
     /// neither count as the default, so that no link ever fails for its query.
     #[must_use]
-    pub fn from_query(query: Option<&[u8]>) -> Self {
+    pub(crate) fn from_query(query: Option<&[u8]>) -> Self {
         let value = |wanted: &str| {
             form_urlencoded::parse(query.unwrap_or_default())
                 .find(|(name, _)| name == wanted)

@@ -17,28 +17,33 @@ const SCRIPT: &str = include_str!("filter.js");
 
 /// The value of `Content-Security-Policy` that the page goes with: its own style and script, and
 /// nothing else at all. A test holds the hashes to the files.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     style-src 'sha256-EA2HtbGY60QsA6tGO1tGe1Nq7PN1cdbFYmQglWtsS00='; \
     script-src 'sha256-O/qWYS5t5av1fJoQaU/n2PdOLic6fOLnCUEnS9VkvkY='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// How many bytes of a README are shown. Who reads one reads a byte more, so that the page can say
 /// when there is more.
-pub const README_LIMIT: usize = 64 * 1024;
+pub(crate) const README_LIMIT: usize = 64 * 1024;
 
 /// The text shown below the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Readme {
+pub(crate) struct Readme {
     /// The file's name.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// Its content; of what goes beyond [`README_LIMIT`] the page only says that it is there.
-    pub text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
 }
 
 /// The page for the folder at `path`, which is the decoded path below the root: empty for the root
 /// itself, and slashes around it don't matter. `order` is the one that `listing` was made in.
 #[must_use]
-pub fn page(path: &[u8], listing: &Listing, order: Order, readme: Option<&Readme>) -> Vec<u8> {
+pub(crate) fn page(
+    path: &[u8],
+    listing: &Listing,
+    order: Order,
+    readme: Option<&Readme>,
+) -> Vec<u8> {
     let folders: Vec<&[u8]> =
         path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
     let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_LIMIT));

@@ -1,5 +1,6 @@
 //! Whole listings: what is selected, and that page and JSON say it truly of any name at all.
 
+use super::order::Key;
 use super::*;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -86,23 +86,23 @@ fn the_host_of_the_target_wins() {
 #[test]
 fn bodies_are_framed() {
     #[track_caller]
-    fn check_body(fields: &str, want: Result<Body, Refusal>) {
+    fn check_body(fields: &str, want: Result<Framing, Refusal>) {
         let fields = fields.replace('|', "\r\n");
         let lines = fields.matches('\n').count() + 1;
         let want = want.map(|body| (Method::Post, "", Version::Http10, lines, body));
         check(&format!("POST / HTTP/1.0\r\n{fields}\r\n\r\n"), want);
     }
-    check_body("A: b", Ok(Body::None));
-    check_body("Content-Length: 5", Ok(Body::Length(5)));
-    check_body("content-length:0", Ok(Body::Length(0)));
-    check_body("Transfer-Encoding: chunked", Ok(Body::Chunked));
-    check_body("Content-Length: 18446744073709551615", Ok(Body::Length(u64::MAX)));
-    check_body("Content-Length: 00000000000000000000005", Ok(Body::Length(5)));
-    check_body("Content-Length: 5|content-length: 5", Ok(Body::Length(5)));
-    check_body("Content-Length: 5, 5 ,\t05", Ok(Body::Length(5)));
-    check_body("Content-Length: 5|Transfer-Encoding: chunked", Ok(Body::Chunked));
-    check_body("Transfer-Encoding: identity", Ok(Body::Chunked));
-    check_body("Transfer-Encoding:", Ok(Body::Chunked));
+    check_body("A: b", Ok(Framing::None));
+    check_body("Content-Length: 5", Ok(Framing::Length(5)));
+    check_body("content-length:0", Ok(Framing::Length(0)));
+    check_body("Transfer-Encoding: chunked", Ok(Framing::Chunked));
+    check_body("Content-Length: 18446744073709551615", Ok(Framing::Length(u64::MAX)));
+    check_body("Content-Length: 00000000000000000000005", Ok(Framing::Length(5)));
+    check_body("Content-Length: 5|content-length: 5", Ok(Framing::Length(5)));
+    check_body("Content-Length: 5, 5 ,\t05", Ok(Framing::Length(5)));
+    check_body("Content-Length: 5|Transfer-Encoding: chunked", Ok(Framing::Chunked));
+    check_body("Transfer-Encoding: identity", Ok(Framing::Chunked));
+    check_body("Transfer-Encoding:", Ok(Framing::Chunked));
     for number in ["", "-1", "+5", "5 5", "5,", ",5", ",", "0x5", "5.0", "5;", "five", "\u{665}"] {
         let field = format!("Content-Length: {number}");
         check_body(&field, Err(Refusal::ContentLengthMalformed));

@@ -1,27 +1,23 @@
-//! The flags: read and checked once, here; [`options`] turns them into what each room takes.
+//! The flags: every one that there is, with its help text, its default and its variable.
 //!
 //! Each flag can also be set by an environment variable, `HTTPD_` and its name: `HTTPD_PORT`. A
 //! repeatable one takes several values from there, one a line; addresses, networks and plain names
-//! may also be separated by commas.
-
-mod generate;
-mod help;
-mod options;
-mod values;
+//! may also be separated by commas. What the flags mean to each module is in `options`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use generate::Page;
-
 use clap::builder::FalseyValueParser;
-use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use httpd::http::forwarded::Network;
-use httpd::http::response::ExtraField;
-use httpd::site::routes::Redirect;
+use clap::{Args, Parser, ValueEnum};
+
+use super::values;
+use crate::http::forwarded::Network;
+use crate::http::response::ExtraField;
+use crate::site::routes::Redirect;
+
+/// The heading of the flags that tell about the program.
+pub(super) const ABOUT: &str = "About";
 
 /// Serve a folder over HTTP.
 #[derive(Debug, Parser)]
@@ -30,30 +26,30 @@ use httpd::site::routes::Redirect;
 pub(crate) struct Flags {
     /// Folder to serve [default: .]
     #[arg(value_name = "ROOT")]
-    folder: Option<PathBuf>,
+    pub(super) folder: Option<PathBuf>,
 
     #[command(flatten, next_help_heading = "What is served")]
-    content: Content,
+    pub(super) content: Content,
     #[command(flatten, next_help_heading = "To whom")]
-    audience: Audience,
+    pub(super) audience: Audience,
     #[command(flatten, next_help_heading = "How responses look")]
-    responses: Responses,
+    pub(super) responses: Responses,
     #[command(flatten, next_help_heading = "Limits")]
-    limits: Limits,
+    pub(super) limits: Limits,
     #[command(flatten, next_help_heading = "Log")]
-    log: Log,
+    pub(super) log: Log,
 
     /// Print the man page or a shell's completions, and end
     #[arg(long, value_name = "man|bash|zsh|fish", hide_possible_values = true)]
-    #[arg(help_heading = help::HEADING)]
-    generate: Option<Page>,
+    #[arg(help_heading = ABOUT)]
+    pub(super) generate: Option<Page>,
 }
 
 #[derive(Args, Debug)]
-struct Content {
+pub(super) struct Content {
     /// Folder to serve, said as a flag
     #[arg(short, long, value_name = "DIR", env = "HTTPD_ROOT")]
-    root: Option<PathBuf>,
+    pub(super) root: Option<PathBuf>,
 
     /// File that is served for a folder; repeatable
     #[arg(
@@ -63,36 +59,36 @@ struct Content {
         value_delimiter = '\n',
         env = "HTTPD_INDEX"
     )]
-    index: Vec<String>,
+    pub(super) index: Vec<String>,
 
     /// Answer 404 for a folder without an index
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_LISTING")]
-    no_listing: bool,
+    pub(super) no_listing: bool,
 
     /// Entries shown of one folder
     #[arg(long, value_name = "N", default_value_t = 10_000, env = "HTTPD_LISTING_LIMIT")]
-    listing_limit: usize,
+    pub(super) listing_limit: usize,
 
     /// Names that start with a dot: deny, unlisted or serve
     ///
     /// Whatever is said here, .well-known is served.
     #[arg(long, value_name = "HOW", default_value = "deny", env = "HTTPD_DOTFILES")]
-    dotfiles: DotfilesFlag,
+    pub(super) dotfiles: DotfilesFlag,
 
     /// Symbolic links: deny, within (the folder) or follow
     #[arg(long, value_name = "WHICH", default_value = "within", env = "HTTPD_SYMLINKS")]
-    symlinks: SymlinksFlag,
+    pub(super) symlinks: SymlinksFlag,
 
     /// Path that is moved to another place (301); repeatable
     #[arg(long, value_name = "FROM=TO", value_delimiter = '\n', env = "HTTPD_REDIRECT")]
-    redirect: Vec<Redirect>,
+    pub(super) redirect: Vec<Redirect>,
 }
 
 #[derive(Args, Debug)]
-struct Audience {
+pub(super) struct Audience {
     /// Port to listen on; 0 takes a free one
     #[arg(short, long, value_name = "PORT", default_value_t = 8080, env = "HTTPD_PORT")]
-    port: u16,
+    pub(super) port: u16,
 
     /// Address to listen on, IPv4 or IPv6; repeatable
     #[arg(
@@ -103,33 +99,33 @@ struct Audience {
         value_delimiter = ',',
         env = "HTTPD_BIND"
     )]
-    bind: Vec<IpAddr>,
+    pub(super) bind: Vec<IpAddr>,
 
     /// Further name that a loopback server answers to, * for any; repeatable
     ///
     /// A server that listens on loopback alone answers to addresses and to names that nobody can
     /// register, so that no web page can read the folder by pointing a name of its own at it.
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "HTTPD_ALLOW_HOST")]
-    allow_host: Vec<String>,
+    pub(super) allow_host: Vec<String>,
 
     /// Proxies whose X-Forwarded-For is believed; repeatable
     #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "HTTPD_TRUSTED_PROXY")]
-    trusted_proxy: Vec<Network>,
+    pub(super) trusted_proxy: Vec<Network>,
 
     /// Don't let the kernel lock the process into the folder (Landlock)
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_SANDBOX")]
-    no_sandbox: bool,
+    pub(super) no_sandbox: bool,
 }
 
 #[derive(Args, Debug)]
-struct Responses {
+pub(super) struct Responses {
     /// Field added to every response; repeatable
     #[arg(long, value_name = "NAME: VALUE", value_delimiter = '\n', env = "HTTPD_HEADER")]
-    header: Vec<ExtraField>,
+    pub(super) header: Vec<ExtraField>,
 
     /// Let the pages of other sites read (Access-Control-Allow-Origin: *)
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_CORS")]
-    cors: bool,
+    pub(super) cors: bool,
 
     /// Content-Type of an extension, such as md=text/plain; repeatable
     #[arg(
@@ -139,11 +135,11 @@ struct Responses {
         value_delimiter = '\n',
         env = "HTTPD_MEDIA_TYPE"
     )]
-    media_type: Vec<(String, String)>,
+    pub(super) media_type: Vec<(String, String)>,
 }
 
 #[derive(Args, Debug)]
-struct Limits {
+pub(super) struct Limits {
     /// Clients served at once
     #[arg(
         long,
@@ -152,13 +148,13 @@ struct Limits {
         value_parser = values::seats,
         env = "HTTPD_MAX_CONNECTIONS"
     )]
-    max_connections: usize,
+    pub(super) max_connections: usize,
 
     /// Threads kept for the next clients
     ///
     /// With 0, each client has a newly spawned one.
     #[arg(long, value_name = "N", default_value_t = 128, env = "HTTPD_THREAD_CACHE")]
-    thread_cache: usize,
+    pub(super) thread_cache: usize,
 
     /// For a whole request to come in
     #[arg(
@@ -168,7 +164,7 @@ struct Limits {
         value_parser = values::timeout,
         env = "HTTPD_REQUEST_TIMEOUT"
     )]
-    request_timeout: Duration,
+    pub(super) request_timeout: Duration,
 
     /// For a client that takes no more of its response
     #[arg(
@@ -178,7 +174,7 @@ struct Limits {
         value_parser = values::timeout,
         env = "HTTPD_STALL_TIMEOUT"
     )]
-    stall_timeout: Duration,
+    pub(super) stall_timeout: Duration,
 
     /// For responses under way when told to stop
     #[arg(
@@ -188,50 +184,31 @@ struct Limits {
         value_parser = values::seconds,
         env = "HTTPD_DRAIN_TIMEOUT"
     )]
-    drain_timeout: Duration,
+    pub(super) drain_timeout: Duration,
 }
 
 #[derive(Args, Debug)]
 #[expect(clippy::struct_field_names, reason = "they are named after their flags")]
-struct Log {
+pub(super) struct Log {
     /// Access lines: auto, short, common, combined or json
     #[arg(long, value_name = "FORMAT", default_value = "auto", env = "HTTPD_LOG_FORMAT")]
-    log_format: LogFormatFlag,
+    pub(super) log_format: LogFormatFlag,
 
     /// File for access lines, reopened on SIGHUP [default: standard error]
     #[arg(long, value_name = "PATH", env = "HTTPD_LOG_FILE")]
-    log_file: Option<PathBuf>,
+    pub(super) log_file: Option<PathBuf>,
 
     /// No access lines
     #[arg(short, long, value_parser = FalseyValueParser::new(), env = "HTTPD_QUIET")]
-    quiet: bool,
+    pub(super) quiet: bool,
 
     /// Debug lines, too
     #[arg(short, long, value_parser = FalseyValueParser::new(), env = "HTTPD_VERBOSE")]
-    verbose: bool,
-}
-
-impl Flags {
-    /// Reads the command line and the environment. Wrong flags end the process with status 2.
-    pub(crate) fn read() -> Self {
-        let matches = help::command_with_help().get_matches();
-        help::print_if_asked(&matches);
-        let is_said = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
-        if is_said("folder") && is_said("root") {
-            let clash = "the argument '[ROOT]' cannot be used with '--root <DIR>'";
-            help::command_with_help().error(ErrorKind::ArgumentConflict, clash).exit();
-        }
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
-    }
-}
-
-/// The flags as clap takes them.
-fn command() -> Command {
-    Flags::command().args(help::flags())
+    pub(super) verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum DotfilesFlag {
+pub(super) enum DotfilesFlag {
     /// They are not found
     Deny,
     /// They are served, but not listed
@@ -241,7 +218,7 @@ enum DotfilesFlag {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum SymlinksFlag {
+pub(super) enum SymlinksFlag {
     /// None
     Deny,
     /// Those that stay below the folder
@@ -251,7 +228,7 @@ enum SymlinksFlag {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormatFlag {
+pub(super) enum LogFormatFlag {
     /// Short on a terminal, else combined
     Auto,
     /// One for eyes, coloured on a terminal
@@ -262,4 +239,13 @@ enum LogFormatFlag {
     Combined,
     /// One JSON object a line, with duration and outcome
     Json,
+}
+
+/// A page that `--generate` prints.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Page {
+    Man,
+    Bash,
+    Zsh,
+    Fish,
 }

@@ -2,21 +2,13 @@
 
 use std::io::{self, Write};
 
-use clap::{Command, ValueEnum};
+use clap::Command;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
+use super::flags::Page;
 use super::help;
-
-/// A page that `--generate` prints.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Page {
-    Man,
-    Bash,
-    Zsh,
-    Fish,
-}
 
 /// What the man page tells beside the flags, under these headings.
 const CHAPTERS: [(&str, &str); 3] = [
@@ -52,14 +44,14 @@ impl Page {
             Self::Fish => Shell::Fish,
         };
         let mut page = Vec::new();
-        generate(shell, &mut super::command(), "httpd", &mut page);
+        generate(shell, &mut help::command(), "httpd", &mut page);
         out.write_all(&page)
     }
 }
 
 fn manual(out: &mut impl Write) -> io::Result<()> {
     // The variables have a chapter of their own.
-    let command: Command = super::command().mut_args(|flag| flag.hide_env(true));
+    let command: Command = help::command().mut_args(|flag| flag.hide_env(true));
     let man = Man::new(command).manual("User Commands");
     let mut page = Vec::new();
     man.render_title(&mut page)?;

@@ -3,9 +3,9 @@
 //! clap's own long form gives each flag three lines and more; a table of all flags is shorter than
 //! two screens and is searched by eye. Values that a flag may take are told in its text.
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 
-use super::command;
+use super::flags::{ABOUT, Flags};
 
 /// The flags that `-h` shows: what most people ever need.
 const BRIEF: [&str; 12] = [
@@ -39,8 +39,12 @@ repeated take a value a line there; addresses and names may also be separated by
 It ends with status 0 when told to stop (Ctrl-C, SIGTERM), 1 when it cannot start, 2 for wrong
 flags. `httpd --generate man | man -l -` shows its manual.";
 
-/// The flags that tell about the program.
-pub(super) fn flags() -> [Arg; 3] {
+/// The flags as clap takes them.
+pub(super) fn command() -> Command {
+    Flags::command().args(flags_about_the_program())
+}
+
+fn flags_about_the_program() -> [Arg; 3] {
     [
         Arg::new("brief")
             .short('h')
@@ -49,11 +53,8 @@ pub(super) fn flags() -> [Arg; 3] {
         Arg::new("help").long("help").action(ArgAction::HelpShort).help("All flags, and examples"),
         Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Version"),
     ]
-    .map(|flag| flag.help_heading(HEADING))
+    .map(|flag| flag.help_heading(ABOUT))
 }
-
-/// Where these flags stand.
-pub(super) const HEADING: &str = "About";
 
 /// What the command line is read with: its help is the whole table.
 pub(super) fn command_with_help() -> Command {

@@ -8,9 +8,9 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use httpd::sandbox::Level;
-use httpd::site::files::{self, Dotfiles};
-use httpd::site::root::{Root, Symlinks};
+use crate::sandbox::Level;
+use crate::site::files::{self, Dotfiles};
+use crate::site::root::{Root, Symlinks};
 
 /// What the banner tells of.
 pub(crate) struct Banner<'a> {

@@ -1,24 +1,24 @@
-//! The flags as the option types of the rooms.
+//! The flags as the option types of the modules.
 
 use std::io::{IsTerminal, stderr};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use httpd::access_log::{self, Format};
-use httpd::http::host::AllowedHosts;
-use httpd::http::response::ExtraField;
-use httpd::site::files::{self, Dotfiles};
-use httpd::site::media_type::MediaTypes;
-use httpd::site::root::Symlinks;
-use httpd::{connection, net, site};
+use crate::access_log::{self, Format};
+use crate::http::host::AllowedHosts;
+use crate::http::response::ExtraField;
+use crate::site::files::{self, Dotfiles};
+use crate::site::media_type::MediaTypes;
+use crate::site::root::Symlinks;
+use crate::{connection, net, site};
 use log::LevelFilter;
 
-use super::{Audience, DotfilesFlag, Flags, LogFormatFlag, Page, SymlinksFlag};
+use super::flags::{Audience, DotfilesFlag, Flags, LogFormatFlag, Page, SymlinksFlag};
 
 /// How long a write blocks before it comes back to tell what went out: by so much is an answer's
 /// last progress known too late.
-const SEND_TICK: Duration = Duration::from_secs(1);
+const SEND_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Flags {
     /// What to print instead of serving.
@@ -78,7 +78,7 @@ impl Flags {
             max_connections: self.limits.max_connections,
             thread_cache: self.limits.thread_cache,
             receive_timeout: Some(self.limits.request_timeout),
-            send_timeout: Some(self.limits.stall_timeout.min(SEND_TICK)),
+            send_timeout: Some(self.limits.stall_timeout.min(SEND_INTERVAL)),
             defer_accept: true,
         }
     }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use httpd::site::files::Dotfiles;
-use httpd::site::root::Root;
+use crate::site::files::Dotfiles;
+use crate::site::root::Root;
 
 /// Names that are seldom meant for others, where names with a dot are served.
 const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];

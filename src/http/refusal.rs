@@ -3,14 +3,14 @@
 //! The client gets the status and its reason phrase, the log gets the cause; never the other way
 //! round. No variant carries bytes of the request, so none can leak into an answer.
 
-use crate::http::status::Status;
+use super::status::Status;
 
 /// What is wrong with a request head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// Not a method, a target and a version with one space between each.
     RequestLine,
-    /// More than [`REQUEST_LINE_BYTES_MAX`](super::REQUEST_LINE_BYTES_MAX) bytes.
+    /// More than [`REQUEST_LINE_BYTES_MAX`](super::request::REQUEST_LINE_BYTES_MAX) bytes.
     RequestLineTooLong,
     /// A control byte in the request line, a bare CR included.
     ControlByte,
@@ -34,9 +34,9 @@ pub enum Refusal {
     EncodedSlash,
     /// The path rises above the root with `..`.
     AboveRoot,
-    /// More than [`HEAD_BYTES_MAX`](super::HEAD_BYTES_MAX) bytes.
+    /// More than [`HEAD_BYTES_MAX`](super::request::HEAD_BYTES_MAX) bytes.
     HeadTooLong,
-    /// More than [`FIELDS_MAX`](super::FIELDS_MAX) field lines.
+    /// More than [`FIELDS_MAX`](super::request::FIELDS_MAX) field lines.
     TooManyFields,
     /// A field line starts with white space.
     FoldedLine,
@@ -74,7 +74,7 @@ impl Refusal {
 
     /// A few words for the log, never for the client.
     #[must_use]
-    pub fn cause(self) -> &'static str {
+    pub(crate) fn cause(self) -> &'static str {
         match self {
             Self::RequestLine => "malformed request line",
             Self::RequestLineTooLong => "request line too long",

@@ -1,0 +1,139 @@
+//! The program: flags in, exit code out; the one place that wires all the modules together.
+
+mod banner;
+mod cli;
+mod startup_warnings;
+mod systemd;
+
+use std::error::Error;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::access_log::{self, LogFile, LoggerOptions};
+use crate::connection::Service;
+use crate::net::{self, Server};
+use crate::sandbox::{self, Level};
+use crate::signals::Caught;
+use crate::site::Site;
+use crate::site::root::{Root, Symlinks};
+
+use cli::Flags;
+
+/// Runs the program: reads the flags and serves until a signal says to stop.
+pub(crate) fn run() -> ExitCode {
+    let flags = cli::read();
+    match serve(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed, the exit status says it alone.
+            let _ = writeln!(io::stderr(), "httpd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until a signal says to stop. An error is one plain sentence: why it could not start.
+fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
+    if let Some(page) = flags.page_to_generate() {
+        return Ok(page.write(&mut io::stdout().lock())?);
+    }
+    let path = flags.root();
+    let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
+    let log_file = open_log(flags)?;
+    let mut signals = Caught::new(log_file.is_some())?;
+    let passed = systemd::passed_sockets()?;
+    let mut site = flags.site();
+    let server = if passed.is_empty() {
+        Server::bind(&flags.addresses(), net_options(flags))?
+    } else {
+        // Whoever passes sockets answers for the names that reach them.
+        site.allowed_hosts = None;
+        Server::inherit(passed, net_options(flags))?
+    };
+    let addresses = server.addresses();
+    startup_warnings::warn(&root, site.files.dotfiles, &addresses);
+    let sandbox = lock_in(flags, &root)?;
+    let banner = banner::Banner { root: &root, files: &site.files, sandbox };
+    banner::print(&banner, &addresses)?;
+
+    let mut service = Service::new(Arc::new(Site::new(root, site)), flags.connection());
+    let running = server.start(move |client| service.serve(client))?;
+    systemd::notify(&systemd::READY);
+    signals.wait_for_stop(|| reopen(log_file.as_deref()));
+    log::info!("stopping");
+    systemd::notify(&systemd::STOPPING);
+    let cut_off = running.stop(flags.drain_timeout());
+    if cut_off > 0 {
+        log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
+    }
+    Ok(())
+}
+
+/// Opens the log file, if there shall be one, and starts the log.
+fn open_log(flags: &Flags) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
+    let open = |path: &Path| {
+        let because = |error| format!("cannot open the log file {}: {error}", path.display());
+        LogFile::open(path).map_err(because)
+    };
+    let log_file = flags.log_file().map(open).transpose()?;
+    access_log::install(LoggerOptions {
+        level: flags.log_level(),
+        access: flags.has_access_log(),
+        log_file: log_file.clone(),
+    })?;
+    std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    Ok(log_file)
+}
+
+/// What the sockets and threads are told, once the process may have the descriptors for it.
+fn net_options(flags: &Flags) -> net::Options {
+    let options = flags.net();
+    if let Err(shortage) = net::raise_descriptor_limit(options.max_connections) {
+        log::warn!("{shortage}");
+    }
+    options
+}
+
+/// Restricts the process to what it needs from here on. This is the only thread so far.
+fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
+    if !flags.wants_sandbox() {
+        return Ok(Level::Off);
+    }
+    // What has no real path (`/dev/stdout` may be a pipe) is in no folder that could be granted.
+    let log_file = flags.log_file().and_then(|path| path.canonicalize().ok());
+    let notify_socket = systemd::notify_socket();
+    let level = sandbox::restrict(sandbox::Rules {
+        // A link may lead anywhere if it may be followed.
+        root: (root.symlinks() != Symlinks::Follow).then_some(root.real_path()),
+        log_folder: log_file.as_deref().and_then(Path::parent),
+        notify_socket: notify_socket.as_deref(),
+    })
+    .map_err(|error| format!("cannot lock the process in: {error} (see --no-sandbox)"))?;
+    match level {
+        // The banner says it.
+        Level::Landlock { .. } if banner::is_wanted() => {}
+        Level::Landlock { .. } => log::info!("sandbox: {level}"),
+        Level::Unavailable | Level::Off => log::warn!("sandbox: {level}"),
+    }
+    Ok(level)
+}
+
+fn no_root(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::NotFound => format!("there is no folder {path}"),
+        ErrorKind::NotADirectory => format!("{path} is not a folder"),
+        ErrorKind::PermissionDenied => format!("the folder {path} may not be read"),
+        _ => format!("cannot serve the folder {path}: {error}"),
+    }
+}
+
+fn reopen(log_file: Option<&LogFile>) {
+    let Some(log_file) = log_file else { return };
+    match log_file.reopen() {
+        Ok(()) => log::info!("reopened {}", log_file.path().display()),
+        Err(error) => log::error!("cannot reopen {}: {error}", log_file.path().display()),
+    }
+}
