@@ -41,7 +41,10 @@ fn hello(mut client: &Client) -> io::Result<()> {
         let output = match request::parse(&input) {
             Ok(Parsed::Partial) => continue,
             Ok(Parsed::Complete { request, .. }) => answer(&request),
-            Err(refusal) => page(refusal.status(), "That is no request.\n", true),
+            Err(refused) => {
+                let has_body = refused.known.method != Some(Method::Head);
+                page(refused.refusal.status(), "That is no request.\n", has_body)
+            }
         };
         return client.write_all(&output);
     }

@@ -8,13 +8,14 @@ mod read;
 mod write;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::access_log::{self, Entry, Format, Outcome};
 use crate::http::date::Date;
 use crate::http::forwarded::{self, Network};
-use crate::http::refusal::Refusal;
-use crate::http::request::{self, Framing, Request, Version};
+use crate::http::request::{
+    self, Framing, HEAD_BYTES_MAX, Known, Method, Parsed, Refused, Request, Version,
+};
 use crate::http::response::{ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::Client;
@@ -54,17 +55,18 @@ pub(crate) struct Service {
 
 /// A request, as far as it came, and what answers it.
 struct Exchange<'a> {
-    request: Option<Request<'a>>,
+    known: Known<'a>,
     response: Response,
     /// What the log says, if the response goes out whole.
     outcome: Outcome,
+    /// Why it was refused, if it was.
+    cause: Option<&'static str>,
     /// Whether bytes of the client's may still be on their way, which a reset would answer.
     has_more_to_read: bool,
 }
 
 impl Service {
     /// Serves `site`.
-    #[must_use]
     pub(crate) fn new(site: Arc<Site>, options: Options) -> Self {
         Self { site, options: Arc::new(options), input: Vec::new(), output: Vec::new() }
     }
@@ -75,10 +77,19 @@ impl Service {
         let time = SystemTime::now();
         let now = Date::clamped(time);
         let deadline = client.accepted_at() + options.request_timeout;
-        let read = read::head(client, input, deadline);
-        let exchange = match read {
-            Ok(()) => exchange(site, client, input, deadline, now),
-            Err(unanswered) => Err(unanswered),
+        input.clear();
+        input.reserve_exact(HEAD_BYTES_MAX);
+        let exchange = loop {
+            if let Err(unanswered) = read::more_of_head(client, input, deadline) {
+                break Err(unanswered);
+            }
+            match request::parse(input) {
+                Ok(Parsed::Partial) => {}
+                Ok(Parsed::Complete { request, length }) => {
+                    break answer(site, client, request, &input[length..], deadline, now);
+                }
+                Err(refused) => break Ok(refuse(site, client, refused)),
+            }
         };
         let exchange = match exchange {
             Ok(exchange) => exchange,
@@ -87,97 +98,105 @@ impl Service {
                 return log::debug!("{}: sent nothing in time", client.peer());
             }
             Err(Unanswered::TimedOut) => {
-                Exchange::without_request(site.error(Status::RequestTimeout), Outcome::TimedOut)
+                Exchange::unfinished(Known::of(input), site, Outcome::TimedOut)
             }
             Err(Unanswered::Evicted) => {
-                let response = site.error(Status::RequestTimeout);
-                let exchange = Exchange::without_request(response, Outcome::Evicted);
-                return record(options, client, input, time, &exchange, (0, Outcome::Evicted));
+                let exchange = Exchange::unfinished(Known::of(input), site, Outcome::Evicted);
+                return record(options, client, time, &exchange, (0, Outcome::Evicted));
             }
         };
-        let is_simple = exchange.request.as_ref().is_some_and(|r| r.version == Version::Http09);
         output.clear();
-        if !is_simple {
+        if exchange.known.version != Some(Version::Http09) {
             exchange.response.write_head(output, now, &options.extra_fields);
         }
-        // A refused request never became a `Request`, but HEAD still wants no body after its head.
-        let is_head = request::request_line(input).starts_with(b"HEAD ");
+        let is_head = exchange.known.method == Some(Method::Head);
         let body = (!is_head).then(|| exchange.response.body());
         let sent = write::response(client, output, body, options.stall_timeout);
         let mut outcome = sent.failure.unwrap_or(exchange.outcome);
         if sent.failure.is_none() && exchange.has_more_to_read && client.finish().is_err() {
             outcome = Outcome::Evicted;
         }
-        record(options, client, input, time, &exchange, (sent.body_bytes, outcome));
+        record(options, client, time, &exchange, (sent.body_bytes, outcome));
     }
 }
 
-impl Exchange<'_> {
-    /// An answer to what never became a request.
-    fn without_request(response: Response, outcome: Outcome) -> Self {
-        Self { request: None, response, outcome, has_more_to_read: true }
+impl<'a> Exchange<'a> {
+    /// A request that was answered as the site has it.
+    fn complete(request: Request<'a>, response: Response, has_more_to_read: bool) -> Self {
+        let outcome = Outcome::Complete;
+        Self { known: request.into(), response, outcome, cause: None, has_more_to_read }
+    }
+
+    /// A request that is turned away. More of it may be on its way.
+    fn refused(known: Known<'a>, response: Response, cause: &'static str) -> Self {
+        let outcome = Outcome::Refused;
+        Self { known, response, outcome, cause: Some(cause), has_more_to_read: true }
+    }
+
+    /// A request that did not come whole.
+    fn unfinished(known: Known<'a>, site: &Site, outcome: Outcome) -> Self {
+        let response = site.error(Status::RequestTimeout);
+        Self { known, response, outcome, cause: None, has_more_to_read: true }
     }
 }
 
-/// Finds the answer to the head in `input`, reading the body if the answer is made from one.
-fn exchange<'a>(
+/// The answer to a head that is no request.
+fn refuse<'a>(site: &Site, client: &Client, refused: Refused<'a>) -> Exchange<'a> {
+    let Refused { refusal, known } = refused;
+    log::debug!("{}: refused: {}", client.peer(), refusal.cause());
+    Exchange::refused(known, site.error(refusal.status()), refusal.cause())
+}
+
+/// Finds the answer to a request, reading its body if the answer is made from one. `rest` is what
+/// came after the head.
+fn answer<'a>(
     site: &Site,
     client: &Client,
-    input: &'a [u8],
-    deadline: std::time::Instant,
+    request: Request<'a>,
+    rest: &[u8],
+    deadline: Instant,
     now: Date,
 ) -> Result<Exchange<'a>, Unanswered> {
-    let refuse = |refusal: Refusal| {
-        log::debug!("{}: refused: {}", client.peer(), refusal.cause());
-        Exchange::without_request(site.error(refusal.status()), Outcome::Refused)
-    };
-    let (request, length) = match request::parse(input) {
-        Ok(request::Parsed::Complete { request, length }) => (request, length),
-        Ok(request::Parsed::Partial) => return Err(Unanswered::Gone),
-        Err(refusal) => return Ok(refuse(refusal)),
-    };
-    let rest = &input[length..];
     let announces_body = !matches!(request.framing(), Framing::None | Framing::Length(0));
     if !announces_body {
         // It is whole, and cannot lose its seat to a newcomer while we look for the answer.
         client.begin_answer().map_err(|_| Unanswered::Evicted)?;
     }
     let has_more_to_read = announces_body || !rest.is_empty() || request.version == Version::Http09;
-    let complete = |request, response, has_more_to_read| Exchange {
-        request: Some(request),
-        response,
-        outcome: Outcome::Complete,
-        has_more_to_read,
-    };
     let form = match site.answer(&request, now) {
-        Answer::Response(response) => return Ok(complete(request, response, has_more_to_read)),
+        Answer::Response(response) => {
+            return Ok(Exchange::complete(request, response, has_more_to_read));
+        }
         Answer::Form(form) => form,
     };
-    let refused = match request.framing() {
-        Framing::None | Framing::Chunked => Status::LengthRequired,
-        Framing::Length(length) if length > BODY_BYTES_MAX => Status::ContentTooLarge,
+    let refuse = |request: Request<'a>, status, cause| {
+        Ok(Exchange::refused(request.into(), site.error(status), cause))
+    };
+    match request.framing() {
+        Framing::None | Framing::Chunked => {
+            refuse(request, Status::LengthRequired, "length-required")
+        }
+        Framing::Length(length) if length > BODY_BYTES_MAX => {
+            refuse(request, Status::ContentTooLarge, "content-too-large")
+        }
         Framing::Length(length) => {
             let length = usize::try_from(length).expect("at most BODY_BYTES_MAX");
             let body = read::body(client, &request, rest, length, deadline)?;
-            return Ok(complete(request, form(&body), rest.len() > length));
+            Ok(Exchange::complete(request, form(&body), rest.len() > length))
         }
-    };
-    let response = site.error(refused);
-    Ok(Exchange { outcome: Outcome::Refused, ..complete(request, response, true) })
+    }
 }
 
 /// Writes the line into the access log: the body's bytes that were sent, and how it ended.
 fn record(
     options: &Options,
     client: &Client,
-    input: &[u8],
     time: SystemTime,
     exchange: &Exchange<'_>,
     (bytes_sent, outcome): (u64, Outcome),
 ) {
-    let fields = exchange.request.as_ref().map(|request| &request.fields);
-    let forwarded_for = fields.and_then(|fields| fields.list("x-forwarded-for"));
-    let field = |name| fields.and_then(|fields| fields.first(name));
+    let known = &exchange.known;
+    let forwarded_for = known.fields.list("x-forwarded-for");
     let entry = Entry {
         client: forwarded::client_address(
             client.peer().ip(),
@@ -185,11 +204,11 @@ fn record(
             &options.trusted_proxies,
         ),
         time,
-        request_line: request::request_line(input),
+        request_line: known.line,
         status: exchange.response.status().code(),
         bytes_sent,
-        referer: field("referer"),
-        user_agent: field("user-agent"),
+        referer: known.fields.first("referer"),
+        user_agent: known.fields.first("user-agent"),
         duration: client.accepted_at().elapsed(),
         outcome,
     };

@@ -9,7 +9,7 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
-use crate::http::request::{self, HEAD_BYTES_MAX, Parsed, Request, Version};
+use crate::http::request::{HEAD_BYTES_MAX, REQUEST_LINE_BYTES_MAX, Request, Version};
 use crate::net::Client;
 
 /// What lets a client send its body that waits to be told so (RFC 9110 section 10.1.1). The version
@@ -27,31 +27,27 @@ pub(super) enum Unanswered {
     Evicted,
 }
 
-/// Reads into `input`, from its start, until its head can be judged: it is whole, or refused.
-pub(super) fn head(
+/// Appends to `input` what comes next of a head, until it may be judged: a line has ended, or is
+/// too long whatever it is.
+pub(super) fn more_of_head(
     client: &Client,
     input: &mut Vec<u8>,
     deadline: Instant,
 ) -> Result<(), Unanswered> {
-    input.clear();
-    input.reserve_exact(HEAD_BYTES_MAX);
-    // The listener gave the socket the whole of the request timeout for its first read.
-    let mut at_most = None;
     loop {
         let length = input.len();
+        // The listener gave the socket the whole of the request timeout for its first read.
+        let at_most = if length == 0 { None } else { Some(time_left(deadline)?) };
         receive(client, input, at_most)?;
         if length == 0 {
             client.note_first_bytes();
         }
-        // Nothing is judged in the middle of a line, but that the line is too long; and a blank
-        // line at the end needs no look at what is before it.
-        let has_line_end = input[length..].contains(&b'\n');
-        let may_be_judged = has_line_end || input.len() > request::REQUEST_LINE_BYTES_MAX;
-        let is_judged = || !matches!(request::parse(input), Ok(Parsed::Partial));
-        if input.ends_with(b"\r\n\r\n") || may_be_judged && is_judged() {
+        // A blank line may come before the request line.
+        let has_line_end = |bytes: &[u8]| bytes.contains(&b'\n');
+        let is_one_line = input.len() > REQUEST_LINE_BYTES_MAX && !has_line_end(&input[2..]);
+        if has_line_end(&input[length..]) || is_one_line || input.len() >= HEAD_BYTES_MAX {
             return Ok(());
         }
-        at_most = Some(time_left(deadline)?);
     }
 }
 

@@ -72,34 +72,33 @@ impl Refusal {
         }
     }
 
-    /// A few words for the log, never for the client.
-    #[must_use]
+    /// A word for the log, never for the client.
     pub(crate) fn cause(self) -> &'static str {
         match self {
-            Self::RequestLine => "malformed request line",
-            Self::RequestLineTooLong => "request line too long",
-            Self::ControlByte => "control byte in the request line",
-            Self::MethodMalformed => "malformed method",
-            Self::MethodUnknown => "unknown method",
-            Self::VersionMalformed => "malformed version",
-            Self::VersionUnsupported => "unsupported major version",
-            Self::TargetForm => "target is neither a path nor an http URI",
-            Self::TargetAuthority => "malformed authority in the target",
-            Self::PercentTriplet => "malformed percent-encoding",
-            Self::EncodedNul => "encoded NUL in the path",
-            Self::EncodedSlash => "encoded slash in the path",
-            Self::AboveRoot => "path rises above the root",
-            Self::HeadTooLong => "head too long",
-            Self::TooManyFields => "too many fields",
-            Self::FoldedLine => "folded field line",
-            Self::SpaceBeforeColon => "white space before a field's colon",
-            Self::FieldName => "malformed field name",
-            Self::FieldValue => "control byte in a field value",
-            Self::HostMissing => "missing Host",
-            Self::HostRepeated => "repeated Host",
-            Self::HostMalformed => "malformed Host",
-            Self::ContentLengthMalformed => "malformed Content-Length",
-            Self::ContentLengthConflict => "conflicting Content-Length",
+            Self::RequestLine => "request-line",
+            Self::RequestLineTooLong => "request-line-too-long",
+            Self::ControlByte => "control-byte",
+            Self::MethodMalformed => "method-malformed",
+            Self::MethodUnknown => "method-unknown",
+            Self::VersionMalformed => "version-malformed",
+            Self::VersionUnsupported => "version-unsupported",
+            Self::TargetForm => "target-form",
+            Self::TargetAuthority => "target-authority",
+            Self::PercentTriplet => "percent-triplet",
+            Self::EncodedNul => "encoded-nul",
+            Self::EncodedSlash => "encoded-slash",
+            Self::AboveRoot => "above-root",
+            Self::HeadTooLong => "head-too-long",
+            Self::TooManyFields => "too-many-fields",
+            Self::FoldedLine => "folded-line",
+            Self::SpaceBeforeColon => "space-before-colon",
+            Self::FieldName => "field-name",
+            Self::FieldValue => "field-value",
+            Self::HostMissing => "host-missing",
+            Self::HostRepeated => "host-repeated",
+            Self::HostMalformed => "host-malformed",
+            Self::ContentLengthMalformed => "content-length-malformed",
+            Self::ContentLengthConflict => "content-length-conflict",
         }
     }
 }

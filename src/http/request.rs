@@ -3,7 +3,8 @@
 //! [`parse`] keeps no state: the caller calls it again when more has come. A refusal is final, and
 //! so is a complete head: no bytes after it change the verdict. Any shorter start of an acceptable
 //! head is [`Parsed::Partial`]. This file never guesses what a malformed head meant, since two
-//! parsers that guess differently are how requests get smuggled.
+//! parsers that guess differently are how requests get smuggled; [`Known`] is for the log and for
+//! the form of an answer, never for what to serve.
 
 mod method;
 
@@ -48,6 +49,8 @@ pub enum Framing {
 /// A request head that obeys the grammar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
+    /// The request line as it came, without its line end.
+    pub(crate) line: &'a [u8],
     /// What to do.
     pub method: Method,
     /// What to do it to.
@@ -73,6 +76,54 @@ pub enum Parsed<'a> {
     },
 }
 
+/// A head that is refused, and what is known of it all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused<'a> {
+    /// What is wrong with it.
+    pub refusal: Refusal,
+    /// What could be read of it.
+    pub known: Known<'a>,
+}
+
+/// What can be read of a head that may be malformed or unfinished: each part that is right by
+/// itself, whatever the parts around it are like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known<'a> {
+    /// The first line that is not blank, as far as it came, without its line end.
+    pub(crate) line: &'a [u8],
+    /// The method, if the line begins with one that this server knows.
+    pub method: Option<Method>,
+    /// The version, if the line names one; [`Version::Http09`] only for a request that is whole.
+    pub(crate) version: Option<Version>,
+    /// The well-formed field lines that came whole.
+    pub(crate) fields: Fields<'a>,
+}
+
+impl<'a> Known<'a> {
+    /// Reads what there is.
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        let mut lines = Lines::new(bytes);
+        let Some(line) = lines.find(|line| !line.is_empty()) else {
+            return Self { line: lines.unfinished(), ..Self::default() };
+        };
+        let mut words = line.split(|&byte| byte == b' ');
+        let method = words.next().and_then(Method::named);
+        let version = words.nth(1).and_then(|word| parse_version(word).ok());
+        let mut fields = Fields::default();
+        for (name, value) in lines.filter_map(|line| parse_field(line).ok()).take(FIELDS_MAX) {
+            fields.push(name, value);
+        }
+        Self { line, method, version, fields }
+    }
+}
+
+impl<'a> From<Request<'a>> for Known<'a> {
+    fn from(request: Request<'a>) -> Self {
+        let Request { line, method, version, fields, .. } = request;
+        Self { line, method: Some(method), version: Some(version), fields }
+    }
+}
+
 impl Request<'_> {
     /// The host that is asked, with its port: that of the target where it names one, whatever Host
     /// says (RFC 9112 section 3.2.2). Empty if Host is.
@@ -92,7 +143,11 @@ impl Request<'_> {
 ///
 /// Faults are found in the order of the lines, each when its line has ended; those that concern
 /// several fields, at the end of the head.
-pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
+pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refused<'_>> {
+    judge(bytes).map_err(|refusal| Refused { refusal, known: Known::of(bytes) })
+}
+
+fn judge(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     let mut lines = Lines::new(bytes);
     let Some(line) = first_line(&mut lines)? else { return partial(bytes) };
     let (method, target, version) = parse_request_line(line)?;
@@ -103,16 +158,8 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     let Some(fields) = fields else { return partial(bytes) };
     check_host(version, &fields)?;
     let framing = frame_body(&fields)?;
-    let request = Request { method, target, version, fields, framing };
+    let request = Request { line, method, target, version, fields, framing };
     Ok(Parsed::Complete { request, length: lines.consumed })
-}
-
-/// The first line of whatever came that is not blank, without its line end, for the log.
-#[must_use]
-pub(crate) fn request_line(bytes: &[u8]) -> &[u8] {
-    let mut lines = Lines::new(bytes);
-    let whole = lines.find(|line| !line.is_empty());
-    whole.unwrap_or_else(|| lines.unfinished())
 }
 
 /// The lines that have ended within [`HEAD_BYTES_MAX`], in CRLF or in LF alone, which a server may

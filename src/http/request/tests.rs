@@ -12,7 +12,7 @@ type Meaning<'a> = (Method, &'a str, Version, usize, Framing);
 
 #[track_caller]
 fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
-    let parsed = parse(head.as_bytes());
+    let parsed = judge(head.as_bytes());
     let got = parsed.map(|parsed| match parsed {
         Parsed::Partial => panic!("partial: {head:?}"),
         Parsed::Complete { request, length } => {
@@ -32,11 +32,11 @@ fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
 /// accepted head is partial.
 #[track_caller]
 fn check_pieces(head: &[u8]) {
-    let verdict = parse(head);
+    let verdict = judge(head);
     let more = [head, b"\r\nGET /more HTTP/1.1\r\nHost: a\r\n\r\n\0"].concat();
-    assert_eq!(parse(&more), verdict);
+    assert_eq!(judge(&more), verdict);
     for length in 0..head.len() {
-        let early = parse(&head[..length]);
+        let early = judge(&head[..length]);
         let is_consistent = early == Ok(Parsed::Partial) || early == verdict;
         assert!(is_consistent, "{length} bytes of {}: {early:?}", head.escape_ascii());
     }
@@ -119,8 +119,8 @@ fn bad_targets_are_refused_before_the_fields() {
 #[test]
 fn limits_are_exact() {
     let line = |bytes: usize| format!("GET /{} HTTP/1.0", "a".repeat(bytes - 14));
-    let accepts = |head: &str| matches!(parse(head.as_bytes()), Ok(Parsed::Complete { .. }));
-    let refusal = |head: &str| parse(head.as_bytes()).err();
+    let accepts = |head: &str| matches!(judge(head.as_bytes()), Ok(Parsed::Complete { .. }));
+    let refusal = |head: &str| judge(head.as_bytes()).err();
 
     assert!(accepts(&(line(REQUEST_LINE_BYTES_MAX) + "\n\n")));
     assert!(accepts(&("\r\n".to_owned() + &line(REQUEST_LINE_BYTES_MAX) + "\r\n\r\n")));
@@ -128,14 +128,14 @@ fn limits_are_exact() {
         let head = line(REQUEST_LINE_BYTES_MAX + 1) + end;
         assert_eq!(refusal(&head), Some(Refusal::RequestLineTooLong), "{end:?}");
     }
-    assert_eq!(parse((line(REQUEST_LINE_BYTES_MAX) + "\r").as_bytes()), Ok(Parsed::Partial));
+    assert_eq!(judge((line(REQUEST_LINE_BYTES_MAX) + "\r").as_bytes()), Ok(Parsed::Partial));
     assert_eq!(refusal(&"a".repeat(1 << 20)), Some(Refusal::RequestLineTooLong));
 
     let head = |bytes: usize| format!("GET / HTTP/1.0\r\nA: {}\r\n\r\n", "a".repeat(bytes - 23));
     assert!(accepts(&head(HEAD_BYTES_MAX)));
     assert_eq!(refusal(&head(HEAD_BYTES_MAX + 1)), Some(Refusal::HeadTooLong));
     assert_eq!(
-        parse(&head(HEAD_BYTES_MAX + 1).as_bytes()[..HEAD_BYTES_MAX - 1]),
+        judge(&head(HEAD_BYTES_MAX + 1).as_bytes()[..HEAD_BYTES_MAX - 1]),
         Ok(Parsed::Partial)
     );
     assert_eq!(refusal(&head(HEAD_BYTES_MAX + 1)[..HEAD_BYTES_MAX]), Some(Refusal::HeadTooLong));
@@ -152,7 +152,7 @@ fn limits_are_exact() {
 fn the_log_gets_the_first_line_as_it_came() {
     #[track_caller]
     fn check(bytes: &[u8], want: &[u8]) {
-        assert_eq!(request_line(bytes), want);
+        assert_eq!(Known::of(bytes).line, want);
     }
     check(b"GET / HTTP/1.0\r\nA: b\r\n\r\n", b"GET / HTTP/1.0");
     check(b"\r\n\n\r\nGET /\n", b"GET /");
@@ -179,4 +179,50 @@ fn each_refusal_has_its_status() {
     check(Refusal::TooManyFields, 431);
     check(Refusal::MethodUnknown, 501);
     check(Refusal::VersionUnsupported, 505);
+}
+
+/// What is known of a head: method, version, names of its fields.
+#[track_caller]
+fn check_known(head: &str, method: Option<Method>, version: Option<Version>, fields: &[&str]) {
+    let known = Known::of(head.as_bytes());
+    assert_eq!((known.method, known.version), (method, version), "{head:?}");
+    for (name, value) in [("X-Forwarded-For", "192.0.2.7"), ("User-Agent", "curl")] {
+        let want = fields.contains(&name).then_some(value.as_bytes());
+        assert_eq!(known.fields.first(name), want, "{name} in {head:?}");
+    }
+    assert_eq!(known.fields.len(), fields.len(), "{head:?}");
+}
+
+#[test]
+fn what_is_right_in_a_refused_or_unfinished_head_is_known() {
+    let (both, agent) = (["X-Forwarded-For", "User-Agent"], ["User-Agent"]);
+    let (get, head) = (Some(Method::Get), Some(Method::Head));
+    let (old, new) = (Some(Version::Http10), Some(Version::Http11));
+    let fields = "X-Forwarded-For: 192.0.2.7\r\nUser-Agent: curl\r\n";
+    check_known(&format!("GET /a%2fb HTTP/1.1\r\n{fields}\r\n"), get, new, &both);
+    check_known(&format!("BREW / HTTP/1.0\r\n{fields}"), None, old, &both);
+    check_known(
+        &format!("HEAD /%00 HTTP/1.0\r\n folded\r\nA B: c\r\n{fields}\r\n"),
+        head,
+        old,
+        &both,
+    );
+    check_known("\r\nHEAD / HTTP/2.0\r\nUser-Agent: curl\r\nX-Forwarded", head, None, &agent);
+    check_known("GET /unfinished HTT", None, None, &[]);
+    check_known("GET /old\r\n", get, None, &[]);
+    check_known("\u{1}\r\nUser-Agent: curl\n\n", None, None, &agent);
+    check_known("", None, None, &[]);
+    let many = format!("GET / HTTP/1.0\r\n{}", "A: b\r\n".repeat(FIELDS_MAX + 1));
+    assert_eq!(Known::of(many.as_bytes()).fields.len(), FIELDS_MAX);
+}
+
+#[test]
+fn a_refusal_carries_what_is_known() {
+    let head = b"HEAD /a%2fb HTTP/1.0\r\nUser-Agent: curl\r\n\r\n";
+    let refused = parse(head).unwrap_err();
+    assert_eq!(refused, Refused { refusal: Refusal::EncodedSlash, known: Known::of(head) });
+    let Ok(Parsed::Complete { request, .. }) = parse(b"HEAD / HTTP/1.0\r\nA: b\r\n\r\n") else {
+        panic!("it is a request")
+    };
+    assert_eq!(Known::from(request), Known::of(b"HEAD / HTTP/1.0\r\nA: b\r\n\r\n"));
 }

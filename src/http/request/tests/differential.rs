@@ -88,7 +88,7 @@ impl<'a> Peer<'a> {
 /// None where the two agree; an error where they differ without a reason.
 fn compare(bytes: &[u8]) -> Result<Option<Difference>, String> {
     let unexplained = |what: &str| Err(format!("{what}: {}", bytes.escape_ascii()));
-    match (parse(bytes), Peer::parse(bytes)) {
+    match (judge(bytes), Peer::parse(bytes)) {
         (Err(_), Err(_)) | (Ok(Parsed::Partial), Ok(Peer { length: None, .. })) => Ok(None),
         (Ok(Parsed::Complete { request, length }), Ok(peer)) if peer.length == Some(length) => {
             check_agreement(bytes, &request, &peer);
@@ -115,7 +115,7 @@ fn compare(bytes: &[u8]) -> Result<Option<Difference>, String> {
 #[track_caller]
 fn check_agreement(bytes: &[u8], request: &Request<'_>, peer: &Peer<'_>) {
     let line = format!("{} {} HTTP/1.{}", peer.method, peer.path, peer.minor);
-    assert_eq!(String::from_utf8_lossy(request_line(bytes)), line);
+    assert_eq!(String::from_utf8_lossy(Known::of(bytes).line), line);
     assert_eq!(request.method.name(), peer.method);
     assert_eq!(request.version == Version::Http11, peer.minor == 1);
     let is_asterisk = peer.method == "OPTIONS" && peer.path == "*";
@@ -192,7 +192,7 @@ fn why_the_peer_refuses(
     bytes: &[u8],
     request: &Request<'_>,
 ) -> Option<Difference> {
-    let words: Vec<_> = request_line(bytes).split(|&byte| byte == b' ').collect();
+    let words: Vec<_> = Known::of(bytes).line.split(|&byte| byte == b' ').collect();
     match (&words[..], error) {
         ([b"GET", _], httparse::Error::Token) if request.version == Version::Http09 => {
             Some(Difference::SimpleRequest)

@@ -6,7 +6,7 @@ use super::*;
 fn field_lines_are_read() {
     let head =
         b"GET / HTTP/1.0\r\nA:b\r\na: \t b  c\t \nEmpty:\r\n!#$%&'*+-.^_`|~9z::\xff\t\r\n\r\n";
-    let Ok(Parsed::Complete { request, length }) = parse(head) else { panic!() };
+    let Ok(Parsed::Complete { request, length }) = judge(head) else { panic!() };
     assert_eq!(length, head.len());
     assert_eq!(request.fields.len(), 4);
     assert_eq!(request.fields.list("a").unwrap(), &b"b, b  c"[..]);
@@ -71,7 +71,7 @@ fn host_must_be_one() {
 fn the_host_of_the_target_wins() {
     #[track_caller]
     fn check_host(head: &str, want: Option<&str>) {
-        let Ok(Parsed::Complete { request, .. }) = parse(head.as_bytes()) else { panic!() };
+        let Ok(Parsed::Complete { request, .. }) = judge(head.as_bytes()) else { panic!() };
         assert_eq!(request.host(), want.map(str::as_bytes));
     }
     check_host("GET / HTTP/1.1\r\nHost: a:80\r\n\r\n", Some("a:80"));
