@@ -63,7 +63,7 @@ fn page(status: Status, text: &'static str, has_body: bool) -> Vec<u8> {
     let response = Response::new(status, Body::Bytes(text.as_bytes().into()))
         .with("Content-Type", "text/plain; charset=utf-8");
     let mut output = Vec::new();
-    response.write_head(&mut output, Date::clamped(SystemTime::now()), &[]);
+    response.write_head(&mut output, Some(Date::clamped(SystemTime::now())), &[]);
     if has_body {
         output.extend_from_slice(text.as_bytes());
     }

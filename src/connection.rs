@@ -16,14 +16,16 @@ use crate::http::forwarded::{self, Network};
 use crate::http::request::{
     self, Framing, HEAD_BYTES_MAX, Known, Method, Parsed, Refused, Request, Version,
 };
-use crate::http::response::{ExtraField, Response};
+use crate::http::response::{self, ExtraField, Response};
 use crate::http::status::Status;
-use crate::net::Client;
+use crate::net::{Client, Lost};
 use crate::site::{Answer, Site};
-use read::Unanswered;
 
 /// The longest body of a request, in bytes.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
+
+/// When a client that was turned away may try again.
+const RETRY_AFTER_SECONDS: &str = "5";
 
 /// How connections are treated.
 #[derive(Clone, Debug)]
@@ -80,8 +82,8 @@ impl Service {
         input.clear();
         input.reserve_exact(HEAD_BYTES_MAX);
         let exchange = loop {
-            if let Err(unanswered) = read::more_of_head(client, input, deadline) {
-                break Err(unanswered);
+            if let Err(lost) = read::more_of_head(client, input, deadline) {
+                break Err(lost);
             }
             match request::parse(input) {
                 Ok(Parsed::Partial) => {}
@@ -93,21 +95,19 @@ impl Service {
         };
         let exchange = match exchange {
             Ok(exchange) => exchange,
-            Err(Unanswered::Gone) => return log::debug!("{}: gone", client.peer()),
-            Err(Unanswered::TimedOut) if input.is_empty() => {
+            Err(Lost::Gone) => return log::debug!("{}: gone", client.peer()),
+            Err(Lost::TimedOut) if input.is_empty() => {
                 return log::debug!("{}: sent nothing in time", client.peer());
             }
-            Err(Unanswered::TimedOut) => {
-                Exchange::unfinished(Known::of(input), site, Outcome::TimedOut)
-            }
-            Err(Unanswered::Evicted) => {
+            Err(Lost::TimedOut) => Exchange::unfinished(Known::of(input), site, Outcome::TimedOut),
+            Err(Lost::Evicted) => {
                 let exchange = Exchange::unfinished(Known::of(input), site, Outcome::Evicted);
                 return record(options, client, time, &exchange, (0, Outcome::Evicted));
             }
         };
         output.clear();
         if exchange.known.version != Some(Version::Http09) {
-            exchange.response.write_head(output, now, &options.extra_fields);
+            exchange.response.write_head(output, Some(now), &options.extra_fields);
         }
         let is_head = exchange.known.method == Some(Method::Head);
         let body = (!is_head).then(|| exchange.response.body());
@@ -118,6 +118,15 @@ impl Service {
         }
         record(options, client, time, &exchange, (sent.body_bytes, outcome));
     }
+}
+
+/// What a client gets that finds no seat, whatever it asks for: 503 without content, which suits
+/// HEAD too, and without Date, which a 503 may lack (RFC 9110 section 6.6.1).
+pub(crate) fn turned_away() -> Vec<u8> {
+    let mut head = Vec::new();
+    let response = Response::new(Status::ServiceUnavailable, response::Body::Bytes(b""[..].into()));
+    response.with("Retry-After", RETRY_AFTER_SECONDS).write_head(&mut head, None, &[]);
+    head
 }
 
 impl<'a> Exchange<'a> {
@@ -156,11 +165,11 @@ fn answer<'a>(
     rest: &[u8],
     deadline: Instant,
     now: Date,
-) -> Result<Exchange<'a>, Unanswered> {
+) -> Result<Exchange<'a>, Lost> {
     let announces_body = !matches!(request.framing(), Framing::None | Framing::Length(0));
     if !announces_body {
         // It is whole, and cannot lose its seat to a newcomer while we look for the answer.
-        client.begin_answer().map_err(|_| Unanswered::Evicted)?;
+        client.begin_answer()?;
     }
     let has_more_to_read = announces_body || !rest.is_empty() || request.version == Version::Http09;
     let form = match site.answer(&request, now) {

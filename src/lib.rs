@@ -8,6 +8,7 @@ pub mod signals;
 
 mod access_log;
 mod connection;
+mod lock;
 mod log_once;
 mod program;
 mod site;

@@ -87,13 +87,19 @@ fn open_log(flags: &Flags) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
     Ok(log_file)
 }
 
-/// What the sockets and threads are told, once the process may have the descriptors for it.
+/// The options of the sockets and threads, with as many seats as there are descriptors for.
 fn net_options(flags: &Flags) -> net::Options {
-    let options = flags.net();
-    if let Err(shortage) = net::raise_descriptor_limit(options.max_connections) {
-        log::warn!("{shortage}");
+    let wanted = flags.net();
+    let capacity = net::raise_descriptor_limit(net::Capacity {
+        seats: wanted.max_connections,
+        waiting_places: wanted.waiting_places,
+    });
+    let net::Capacity { seats, waiting_places } = capacity;
+    if seats < wanted.max_connections {
+        let asked = wanted.max_connections;
+        log::warn!("{seats} clients at once instead of {asked}: descriptors are few (ulimit -n)");
     }
-    options
+    net::Options { max_connections: seats, waiting_places, ..wanted }
 }
 
 /// Restricts the process to what it needs from here on. This is the only thread so far.

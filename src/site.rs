@@ -57,7 +57,7 @@ impl Site {
     /// The site below `root`.
     #[must_use]
     pub(crate) fn new(root: Root, options: Options) -> Self {
-        Self { root, options, unavailable: LogOnce::default() }
+        Self { root, options, unavailable: LogOnce::new(module_path!()) }
     }
 
     /// Answers a request; `now` is when it came.
@@ -161,7 +161,7 @@ impl Site {
             OpenError::NotFound => Status::NotFound,
             OpenError::Forbidden => Status::Forbidden,
             OpenError::Unavailable(errno) => {
-                self.unavailable.say(format_args!("cannot open files for now: {errno}"));
+                self.unavailable.warn(format_args!("cannot open files for now: {errno}"));
                 Status::ServiceUnavailable
             }
             OpenError::Failed(errno) => {

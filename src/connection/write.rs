@@ -13,7 +13,7 @@ use rustix::net::{SendFlags, sockopt};
 
 use crate::access_log::Outcome;
 use crate::http::response::{Body, Piece};
-use crate::net::Client;
+use crate::net::{Client, Lost};
 
 /// Up to this size, in bytes, a body is sent with the head in one write.
 const ONE_WRITE_BYTES_MAX: u64 = 32 * 1024;
@@ -129,20 +129,29 @@ impl Writer<'_> {
     fn advance(&mut self, length: usize) -> Result<(), Outcome> {
         self.sent += length as u64;
         self.last_progress = Instant::now();
-        self.client.note_progress().map_err(|_| Outcome::Evicted)
+        self.client.note_progress(length).map_err(|_| Outcome::Evicted)
     }
 
-    /// The kernel took nothing: whether that can go on.
+    /// The kernel took nothing: waits until it may, if that can go on.
     fn wait_on(&self, errno: Errno) -> Result<(), Outcome> {
-        if self.client.has_lost_its_seat() {
-            return Err(Outcome::Evicted);
-        }
         match errno {
             Errno::INTR => Ok(()),
-            // The socket's send timeout is the tick of this clock.
-            Errno::AGAIN if self.last_progress.elapsed() < self.stall_timeout => Ok(()),
-            Errno::AGAIN => Err(Outcome::TimedOut),
+            Errno::AGAIN => {
+                let deadline = self.last_progress + self.stall_timeout;
+                self.client.wait_to_send(Some(deadline)).map_err(Outcome::from)
+            }
+            _ if self.client.has_lost_its_seat() => Err(Outcome::Evicted),
             _ => Err(Outcome::ClientGone),
+        }
+    }
+}
+
+impl From<Lost> for Outcome {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Gone => Self::ClientGone,
+            Lost::TimedOut => Self::TimedOut,
+            Lost::Evicted => Self::Evicted,
         }
     }
 }

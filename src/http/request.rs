@@ -3,37 +3,26 @@
 //! [`parse`] keeps no state: the caller calls it again when more has come. A refusal is final, and
 //! so is a complete head: no bytes after it change the verdict. Any shorter start of an acceptable
 //! head is [`Parsed::Partial`]. This file never guesses what a malformed head meant, since two
-//! parsers that guess differently are how requests get smuggled; [`Known`] is for the log and for
-//! the form of an answer, never for what to serve.
+//! parsers that guess differently are how requests get smuggled.
 
+mod grammar;
+mod known;
+mod lines;
 mod method;
 
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::target::{self, Target};
-use super::token::is_token;
+use grammar::{parse_field, parse_request_line};
+use lines::Lines;
 
+pub use grammar::Version;
+pub use known::{Known, Refused};
+pub(crate) use lines::{FIELDS_MAX, HEAD_BYTES_MAX};
 pub use method::Method;
 
 /// The longest request line, in bytes without its line end (RFC 9112 section 3 asks for 8000).
 pub(crate) const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
-
-/// The longest head, in bytes, from the first to the end of the empty line that closes it.
-pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
-
-/// The most field lines in a head.
-pub(crate) const FIELDS_MAX: usize = 100;
-
-/// The version of HTTP that the client speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Version {
-    /// A line without a version: the answer is the body alone (RFC 1945 section 4.1).
-    Http09,
-    /// HTTP/1.0.
-    Http10,
-    /// HTTP/1.1, or a later minor version, whose rules are the same (RFC 9110 section 2.5).
-    Http11,
-}
 
 /// The body that follows the head, as the fields frame it, whatever the method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,47 +63,6 @@ pub enum Parsed<'a> {
         /// The bytes of the head; what follows them is the body.
         length: usize,
     },
-}
-
-/// A head that is refused, and what is known of it all the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused<'a> {
-    /// What is wrong with it.
-    pub refusal: Refusal,
-    /// What could be read of it.
-    pub known: Known<'a>,
-}
-
-/// What can be read of a head that may be malformed or unfinished: each part that is right by
-/// itself, whatever the parts around it are like.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known<'a> {
-    /// The first line that is not blank, as far as it came, without its line end.
-    pub(crate) line: &'a [u8],
-    /// The method, if the line begins with one that this server knows.
-    pub method: Option<Method>,
-    /// The version, if the line names one; [`Version::Http09`] only for a request that is whole.
-    pub(crate) version: Option<Version>,
-    /// The well-formed field lines that came whole.
-    pub(crate) fields: Fields<'a>,
-}
-
-impl<'a> Known<'a> {
-    /// Reads what there is.
-    pub(crate) fn of(bytes: &'a [u8]) -> Self {
-        let mut lines = Lines::new(bytes);
-        let Some(line) = lines.find(|line| !line.is_empty()) else {
-            return Self { line: lines.unfinished(), ..Self::default() };
-        };
-        let mut words = line.split(|&byte| byte == b' ');
-        let method = words.next().and_then(Method::named);
-        let version = words.nth(1).and_then(|word| parse_version(word).ok());
-        let mut fields = Fields::default();
-        for (name, value) in lines.filter_map(|line| parse_field(line).ok()).take(FIELDS_MAX) {
-            fields.push(name, value);
-        }
-        Self { line, method, version, fields }
-    }
 }
 
 impl<'a> From<Request<'a>> for Known<'a> {
@@ -162,39 +110,6 @@ fn judge(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     Ok(Parsed::Complete { request, length: lines.consumed })
 }
 
-/// The lines that have ended within [`HEAD_BYTES_MAX`], in CRLF or in LF alone, which a server may
-/// take for one (RFC 9112 section 2.2).
-struct Lines<'a> {
-    head: &'a [u8],
-    consumed: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { head: &bytes[..bytes.len().min(HEAD_BYTES_MAX)], consumed: 0 }
-    }
-
-    /// What is there of the line that has not ended; a CR at its end may be half of a line end.
-    fn unfinished(&self) -> &'a [u8] {
-        without_return(&self.head[self.consumed..])
-    }
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let rest = &self.head[self.consumed..];
-        let end = rest.iter().position(|&byte| byte == b'\n')?;
-        self.consumed += end + 1;
-        Some(without_return(&rest[..end]))
-    }
-}
-
-fn without_return(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
 /// The verdict on a head without a fault that has not ended: at the limit it can only exceed it.
 fn partial<'a>(bytes: &[u8]) -> Result<Parsed<'a>, Refusal> {
     if bytes.len() < HEAD_BYTES_MAX { Ok(Parsed::Partial) } else { Err(Refusal::HeadTooLong) }
@@ -206,42 +121,6 @@ fn first_line<'a>(lines: &mut Lines<'a>) -> Result<Option<&'a [u8]>, Refusal> {
     let line = lines.next().filter(|line| !line.is_empty()).or_else(|| lines.next());
     let length = line.unwrap_or_else(|| lines.unfinished()).len();
     if length > REQUEST_LINE_BYTES_MAX { Err(Refusal::RequestLineTooLong) } else { Ok(line) }
-}
-
-/// Reads `METHOD SP TARGET SP VERSION`, or the `GET SP TARGET` of HTTP/0.9. The version is judged
-/// before the method, since it says whose methods they are, and the method before the target, whose
-/// form depends on it.
-fn parse_request_line(line: &[u8]) -> Result<(Method, Target<'_>, Version), Refusal> {
-    if line.iter().any(u8::is_ascii_control) {
-        return Err(Refusal::ControlByte);
-    }
-    let mut words = line.split(|&byte| byte == b' ');
-    let (name, target, version) = match (words.next(), words.next(), words.next(), words.next()) {
-        (Some(name), Some(target), Some(version), None) => (name, target, Some(version)),
-        (Some(b"GET"), Some(target), None, None) => (&b"GET"[..], target, None),
-        _ => return Err(Refusal::RequestLine),
-    };
-    if !is_token(name) {
-        return Err(Refusal::MethodMalformed);
-    }
-    let version = version.map_or(Ok(Version::Http09), parse_version)?;
-    let method = Method::named(name).ok_or(Refusal::MethodUnknown)?;
-    let target = match (method, target) {
-        // The server as a whole (RFC 9112 section 3.2.4), which here is what its root is.
-        (Method::Options, b"*") => Target::root(),
-        _ => Target::parse(target)?,
-    };
-    Ok((method, target, version))
-}
-
-/// Reads `HTTP/` DIGIT `.` DIGIT, in capitals (RFC 9112 section 2.3).
-fn parse_version(text: &[u8]) -> Result<Version, Refusal> {
-    match text.strip_prefix(b"HTTP/") {
-        Some(b"1.0") => Ok(Version::Http10),
-        Some([b'1', b'.', b'0'..=b'9']) => Ok(Version::Http11),
-        Some([b'0'..=b'9', b'.', b'0'..=b'9']) => Err(Refusal::VersionUnsupported),
-        _ => Err(Refusal::VersionMalformed),
-    }
 }
 
 /// Reads the field lines up to the empty line, if that has come.
@@ -258,27 +137,6 @@ fn parse_fields<'a>(lines: &mut Lines<'a>) -> Result<Option<Fields<'a>>, Refusal
         fields.push(name, value);
     }
     Ok(None)
-}
-
-/// Reads `NAME ":" VALUE`. White space before the colon and folded lines are refused, not mended:
-/// they have been used to smuggle requests (RFC 9112 sections 5.1 and 5.2).
-fn parse_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
-    if line.starts_with(b" ") || line.starts_with(b"\t") {
-        return Err(Refusal::FoldedLine);
-    }
-    let colon = line.iter().position(|&byte| byte == b':').ok_or(Refusal::FieldName)?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if name.ends_with(b" ") || name.ends_with(b"\t") {
-        return Err(Refusal::SpaceBeforeColon);
-    }
-    if !is_token(name) {
-        return Err(Refusal::FieldName);
-    }
-    if value.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
-        return Err(Refusal::FieldValue);
-    }
-    // Of all white space only SP and HTAB can be left here, which is what RFC 9112 section 5 trims.
-    Ok((name, value.trim_ascii()))
 }
 
 /// HTTP/1.1 must name its host once, and no version may name two (RFC 9112 section 3.2).

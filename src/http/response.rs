@@ -101,8 +101,9 @@ impl Response {
     }
 
     /// Appends the head: status line, the fields that every response has, its own, and `extra`.
-    /// A field in `extra` takes the place of one of ours that has the same name.
-    pub fn write_head(&self, out: &mut Vec<u8>, date: Date, extra: &[ExtraField]) {
+    /// A field in `extra` takes the place of one of ours that has the same name. `date` may be left
+    /// out of what is not sent at once, if its status is 5xx (RFC 9110 section 6.6.1).
+    pub fn write_head(&self, out: &mut Vec<u8>, date: Option<Date>, extra: &[ExtraField]) {
         use std::io::Write;
         // Writing into a vector cannot fail.
         let _ = write!(out, "HTTP/1.0 {} {}\r\n", self.status.code(), self.status.reason());
@@ -111,7 +112,9 @@ impl Response {
                 let _ = write!(out, "{name}: {value}\r\n");
             }
         };
-        line("Date", &date);
+        if let Some(date) = date {
+            line("Date", &date);
+        }
         line("Server", &SERVER);
         line("Connection", &"close");
         if let Some(length) = self.body.length() {
@@ -192,7 +195,7 @@ mod tests {
     fn head(response: &Response, extra: &[ExtraField]) -> String {
         let mut out = Vec::new();
         let date = Date::from_unix(784_111_777).unwrap();
-        response.write_head(&mut out, date, extra);
+        response.write_head(&mut out, Some(date), extra);
         String::from_utf8(out).unwrap()
     }
 

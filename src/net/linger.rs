@@ -8,11 +8,11 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::client::{Client, Evicted};
 
-/// Bytes that are read and dropped.
+/// Bytes that are read and dropped, at most.
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How long the client may take.
@@ -27,26 +27,32 @@ impl Client {
     pub fn finish(&self) -> Result<(), Evicted> {
         let deadline = Instant::now() + LINGER_TIME_MAX;
         self.begin_drain()?;
-        self.drop_what_comes(deadline);
+        self.drop_what_comes(Some(deadline));
         if self.has_lost_its_seat() { Err(Evicted) } else { Ok(()) }
     }
 
+    /// Sends a client that finds no seat these bytes, and drops what it has sent so far, without
+    /// waiting for anything. Where more comes later, the reset may overtake the answer.
+    pub(super) fn turn_away(&self, bytes: &[u8]) {
+        let now = Some(Instant::now());
+        if send(self.stream(), bytes, SendFlags::NOSIGNAL).is_ok() {
+            self.drop_what_comes(now);
+        }
+    }
+
     /// Whatever fails here, there is nothing left to do but close.
-    fn drop_what_comes(&self, deadline: Instant) {
+    fn drop_what_comes(&self, deadline: Option<Instant>) {
         if self.stream().shutdown(Shutdown::Write).is_err() {
             return;
         }
         let mut dropped = 0;
         let mut buffer = [0; DROP_BYTES];
         while dropped < LINGER_BYTES_MAX && !self.has_lost_its_seat() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stream().set_read_timeout(Some(left)).is_err() {
-                return;
-            }
-            match rustix::net::recv(self.stream(), &mut buffer, RecvFlags::empty()) {
+            match recv(self.stream(), &mut buffer, RecvFlags::empty()) {
                 Ok((0, _)) => return,
                 Ok((length, _)) => dropped += length,
                 Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if self.wait_to_receive(deadline).is_ok() => {}
                 Err(_) => return,
             }
         }

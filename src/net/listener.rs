@@ -1,22 +1,21 @@
 //! A listening socket: bound once, accepted from by whichever thread leads.
 //!
-//! Options that every client's socket shall have are set here, on the listening socket, because
-//! Linux copies them to each socket that it accepts: that saves the system calls for each client.
-//!
-//! A socket that was passed to us belongs to whoever passed it, and to our successor: it is never
-//! shut down. Its accept loop waits for it together with a descriptor that tells it to stop.
+//! A socket that was passed to us belongs to the process that passed it, and to our successor: it
+//! is never shut down. Its accept loop waits for it together with a descriptor that tells it to
+//! stop.
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
-use rustix::net::sockopt::{self, Timeout};
-use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, acceptfrom_with, sockopt};
 
-use super::server::Options;
+use super::client::Client;
+use super::options::Options;
 
 /// Connections that the kernel holds until they are accepted (it may hold fewer: see `somaxconn`).
 const BACKLOG: i32 = 4096;
@@ -41,12 +40,12 @@ enum Owner {
 
 /// What one call of `accept` came to.
 pub(super) enum Accepted {
-    /// A client, and its address.
-    Client(TcpStream, SocketAddr),
-    /// Nobody, this time: an interrupted call, a time-out, a client that had gone again.
-    Nobody,
+    /// A client.
+    Client(Client),
+    /// None, this time: an interrupted call, or a client that had gone again.
+    None,
     /// The process or the system is out of descriptors or memory.
-    Exhausted(io::Error),
+    Exhausted(Errno),
     /// The socket was shut down.
     Closed,
 }
@@ -72,7 +71,9 @@ impl Listener {
     /// Takes over a socket that listens already.
     pub(super) fn inherit(socket: TcpListener, options: &Options) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        set_options(&socket, options)?;
+        if options.defer_accept {
+            defer_accept(&socket)?;
+        }
         // Between our waiting and our accepting, another process may have taken the client.
         socket.set_nonblocking(true)?;
         let stop = eventfd(0, EventfdFlags::CLOEXEC)?;
@@ -96,24 +97,36 @@ impl Listener {
         {
             return Accepted::Closed;
         }
-        let error = match self.socket.accept() {
-            Ok((stream, peer)) => return Accepted::Client(stream, peer),
-            Err(error) => error,
-        };
-        match Errno::from_io_error(&error) {
-            // What `shutdown` leaves behind, and what a socket that never listened would say.
-            Some(Errno::INVAL | Errno::BADF) => Accepted::Closed,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                Accepted::Exhausted(error)
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let errno = match acceptfrom_with(&self.socket, flags) {
+            Ok((socket, peer)) => {
+                let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+                let client = |peer| Accepted::Client(Client::new(TcpStream::from(socket), peer));
+                return peer.map_or(Accepted::None, client);
             }
-            // EAGAIN after the receive timeout; ECONNABORTED and the errors of a new connection's
-            // network, which accept(2) says to treat like EAGAIN.
-            _ => Accepted::Nobody,
+            Err(errno) => errno,
+        };
+        match errno {
+            // What `shutdown` leaves behind, and what a socket that never listened would say.
+            Errno::INVAL | Errno::BADF => Accepted::Closed,
+            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
+                Accepted::Exhausted(errno)
+            }
+            // ECONNABORTED and the errors of a new connection's network, which accept(2) says to
+            // treat like EAGAIN.
+            _ => Accepted::None,
         }
     }
 
+    /// Waits until a client is there to be accepted, but no longer than `time_max`.
+    pub(super) fn has_client_within(&self, time_max: Duration) -> bool {
+        let time_max = Timespec::try_from(time_max).ok();
+        let mut descriptors = [PollFd::new(&self.socket, PollFlags::IN)];
+        poll(&mut descriptors, time_max.as_ref()).is_ok_and(|ready| ready > 0)
+    }
+
     /// From now on `accept` returns at once when nobody is queued; or when it is not our socket,
-    /// for then those who are queued are our successor's.
+    /// for then the connections still queued belong to our successor.
     pub(super) fn stop_waiting(&self) {
         let result = match &self.owner {
             Owner::Us => self.socket.set_nonblocking(true),
@@ -155,17 +168,12 @@ fn open(address: SocketAddr, options: &Options) -> rustix::io::Result<TcpListene
     }
     // A restarted server may bind its port while old connections are still closing.
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    set_options(&socket, options)?;
+    if options.defer_accept {
+        defer_accept(&socket)?;
+    }
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
-}
-
-/// What the sockets of the clients shall have.
-fn set_options(socket: impl AsFd, options: &Options) -> rustix::io::Result<()> {
-    sockopt::set_socket_timeout(&socket, Timeout::Recv, options.receive_timeout)?;
-    sockopt::set_socket_timeout(&socket, Timeout::Send, options.send_timeout)?;
-    if options.defer_accept { defer_accept(&socket) } else { Ok(()) }
 }
 
 /// Lets the kernel hand a connection over only when its first bytes are there: the thread that is
@@ -197,9 +205,11 @@ impl fmt::Display for BindError {
         let (address, port) = (self.address.ip(), self.address.port());
         match self.errno {
             Errno::ADDRINUSE => write!(out, "port {port} on {address} is already in use"),
-            Errno::ACCESS => write!(out, "port {port} on {address} needs more rights than we have"),
+            Errno::ACCESS => write!(out, "no permission to bind port {port} on {address}"),
             Errno::ADDRNOTAVAIL => write!(out, "{address} is not an address of this machine"),
-            Errno::AFNOSUPPORT => write!(out, "this machine does not speak {address}'s protocol"),
+            Errno::AFNOSUPPORT => {
+                write!(out, "this machine does not support {address}'s address family")
+            }
             other => write!(out, "cannot listen on {}: {other}", self.address),
         }
     }

@@ -1,44 +1,33 @@
-//! How many are connected, and whom to evict when all seats are taken.
+//! How many are served at once, and who gets a seat when all are taken.
 //!
-//! The table holds each client's socket shared, so that an evictor can shut it down; a client
-//! leaves the table, under its lock, before its socket closes, so that nobody shuts down a
-//! stranger's.
+//! A newcomer that finds no seat waits in the waiting room, and one that is seated may have to make
+//! way for it: `eviction` chooses whom, `waiting_room` who is next. A seat that is given back while
+//! others wait is taken by one of them, so there is never a free seat and somebody waiting.
+//!
+//! The table holds each client shared, so that an evictor can shut its socket down; a client leaves
+//! the table, under its lock, before its socket closes, so that no stranger's socket is shut down.
 
-use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Phase};
+use super::client::Client;
+use super::options::Options;
+use super::table::{EVICTION_TIME_MAX, Table};
+use super::waiting_room::Entry;
+use crate::lock::{lock, wait_for};
+use crate::log_once::LogOnce;
 
-/// A client that takes its bytes this slowly may lose its seat: no progress for that long.
-const STALL_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long threads whose clients were cut off may take to write their line into the log.
+const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// How soon a newcomer looks again for somebody to evict, at the latest.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
-
-/// How long an evicted client's thread may take to give its seat back before another is evicted.
-const EVICTION_TIME_MAX: Duration = Duration::from_millis(10);
-
-/// How long threads whose clients were cut off may take to say so in the log.
-const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// How long a client that has sent nothing may stay once the server stops.
-const SILENT_AT_STOP_TIME_MAX: Duration = Duration::from_millis(50);
-
-/// The table of those who are seated.
+/// The seats, and the waiting room before them.
 pub(super) struct Seats {
-    /// Held by the one newcomer that is being seated, so that the seat for which it evicted
-    /// somebody is not taken by another.
-    newcomer: Mutex<()>,
     table: Mutex<Table>,
-    released: Condvar,
-}
-
-struct Table {
-    clients: Vec<Option<Arc<Client>>>,
-    free: Vec<usize>,
-    waiting: usize,
-    stopping: bool,
+    /// Notified when a seat or a place in the waiting room is given back, if a thread waits for it.
+    given_back: Condvar,
+    turned_away: Vec<u8>,
+    waiting_time_max: Duration,
+    crowded: LogOnce,
 }
 
 /// A taken seat, given back when it is dropped.
@@ -48,176 +37,171 @@ pub(super) struct Seat<'a> {
     client: Option<Arc<Client>>,
 }
 
-/// What looking for somebody to evict came to.
-enum Eviction {
-    Done,
-    /// Nobody can be evicted now: when to look again.
-    NotBefore(Instant),
-}
-
 impl Seats {
-    pub(super) fn new(limit: usize) -> Self {
-        let table = Table {
-            clients: Vec::new(),
-            free: (0..limit.max(1)).rev().collect(),
-            waiting: 0,
-            stopping: false,
-        };
-        Self { newcomer: Mutex::new(()), table: Mutex::new(table), released: Condvar::new() }
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            table: Mutex::new(Table::new(options.max_connections, options.waiting_places)),
+            given_back: Condvar::new(),
+            turned_away: options.turned_away.clone(),
+            waiting_time_max: options.waiting_time_max,
+            crowded: LogOnce::new(module_path!()),
+        }
     }
 
-    /// Seats a client; when every seat is taken, evicts whoever may be, or waits until it can.
-    pub(super) fn take(&self, stream: TcpStream, peer: SocketAddr) -> Seat<'_> {
-        let _turn = self.newcomer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut table = self.lock();
-        let mut next_eviction = Instant::now();
-        let index = loop {
+    /// Gives the newcomer a seat, or else a place in the waiting room; returns only when it has one
+    /// of them, or was turned away.
+    pub(super) fn admit(&self, newcomer: Client) -> Option<Seat<'_>> {
+        let mut newcomer = Arc::new(newcomer);
+        let mut table = lock(&self.table);
+        let surplus = loop {
             if let Some(index) = table.free.pop() {
-                break index;
+                return Some(self.seat(table, index, newcomer));
             }
-            let now = Instant::now();
-            if now >= next_eviction {
-                next_eviction = match table.evict(now) {
-                    // Who is served now may owe something before that.
-                    Eviction::NotBefore(moment) => moment.min(now + LOOK_INTERVAL),
-                    Eviction::Done => now + EVICTION_TIME_MAX,
-                };
-            }
-            table = self.wait(table, next_eviction);
+            newcomer = match table.room.enter(newcomer) {
+                Entry::Waits => break None,
+                Entry::TurnsAway(surplus) => break Some(surplus),
+                Entry::Full(newcomer) => newcomer,
+            };
+            table.look(Instant::now());
+            table = self.wait(table, EVICTION_TIME_MAX);
         };
-        let client = Arc::new(Client::new(stream, peer));
-        if table.clients.len() <= index {
-            table.clients.resize(index + 1, None);
-        }
-        table.clients[index] = Some(Arc::clone(&client));
-        let newcomer_at_stop = table.stopping;
+        table.look(Instant::now());
         drop(table);
-        if newcomer_at_stop {
-            self.released.notify_all();
+        self.turn_away(surplus);
+        None
+    }
+
+    /// Makes way for newcomers, as far as that is due: evicts clients, and turns away those who
+    /// have waited for too long. Whether anybody still waits.
+    pub(super) fn make_way(&self) -> bool {
+        let mut table = lock(&self.table);
+        let now = Instant::now();
+        let overdue = table.room.overdue(now, self.waiting_time_max);
+        table.look(now);
+        let is_waited_for = !table.room.is_empty();
+        self.tell(table);
+        self.turn_away(overdue);
+        is_waited_for
+    }
+
+    /// Makes way for a newcomer that could not be accepted, or that no thread is left for.
+    pub(super) fn make_way_for_a_stranger(&self) {
+        let table = lock(&self.table);
+        let now = Instant::now();
+        if !table.evictions_are_under_way(now) {
+            table.evict(now, [None]);
         }
-        Seat { seats: self, index, client: Some(client) }
     }
 
-    /// Sleeps until a seat is given back, but no longer than `at_most`.
-    pub(super) fn wait_for_release(&self, at_most: Duration) {
-        drop(self.wait(self.lock(), Instant::now() + at_most));
+    /// Sleeps until a seat is given back, but no longer than `time_max`.
+    pub(super) fn wait_for_release(&self, time_max: Duration) {
+        drop(self.wait(lock(&self.table), time_max));
     }
 
-    /// Waits until every seat is given back. Those who have sent nothing get 50 ms; whoever is
-    /// still there at `deadline` is evicted. Returns how many those were.
+    /// Waits until every seat is given back and nobody waits for one. Clients that have sent
+    /// nothing get 50 ms; those that are still there at `deadline` are evicted. Returns how many
+    /// those were, and how many had no seat by then.
     pub(super) fn drain(&self, deadline: Instant) -> usize {
-        let mut table = self.lock();
-        table.stopping = true;
+        let mut table = lock(&self.table);
+        table.is_stopping = true;
         loop {
             let now = Instant::now();
-            if table.seated().next().is_none() {
+            if table.is_empty() {
                 return 0;
             }
             if now >= deadline {
                 break;
             }
             let next_look = table.dismiss_silent(now).unwrap_or(deadline).min(deadline);
-            table = self.wait(table, next_look);
+            table = self.wait(table, next_look.saturating_duration_since(now));
         }
-        let evicted = table.seated().filter(|client| client.evict_whatever_it_does()).count();
+        let now = Instant::now();
+        let waiting = table.room.empty();
+        let evicted = table.seated().filter(|(_, client)| client.evict_in_any_phase(now)).count();
+        let cut_off = evicted + waiting.len();
+        self.turn_away(waiting);
         // Their threads have only to notice, and to write their line into the log.
-        let until = Instant::now() + LAST_WORDS_TIME_MAX;
-        while table.seated().next().is_some() && Instant::now() < until {
-            table = self.wait(table, until);
+        let until = now + LAST_LINES_TIME_MAX;
+        while !table.is_empty() && Instant::now() < until {
+            table = self.wait(table, until.saturating_duration_since(Instant::now()));
         }
-        evicted
+        cut_off
+    }
+
+    fn seat<'a>(
+        &'a self,
+        mut table: MutexGuard<'a, Table>,
+        index: usize,
+        client: Arc<Client>,
+    ) -> Seat<'a> {
+        table.seat(index, Arc::clone(&client));
+        if table.is_stopping {
+            self.tell(table);
+        }
+        Seat { seats: self, index, client: Some(client) }
+    }
+
+    /// Wakes the threads that wait until something is given back.
+    fn tell(&self, table: MutexGuard<'_, Table>) {
+        let threads_waiting = table.threads_waiting;
+        drop(table);
+        if threads_waiting > 0 {
+            self.given_back.notify_all();
+        }
+    }
+
+    fn turn_away(&self, surplus: impl IntoIterator<Item = Arc<Client>>) {
+        for client in surplus {
+            self.crowded
+                .warn("every seat is taken, and more clients wait than should: some get 503");
+            client.turn_away(&self.turned_away);
+        }
     }
 
     fn wait<'a>(
         &'a self,
         mut table: MutexGuard<'a, Table>,
-        until: Instant,
+        time_max: Duration,
     ) -> MutexGuard<'a, Table> {
-        table.waiting += 1;
-        let at_most = until.saturating_duration_since(Instant::now());
-        let (mut table, _) =
-            self.released.wait_timeout(table, at_most).unwrap_or_else(PoisonError::into_inner);
-        table.waiting -= 1;
+        table.threads_waiting += 1;
+        let mut table = wait_for(&self.given_back, table, time_max);
+        table.threads_waiting -= 1;
         table
     }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Table {
-    fn seated(&self) -> impl Iterator<Item = &Arc<Client>> {
-        self.clients.iter().flatten()
-    }
-
-    /// Evicts the client that has owed its request the longest; where none owes, the one whose
-    /// answer has made no progress the longest, if that is long enough.
-    fn evict(&self, now: Instant) -> Eviction {
-        while let Some((client, phase)) = self.most_evictable() {
-            let is_evicted = match phase {
-                Phase::Sending { last_progress } => {
-                    let evictable_from = last_progress + STALL_TIME_MAX;
-                    if now < evictable_from {
-                        return Eviction::NotBefore(evictable_from);
-                    }
-                    client.evict(phase)
-                }
-                _ => client.dismiss(phase),
-            };
-            if is_evicted {
-                return Eviction::Done;
-            }
-            // It has just moved on: look again.
-        }
-        Eviction::NotBefore(now + LOOK_INTERVAL)
-    }
-
-    fn most_evictable(&self) -> Option<(&Client, Phase)> {
-        let candidates = self.seated().map(|client| (&**client, client.phase()));
-        candidates
-            .filter(|(_, phase)| !matches!(phase, Phase::Dismissed | Phase::Evicted))
-            .min_by_key(|&(client, phase)| match phase {
-                Phase::Sending { last_progress } => (1, last_progress),
-                _ => (0, client.accepted_at()),
-            })
-    }
-
-    /// Shuts the reading side of those who have been silent for long enough, so that their threads
-    /// read the end of the stream, or the bytes that came just now. Returns when to look again.
-    fn dismiss_silent(&self, now: Instant) -> Option<Instant> {
-        let silent = self.seated().filter(|client| client.phase() == Phase::Silent);
-        let mut next = None;
-        for client in silent {
-            let until = client.accepted_at() + SILENT_AT_STOP_TIME_MAX;
-            if now >= until {
-                client.stop_reading();
-            } else if next.is_none_or(|other| until < other) {
-                next = Some(until);
-            }
-        }
-        next
-    }
-}
-
-impl Seat<'_> {
+impl<'a> Seat<'a> {
     pub(super) fn client(&self) -> &Client {
-        self.client.as_ref().expect("a seat has its client until it is dropped")
+        self.client.as_ref().expect("a seat has its client until it is given back")
+    }
+
+    /// Gives the seat to the next one who waits; `None` if nobody does.
+    pub(super) fn pass_on(mut self) -> Option<Seat<'a>> {
+        self.give_back()
+    }
+
+    fn give_back(&mut self) -> Option<Seat<'a>> {
+        let client = self.client.take()?;
+        let mut table = lock(&self.seats.table);
+        table.unseat(self.index);
+        let next = table.next().map(|next| {
+            table.seat(self.index, Arc::clone(&next));
+            Seat { seats: self.seats, index: self.index, client: Some(next) }
+        });
+        if next.is_none() {
+            table.free.push(self.index);
+        }
+        self.seats.tell(table);
+        // The socket closes here, once no one can find it in the table any more.
+        drop(client);
+        next
     }
 }
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        let mut table = self.seats.lock();
-        table.clients[self.index] = None;
-        table.free.push(self.index);
-        let waiting = table.waiting;
-        drop(table);
-        // The socket closes here, once nobody can find it in the table any more.
-        self.client = None;
-        if waiting > 0 {
-            self.seats.released.notify_all();
-        }
+        // A thread that takes a seat passes it on, so there is one to drop only where it panicked.
+        drop(self.give_back());
     }
 }
 

@@ -1,24 +1,25 @@
 //! A thread for each piece of work: one that is parked, or a newly spawned one.
 //!
-//! Work is whatever keeps the server going (here: the right to run an accept loop). It is passed to
-//! the thread that parked last, whose caches are warm; where none is parked, to a new thread; where
-//! the system refuses one, it is offered to the first thread that ends what it does.
+//! Work is to take part in the accept loop of a listener, whose number it is: to accept a client
+//! there and to serve it. It is given to the thread that parked last, whose caches are warm; where
+//! none is parked, to a new thread. The system may refuse one; then the caller goes on without.
+//!
+//! ```text
+//! spawned -> works -> finds more work by itself -> works
+//!              ^  \-> parks -> is woken with work -> works
+//!              |        \----> nobody needs it for a minute, or too many are parked -> ends
+//! ```
 
-use std::collections::VecDeque;
 use std::hint::black_box;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::log_once::LogOnce;
+use crate::lock::lock;
 
-/// A parked thread ends when nobody has needed it for this long.
+/// A parked thread ends when it has not been needed for this long.
 const PARKED_TIME_MAX: Duration = Duration::from_secs(60);
-
-/// How long to wait before the system is asked again for a thread that it refused.
-const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Stack of a thread, in bytes.
 const STACK_BYTES: usize = 256 * 1024;
@@ -29,125 +30,93 @@ const STACK_BYTES: usize = 256 * 1024;
 const SPARE_BYTES: usize = 33 * 1024 * 1024;
 
 /// What a thread is: it does one piece of work after another.
-pub(super) trait Worker<W> {
-    /// Does a piece of work.
-    fn work(&mut self, work: W);
+pub(super) trait Worker {
+    /// Takes part in the accept loop of that listener.
+    fn work(&mut self, listener: usize);
 
-    /// Another piece that it finds by itself; asked when nobody needs a thread urgently.
-    fn more(&mut self) -> Option<W>;
+    /// The listener at which it finds more to do by itself.
+    fn more(&mut self) -> Option<usize>;
 }
 
 /// The threads, parked ones and those at work.
-pub(super) struct Threads<W> {
-    state: Mutex<State<W>>,
-    offer_taken: Condvar,
+pub(super) struct Threads {
+    state: Mutex<State>,
     parked_max: usize,
     alive_max: usize,
-    hire: Box<dyn Fn() -> Box<dyn Worker<W>> + Send + Sync>,
-    refused: LogOnce,
-    /// How many offers there are, to be read without the lock.
-    offers: AtomicUsize,
+    hire: Box<dyn Fn() -> Box<dyn Worker> + Send + Sync>,
 }
 
-struct State<W> {
+struct State {
     /// Threads without work, the one that parked last at the end.
-    parked: Vec<Arc<Slot<W>>>,
-    /// Work for which the system refused a thread, each under the ticket of the thread that waits.
-    offers: VecDeque<(u64, W)>,
-    next_ticket: u64,
+    parked: Vec<Arc<Slot>>,
     /// Threads that have not decided to end.
     alive: usize,
-    closed: bool,
+    is_closed: bool,
 }
 
 /// Where a parked thread finds what to do next.
-struct Slot<W> {
+struct Slot {
     thread: Thread,
-    order: Mutex<Option<Order<W>>>,
+    order: Mutex<Option<Order>>,
 }
 
-enum Order<W> {
-    Work(W),
+#[derive(Clone, Copy)]
+enum Order {
+    Work { listener: usize },
     End,
 }
 
-impl<W: Copy + Send + 'static> Threads<W> {
-    /// At most `parked_max` threads stay parked, and no new one is spawned for work that is passed
-    /// while there are `alive_max`: then one is about to end, and takes it. `hire` makes the
-    /// worker of each new thread.
+impl Threads {
+    /// At most `parked_max` threads stay parked, and no new one is spawned while there are
+    /// `alive_max`. `hire` makes the worker of each new thread.
     pub(super) fn new(
         parked_max: usize,
         alive_max: usize,
-        hire: impl Fn() -> Box<dyn Worker<W>> + Send + Sync + 'static,
+        hire: impl Fn() -> Box<dyn Worker> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let state = State {
-            parked: Vec::new(),
-            offers: VecDeque::new(),
-            next_ticket: 0,
-            alive: 0,
-            closed: false,
-        };
-        Arc::new(Self {
-            state: Mutex::new(state),
-            offer_taken: Condvar::new(),
-            parked_max,
-            alive_max,
-            hire: Box::new(hire),
-            refused: LogOnce::default(),
-            offers: AtomicUsize::new(0),
-        })
+        let state = State { parked: Vec::new(), alive: 0, is_closed: false };
+        Arc::new(Self { state: Mutex::new(state), parked_max, alive_max, hire: Box::new(hire) })
     }
 
-    /// Hands `work` to another thread. Returns when one has it, however long that takes.
-    pub(super) fn pass(self: &Arc<Self>, work: W) {
-        while !self.wake(work) {
-            let is_full = self.lock().alive >= self.alive_max;
-            if !is_full {
-                let Err(error) = self.spawn(work) else { return };
-                self.refused.say(format_args!(
-                    "no thread to be had for the next client: {error}; clients wait until one is"
-                ));
-            }
-            if self.offer(work, is_full) {
-                return;
-            }
-        }
+    /// Lets a parked thread or a new one work at that listener, unless none can be had.
+    pub(super) fn call(self: &Arc<Self>, listener: usize) -> io::Result<()> {
+        if self.wake(listener) { Ok(()) } else { self.spawn(listener) }
     }
 
-    /// Hands `work` to a parked thread or a new one, unless the system refuses one.
-    pub(super) fn try_pass(self: &Arc<Self>, work: W) -> io::Result<()> {
-        if self.wake(work) { Ok(()) } else { self.spawn(work) }
-    }
-
-    /// Hands `work` to the thread that parked last, if there is one.
-    fn wake(&self, work: W) -> bool {
-        let parked = self.lock().parked.pop();
+    /// Wakes the thread that parked last, if there is one.
+    fn wake(&self, listener: usize) -> bool {
+        let parked = lock(&self.state).parked.pop();
         if let Some(slot) = &parked {
-            slot.give(Order::Work(work));
+            slot.give(Order::Work { listener });
         }
         parked.is_some()
     }
 
-    fn spawn(self: &Arc<Self>, work: W) -> io::Result<()> {
-        if !has_room_for_a_thread() {
+    fn spawn(self: &Arc<Self>, listener: usize) -> io::Result<()> {
+        if !has_memory_for_a_thread() {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        self.lock().alive += 1;
+        let mut state = lock(&self.state);
+        if state.alive >= self.alive_max {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        state.alive += 1;
+        drop(state);
         let threads = Arc::clone(self);
         let spawned = thread::Builder::new()
             .name("client".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || threads.work(work));
+            .spawn(move || threads.live(listener));
         if spawned.is_err() {
-            self.lock().alive -= 1;
+            lock(&self.state).alive -= 1;
         }
         spawned.map(drop)
     }
 
     /// Ends the parked threads; those at work end when their work does.
     pub(super) fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
+        let mut state = lock(&self.state);
+        state.is_closed = true;
         let parked = std::mem::take(&mut state.parked);
         drop(state);
         for slot in parked {
@@ -156,115 +125,210 @@ impl<W: Copy + Send + 'static> Threads<W> {
     }
 
     /// A thread's life.
-    fn work(&self, first: W) {
+    fn live(&self, listener: usize) {
         let mut worker = (self.hire)();
         let slot = Arc::new(Slot { thread: thread::current(), order: Mutex::new(None) });
-        let mut next = Some(first);
-        while let Some(work) = next {
-            worker.work(work);
-            let offered = if self.offers.load(Ordering::Acquire) > 0 {
-                self.take_offer(&mut self.lock())
-            } else {
-                None
-            };
-            next = offered.or_else(|| worker.more()).or_else(|| self.park(&slot));
+        let mut next = Some(listener);
+        while let Some(listener) = next {
+            worker.work(listener);
+            next = worker.more().or_else(|| self.park(&slot));
         }
     }
 
-    fn take_offer(&self, state: &mut State<W>) -> Option<W> {
-        let (_, work) = state.offers.pop_front()?;
-        self.offers.fetch_sub(1, Ordering::AcqRel);
-        self.offer_taken.notify_all();
-        Some(work)
-    }
-
-    /// Parks the calling thread until there is work for it; `None`: it shall end.
-    fn park(&self, slot: &Arc<Slot<W>>) -> Option<W> {
-        let mut state = self.lock();
-        if let Some(work) = self.take_offer(&mut state) {
-            return Some(work);
-        }
-        if state.closed || state.parked.len() >= self.parked_max {
+    /// Parks the calling thread until there is work for it; `None`: it must end.
+    fn park(&self, slot: &Arc<Slot>) -> Option<usize> {
+        let mut state = lock(&self.state);
+        if state.is_closed || state.parked.len() >= self.parked_max {
             state.alive -= 1;
             return None;
         }
         state.parked.push(Arc::clone(slot));
         drop(state);
-        let order = slot.wait(PARKED_TIME_MAX).or_else(|| {
-            let mut state = self.lock();
-            let at = state.parked.iter().position(|other| Arc::ptr_eq(other, slot));
-            if let Some(at) = at {
-                state.parked.remove(at);
-                return Some(Order::End);
-            }
-            drop(state);
-            // Whoever took the slot off the list is about to give it an order.
-            slot.wait(Duration::MAX)
-        });
+        let order = slot.wait(PARKED_TIME_MAX).or_else(|| self.leave(slot));
         match order {
-            Some(Order::Work(work)) => Some(work),
-            Some(Order::End) | None => {
-                self.lock().alive -= 1;
+            Some(Order::Work { listener }) => Some(listener),
+            Some(Order::End) => {
+                lock(&self.state).alive -= 1;
                 None
             }
+            None => None,
         }
     }
 
-    /// Offers `work` to the threads that end theirs, for a moment; whether one took it. Where one
-    /// has parked or ended just before, there is nothing to wait for.
-    fn offer(&self, work: W, was_full: bool) -> bool {
-        let mut state = self.lock();
-        if !state.parked.is_empty() || was_full && state.alive < self.alive_max {
-            return false;
-        }
-        let ticket = state.next_ticket;
-        state.next_ticket += 1;
-        state.offers.push_back((ticket, work));
-        self.offers.fetch_add(1, Ordering::AcqRel);
-        let is_open = |state: &mut State<W>| state.offers.iter().any(|&(other, _)| other == ticket);
-        let (mut state, timeout) = self
-            .offer_taken
-            .wait_timeout_while(state, RETRY_INTERVAL, is_open)
-            .unwrap_or_else(PoisonError::into_inner);
-        if timeout.timed_out() {
-            let at = state.offers.iter().position(|&(other, _)| other == ticket);
-            if let Some(at) = at {
-                state.offers.remove(at);
-                self.offers.fetch_sub(1, Ordering::AcqRel);
-            }
-            return at.is_none();
-        }
-        true
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<W>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ends the parking of a thread that was not needed; `None`: it must end. Where it has been
+    /// taken off the list meanwhile, an order is on its way.
+    fn leave(&self, slot: &Arc<Slot>) -> Option<Order> {
+        let mut state = lock(&self.state);
+        let Some(at) = state.parked.iter().position(|other| Arc::ptr_eq(other, slot)) else {
+            drop(state);
+            return slot.wait(Duration::MAX);
+        };
+        state.parked.remove(at);
+        state.alive -= 1;
+        None
     }
 }
 
-impl<W> Slot<W> {
-    fn give(&self, order: Order<W>) {
-        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Some(order);
+impl Slot {
+    fn give(&self, order: Order) {
+        *lock(&self.order) = Some(order);
         self.thread.unpark();
     }
 
-    /// Parks the calling thread until it has an order, but no longer than `at_most`.
-    fn wait(&self, at_most: Duration) -> Option<Order<W>> {
+    /// Parks the calling thread until it has an order, but no longer than `time_max`.
+    fn wait(&self, time_max: Duration) -> Option<Order> {
         let parked = Instant::now();
         loop {
-            if let Some(order) = self.order.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            if let Some(order) = lock(&self.order).take() {
                 return Some(order);
             }
-            let left = at_most.checked_sub(parked.elapsed()).filter(|left| !left.is_zero())?;
+            let left = time_max.checked_sub(parked.elapsed()).filter(|left| !left.is_zero())?;
             thread::park_timeout(left);
         }
     }
 }
 
 /// Whether the address space (`RLIMIT_AS`) still holds what a new thread and the others need.
-fn has_room_for_a_thread() -> bool {
+fn has_memory_for_a_thread() -> bool {
     let mut probe = Vec::<u8>::new();
     let reserved = probe.try_reserve_exact(SPARE_BYTES).is_ok();
     black_box(&probe);
     reserved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{self, Receiver, Sender};
+    use std::thread::ThreadId;
+
+    /// A worker that tells of each piece of work and ends it when it is told to.
+    struct Fake {
+        report: Sender<(ThreadId, usize)>,
+        /// What it finds by itself when it has done a piece.
+        then: Arc<Mutex<Receiver<Option<usize>>>>,
+        next: Option<usize>,
+    }
+
+    impl Worker for Fake {
+        fn work(&mut self, listener: usize) {
+            self.report.send((thread::current().id(), listener)).unwrap();
+            self.next = lock(&self.then).recv().unwrap();
+        }
+
+        fn more(&mut self) -> Option<usize> {
+            self.next.take()
+        }
+    }
+
+    struct Staff {
+        threads: Arc<Threads>,
+        reports: Receiver<(ThreadId, usize)>,
+        then: Sender<Option<usize>>,
+    }
+
+    impl Staff {
+        fn new(parked_max: usize, alive_max: usize) -> Self {
+            let (report, reports) = mpsc::channel();
+            let (then, received) = mpsc::channel();
+            let received = Arc::new(Mutex::new(received));
+            let hire = move || {
+                let (report, then) = (report.clone(), Arc::clone(&received));
+                Box::new(Fake { report, then, next: None }) as Box<dyn Worker>
+            };
+            Self { threads: Threads::new(parked_max, alive_max, hire), reports, then }
+        }
+
+        /// Calls for work at that listener; the thread that does it.
+        #[track_caller]
+        fn call(&self, listener: usize) -> ThreadId {
+            self.threads.call(listener).unwrap();
+            self.report(listener)
+        }
+
+        #[track_caller]
+        fn report(&self, listener: usize) -> ThreadId {
+            let (thread, reported) = self.reports.recv().unwrap();
+            assert_eq!(reported, listener);
+            thread
+        }
+
+        /// Lets a thread end its work and find no more by itself.
+        fn end_work(&self) {
+            self.then.send(None).unwrap();
+        }
+
+        /// Waits until so many are parked, and so many alive.
+        fn await_threads(&self, parked: usize, alive: usize) {
+            let has_come = || {
+                let state = lock(&self.threads.state);
+                (state.parked.len(), state.alive) == (parked, alive)
+            };
+            while !has_come() {
+                thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn the_thread_that_parked_last_is_woken_first() {
+        let staff = Staff::new(2, 2);
+        let first = staff.call(1);
+        let second = staff.call(2);
+        assert_ne!(first, second);
+        staff.end_work();
+        staff.await_threads(1, 2);
+        staff.end_work();
+        staff.await_threads(2, 2);
+        let last_parked = lock(&staff.threads.state).parked[1].thread.id();
+        assert_eq!(staff.call(3), last_parked);
+        staff.end_work();
+        staff.await_threads(2, 2);
+        staff.threads.close();
+        staff.await_threads(0, 0);
+    }
+
+    #[test]
+    fn a_thread_goes_on_with_work_that_it_finds_by_itself() {
+        let staff = Staff::new(1, 1);
+        let thread = staff.call(1);
+        staff.then.send(Some(2)).unwrap();
+        assert_eq!(staff.report(2), thread);
+        staff.end_work();
+        staff.await_threads(1, 1);
+        staff.threads.close();
+        staff.await_threads(0, 0);
+    }
+
+    #[test]
+    fn no_more_are_spawned_than_may_be_alive() {
+        let staff = Staff::new(1, 1);
+        staff.call(1);
+        let refusal = staff.threads.call(2).unwrap_err();
+        assert_eq!(refusal.kind(), io::ErrorKind::QuotaExceeded);
+        staff.end_work();
+        staff.await_threads(1, 1);
+        staff.call(2);
+        staff.end_work();
+    }
+
+    #[test]
+    fn no_more_are_parked_than_may_be() {
+        let staff = Staff::new(0, 2);
+        let first = staff.call(1);
+        staff.end_work();
+        staff.await_threads(0, 0);
+        assert_ne!(staff.call(2), first);
+        staff.end_work();
+        staff.await_threads(0, 0);
+    }
+
+    #[test]
+    fn after_the_close_no_thread_parks() {
+        let staff = Staff::new(1, 1);
+        staff.call(1);
+        staff.threads.close();
+        staff.end_work();
+        staff.await_threads(0, 0);
+    }
 }

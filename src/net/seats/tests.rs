@@ -1,109 +1,201 @@
-//! Whom the table evicts, and whom it never does.
+//! What holds of seats and waiting room together, whatever clients do.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
+#![allow(clippy::unwrap_used, reason = "a test that fails must panic")]
 
-use std::net::TcpListener;
+use proptest::prelude::*;
 
 use super::*;
+use crate::net::client::Phase;
+use crate::net::client::tests::client_of;
 
-/// Clients that took their seats one after the other.
-struct Seated {
-    table: Table,
-    far_ends: Vec<TcpStream>,
+fn seats(max_connections: usize, waiting_places: usize) -> Seats {
+    Seats::new(&Options { max_connections, waiting_places, ..Options::default() })
 }
 
-impl Seated {
-    fn new(count: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut table =
-            Table { clients: Vec::new(), free: Vec::new(), waiting: 0, stopping: false };
-        let mut far_ends = Vec::new();
-        for _ in 0..count {
-            far_ends.push(TcpStream::connect(address).unwrap());
-            let (stream, peer) = listener.accept().unwrap();
-            table.clients.push(Some(Arc::new(Client::new(stream, peer))));
-        }
-        Self { table, far_ends }
-    }
+/// Lets every look happen at once.
+fn look(seats: &Seats) {
+    lock(&seats.table).next_look = Instant::now();
+    seats.make_way();
+}
 
-    fn client(&self, index: usize) -> &Client {
-        self.table.clients[index].as_ref().unwrap()
-    }
-
-    fn last_progress(&self, index: usize) -> Instant {
-        match self.client(index).phase() {
-            Phase::Sending { last_progress } => last_progress,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Looks for somebody to evict; `Ok`: that one it was.
-    fn evict(&self, now: Instant) -> Result<usize, Option<Instant>> {
-        let seats = 0..self.far_ends.len();
-        let gone = || seats.clone().filter(|&index| self.client(index).has_lost_its_seat());
-        let before: Vec<_> = gone().collect();
-        match self.table.evict(now) {
-            Eviction::Done => Ok(gone().find(|index| !before.contains(index)).unwrap()),
-            Eviction::NotBefore(moment) if moment == now + LOOK_INTERVAL => Err(None),
-            Eviction::NotBefore(moment) => Err(Some(moment)),
-        }
-    }
+fn waiting(seats: &Seats) -> usize {
+    lock(&seats.table).room.origins().count()
 }
 
 #[test]
-fn who_owes_goes_in_the_order_of_arrival() {
-    let seated = Seated::new(4);
+fn a_seat_that_is_given_back_goes_to_one_who_waits() {
+    let seats = seats(1, 9);
+    let first = seats.admit(client_of(1)).unwrap();
+    first.client().begin_answer().unwrap();
+    assert!(seats.admit(client_of(1)).is_none());
+    assert!(seats.admit(client_of(2)).is_none());
+    assert_eq!(waiting(&seats), 2);
+    let second = first.pass_on().unwrap();
+    assert_eq!(second.client().origin(), client_of(1).origin(), "all have no seat: the first");
+    let third = second.pass_on().unwrap();
+    assert!(third.pass_on().is_none());
+    assert!(seats.admit(client_of(3)).is_some(), "the seat is free again");
+}
+
+#[test]
+fn the_client_that_owes_makes_way_and_is_answered_all_the_same_if_its_request_is_whole() {
+    let seats = seats(1, 9);
+    let owes = seats.admit(client_of(1)).unwrap();
+    owes.client().note_first_bytes();
+    assert!(seats.admit(client_of(2)).is_none());
+    assert!(owes.client().has_lost_its_seat());
+    owes.client().begin_answer().unwrap();
+    look(&seats);
+    assert!(!owes.client().has_lost_its_seat(), "its answer has not begun");
+    owes.client().note_progress(1).unwrap();
+    look(&seats);
+    assert!(!owes.client().has_lost_its_seat(), "it has one seat, the newcomer none");
+}
+
+#[test]
+fn a_newcomer_waits_no_longer_than_it_may() {
+    let options =
+        Options { max_connections: 1, waiting_time_max: Duration::ZERO, ..Options::default() };
+    let seats = Seats::new(&options);
+    let seat = seats.admit(client_of(1)).unwrap();
+    seat.client().begin_answer().unwrap();
+    assert!(seats.admit(client_of(2)).is_none());
+    assert!(!seats.make_way(), "nobody waits any more");
+    assert!(seat.pass_on().is_none());
+}
+
+#[test]
+fn a_stranger_gets_the_seat_of_a_client_that_owes_one_at_a_time() {
+    let seats = seats(3, 9);
+    let owing: Vec<_> = (1..=2).map(|number| seats.admit(client_of(number)).unwrap()).collect();
+    let lost = || owing.iter().filter(|seat| seat.client().has_lost_its_seat()).count();
+    seats.make_way_for_a_stranger();
+    assert_eq!(lost(), 1);
+    seats.make_way_for_a_stranger();
+    assert_eq!(lost(), 1, "that one's seat is free in a moment");
+}
+
+#[test]
+fn at_the_end_of_a_stop_everyone_goes_and_is_counted() {
+    let seats = seats(2, 9);
     let now = Instant::now();
-    seated.client(0).note_first_bytes();
-    seated.client(1).begin_answer().unwrap();
-    // Client 2 is silent: it may never have meant to ask for anything.
-    seated.client(3).begin_answer().unwrap();
-    seated.client(3).begin_drain().unwrap();
-    assert_eq!([(); 3].map(|()| seated.evict(now)), [Ok(0), Ok(2), Ok(3)]);
-    assert_eq!(seated.client(3).begin_drain(), Err(crate::net::Evicted));
-}
-
-#[test]
-fn an_answer_goes_after_ten_seconds_without_progress_and_after_all_who_owe() {
-    let seated = Seated::new(3);
-    for index in [0, 1, 2, 0] {
-        seated.client(index).begin_answer().unwrap();
-        // Stamps are told apart from a millisecond on.
-        std::thread::sleep(Duration::from_millis(2));
+    let taken: Vec<_> = (1..=2).map(|number| seats.admit(client_of(number)).unwrap()).collect();
+    for seat in &taken {
+        seat.client().begin_answer().unwrap();
     }
-    let stalled = seated.last_progress(1) + STALL_TIME_MAX;
-    let just_before = stalled.checked_sub(Duration::from_nanos(1)).unwrap();
-    assert_eq!(seated.evict(just_before), Err(Some(stalled)));
-    seated.client(2).begin_drain().unwrap();
-    assert_eq!(seated.evict(stalled), Ok(2));
-    assert_eq!(seated.evict(stalled), Ok(1));
-    assert_eq!(seated.client(1).note_progress(), Err(crate::net::Evicted));
-    assert_eq!(seated.client(1).begin_answer(), Err(crate::net::Evicted));
-    let stalled = seated.last_progress(0) + STALL_TIME_MAX;
-    assert_eq!(seated.evict(just_before), Err(Some(stalled)));
-    assert_eq!([(); 2].map(|()| seated.evict(stalled)), [Ok(0), Err(None)]);
+    assert!(seats.admit(client_of(3)).is_none());
+    std::thread::scope(|scope| {
+        let drained = scope.spawn(|| seats.drain(now));
+        while !taken.iter().all(|seat| seat.client().has_lost_its_seat()) {
+            std::thread::yield_now();
+        }
+        assert!(taken.into_iter().all(|seat| seat.pass_on().is_none()));
+        assert_eq!(drained.join().unwrap(), 3);
+    });
 }
 
 #[test]
-fn who_was_called_off_with_a_whole_request_is_answered() {
-    let seated = Seated::new(1);
-    let now = Instant::now();
-    assert_eq!([(); 2].map(|()| seated.evict(now)), [Ok(0), Err(None)]);
-    assert_eq!(seated.client(0).begin_drain(), Err(crate::net::Evicted));
-    seated.client(0).begin_answer().unwrap();
-    assert!(!seated.client(0).has_lost_its_seat());
-    assert!(matches!(seated.evict(now), Err(Some(_))), "it is an answer under way");
+fn a_stop_waits_for_those_who_wait_for_a_seat() {
+    let seats = seats(1, 9);
+    let first = seats.admit(client_of(1)).unwrap();
+    first.client().begin_answer().unwrap();
+    assert!(seats.admit(client_of(2)).is_none());
+    std::thread::scope(|scope| {
+        let drained = scope.spawn(|| seats.drain(Instant::now() + Duration::from_secs(30)));
+        while !lock(&seats.table).is_stopping {
+            std::thread::yield_now();
+        }
+        let second = first.pass_on().unwrap();
+        second.client().begin_answer().unwrap();
+        assert!(!drained.is_finished());
+        assert!(second.pass_on().is_none());
+        assert_eq!(drained.join().unwrap(), 0);
+    });
 }
 
+/// The scan of a full table, as `cargo test -- --ignored --nocapture` shows it.
 #[test]
-fn at_the_end_of_a_stop_everyone_goes() {
-    let seated = Seated::new(3);
-    seated.client(0).begin_answer().unwrap();
-    assert_eq!(seated.evict(Instant::now()), Ok(1));
-    assert_eq!(
-        [0, 1, 2, 2].map(|index| seated.client(index).evict_whatever_it_does()),
-        [true, true, true, false]
-    );
-    assert_eq!(seated.client(1).begin_answer(), Err(crate::net::Evicted));
+#[ignore = "it prints how long a look takes and asserts nothing about time"]
+fn a_look_at_many_seats_is_cheap() {
+    for (count, origins) in [(1_024, 1), (1_024, 250), (20_000, 1), (20_000, 250)] {
+        let seats = seats(count, 256);
+        let taken: Vec<_> = (0..count)
+            .map(|number| seats.admit(client_of(u8::try_from(number % origins).unwrap())).unwrap())
+            .collect();
+        for seat in &taken {
+            seat.client().begin_answer().unwrap();
+            seat.client().note_progress(1).unwrap();
+        }
+        let table = lock(&seats.table);
+        let started = Instant::now();
+        table.evict(started, [None]);
+        println!("{count} seats, {origins} origins: {:?}", started.elapsed());
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Arrive(u8),
+    FirstBytes(usize),
+    Answer(usize),
+    Progress(usize),
+    Drain(usize),
+    Leave(usize),
+    Look,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1..4_u8).prop_map(Step::Arrive),
+        1 => (0..3_usize).prop_map(Step::FirstBytes),
+        2 => (0..3_usize).prop_map(Step::Answer),
+        2 => (0..3_usize).prop_map(Step::Progress),
+        1 => (0..3_usize).prop_map(Step::Drain),
+        1 => (0..3_usize).prop_map(Step::Leave),
+        2 => Just(Step::Look),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_seat_is_free_while_somebody_waits_and_nobody_loses_one_while_one_is_free(
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        let seats = seats(3, 4);
+        let mut taken: Vec<Seat<'_>> = Vec::new();
+        for step in steps {
+            let lost = |taken: &[Seat<'_>]| {
+                taken.iter().filter(|seat| seat.client().has_lost_its_seat()).count()
+            };
+            let (were_lost, were_free) = (lost(&taken), taken.len() < 3);
+            let client = |at: usize| taken.get(at).map(Seat::client);
+            match step {
+                // A full room of one place each would let the thread wait.
+                Step::Arrive(number) => taken.extend(seats.admit(client_of(number))),
+                Step::FirstBytes(at) => drop(client(at).map(Client::note_first_bytes)),
+                Step::Answer(at) => {
+                    let is_gone = |it: &Client| matches!(it.phase(), Phase::Evicted { .. });
+                    if let Some(client) = client(at) {
+                        prop_assert_eq!(client.begin_answer().is_err(), is_gone(client));
+                    }
+                }
+                Step::Progress(at) => drop(client(at).map(|it| it.note_progress(1))),
+                Step::Drain(at) => drop(client(at).map(Client::begin_drain)),
+                Step::Leave(at) if at < taken.len() => {
+                    let next = taken.remove(at).pass_on();
+                    taken.extend(next);
+                }
+                Step::Leave(_) => {}
+                Step::Look => look(&seats),
+            }
+            prop_assert!(taken.len() == 3 || waiting(&seats) == 0);
+            prop_assert!(!were_free || lost(&taken) <= were_lost, "a seat was free");
+        }
+        // Every seat is given back in the end, and everybody who waits gets one.
+        while let Some(seat) = taken.pop() {
+            taken.extend(seat.pass_on());
+        }
+        let table = lock(&seats.table);
+        prop_assert!(table.is_empty() && table.free.len() == 3);
+    }
 }

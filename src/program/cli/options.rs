@@ -16,10 +16,6 @@ use log::LevelFilter;
 
 use super::flags::{Audience, DotfilesFlag, Flags, LogFormatFlag, Page, SymlinksFlag};
 
-/// How long a write blocks before it comes back to tell what went out: by so much is an answer's
-/// last progress known too late.
-const SEND_INTERVAL: Duration = Duration::from_secs(1);
-
 impl Flags {
     /// What to print instead of serving.
     pub(crate) fn page_to_generate(&self) -> Option<Page> {
@@ -77,9 +73,10 @@ impl Flags {
         net::Options {
             max_connections: self.limits.max_connections,
             thread_cache: self.limits.thread_cache,
-            receive_timeout: Some(self.limits.request_timeout),
-            send_timeout: Some(self.limits.stall_timeout.min(SEND_INTERVAL)),
+            waiting_time_max: self.limits.request_timeout,
+            turned_away: connection::turned_away(),
             defer_accept: true,
+            ..net::Options::default()
         }
     }
 

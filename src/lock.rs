@@ -1,0 +1,26 @@
+//! Locks that outlive a panic.
+//!
+//! A panic costs one client, never the server: nothing here is held while foreign code runs, so
+//! what a lock guards is whole even where the thread that held it has panicked.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Takes a lock, poisoned or not.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until `condvar` is notified.
+pub(crate) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until `condvar` is notified, but no longer than `time_max`.
+pub(crate) fn wait_for<'a, T>(
+    condvar: &Condvar,
+    guard: MutexGuard<'a, T>,
+    time_max: Duration,
+) -> MutexGuard<'a, T> {
+    condvar.wait_timeout(guard, time_max).unwrap_or_else(PoisonError::into_inner).0
+}

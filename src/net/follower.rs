@@ -1,0 +1,68 @@
+//! A client thread: it accepts a client, leaves the accept loop to another thread, and serves.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Weak;
+use std::sync::atomic::Ordering;
+
+use super::accept_loop::AcceptLoop;
+use super::client::Client;
+use super::shared::Shared;
+use super::threads::Worker;
+
+/// A thread's own side: it accepts a client, and serves it.
+pub(super) struct Follower<H> {
+    shared: Weak<Shared>,
+    handler: H,
+    /// What a panic leaves of `handler` is thrown away.
+    master: H,
+    /// The accept loop that it took part in last.
+    last: usize,
+}
+
+impl<H: FnMut(&Client) + Clone> Worker for Follower<H> {
+    /// Accepts one client, leaves another thread to accept the next, and serves the client; then
+    /// those who wait for its seat.
+    fn work(&mut self, listener: usize) {
+        self.last = listener;
+        let Some(shared) = self.shared.upgrade() else { return };
+        let accept_loop = &shared.loops[listener];
+        let Some(seat) = shared.next_client(accept_loop) else {
+            accept_loop.leave();
+            shared.tell_of_ended_loop();
+            return;
+        };
+        if !accept_loop.leave_to_others() {
+            shared.find_acceptor(listener);
+        }
+        let mut next = Some(seat);
+        while let Some(seat) = next {
+            self.serve(seat.client());
+            next = seat.pass_on();
+        }
+    }
+
+    fn more(&mut self) -> Option<usize> {
+        let shared = self.shared.upgrade()?;
+        if shared.is_stopping.load(Ordering::Acquire) {
+            return None;
+        }
+        let joins_an_empty_one = |it: &AcceptLoop| it.is_empty() && it.join();
+        let empty = shared.loops.iter().position(joins_an_empty_one);
+        empty.or_else(|| shared.loops[self.last].join().then_some(self.last))
+    }
+}
+
+impl<H: FnMut(&Client) + Clone> Follower<H> {
+    pub(super) fn new(shared: Weak<Shared>, handler: H) -> Self {
+        Self { shared, master: handler.clone(), handler, last: 0 }
+    }
+
+    /// A panic costs one client, never the server.
+    fn serve(&mut self, client: &Client) {
+        if catch_unwind(AssertUnwindSafe(|| (self.handler)(client))).is_err() {
+            let peer = client.peer();
+            log::error!("serving {peer} panicked; its connection is closed, the others go on");
+            self.handler = self.master.clone();
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What every thread of a server sees: the accept loops, the seats, the threads; and what the
+//! watchman does on a round.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::accept_loop::AcceptLoop;
+use super::client::Client;
+use super::listener::{Accepted, Listener};
+use super::seats::{Seat, Seats};
+use super::threads::Threads;
+use super::watchman::Watchman;
+use crate::lock::{lock, wait_for};
+use crate::log_once::LogOnce;
+
+/// How long to wait for a descriptor that the system refused, before it is asked for again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long a newcomer is waited for by a thread that could not accept one.
+const NEWCOMER_TIME_MAX: Duration = Duration::from_millis(100);
+
+/// Stack of the watchman's thread, in bytes.
+const WATCHMAN_STACK_BYTES: usize = 64 * 1024;
+
+/// What every thread of a server sees.
+pub(super) struct Shared {
+    pub(super) loops: Vec<AcceptLoop>,
+    pub(super) seats: Seats,
+    pub(super) threads: Arc<Threads>,
+    watchman: Watchman,
+    pub(super) is_stopping: AtomicBool,
+    loop_ended: (Mutex<()>, Condvar),
+    exhausted: LogOnce,
+    refused: LogOnce,
+}
+
+impl Shared {
+    pub(super) fn new(loops: Vec<AcceptLoop>, seats: Seats, threads: Arc<Threads>) -> Self {
+        Self {
+            loops,
+            seats,
+            threads,
+            watchman: Watchman::default(),
+            is_stopping: AtomicBool::new(false),
+            loop_ended: Default::default(),
+            exhausted: LogOnce::new(module_path!()),
+            refused: LogOnce::new(module_path!()),
+        }
+    }
+
+    /// Accepts until a newcomer has a seat; `None`: the loop must end.
+    pub(super) fn next_client(&self, accept_loop: &AcceptLoop) -> Option<Seat<'_>> {
+        loop {
+            let newcomer = self.accept(&accept_loop.listener)?;
+            if let Some(seat) = self.seats.admit(newcomer) {
+                return Some(seat);
+            }
+            self.watchman.call();
+        }
+    }
+
+    /// The next client; `None`: the loop must end.
+    fn accept(&self, listener: &Listener) -> Option<Client> {
+        loop {
+            match listener.accept() {
+                Accepted::Client(client) => return Some(client),
+                Accepted::None if self.is_stopping.load(Ordering::Acquire) => {
+                    listener.shut_down();
+                    return None;
+                }
+                Accepted::None => {}
+                Accepted::Closed => return None,
+                Accepted::Exhausted(errno) => {
+                    self.exhausted.warn(format_args!("cannot accept: {errno}; new clients wait"));
+                    // The system refuses before it looks whether there is a client at all.
+                    if listener.has_client_within(NEWCOMER_TIME_MAX) {
+                        self.seats.make_way_for_a_stranger();
+                        self.seats.wait_for_release(RETRY_INTERVAL);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Calls a thread into a loop that the calling one is about to leave empty. Where there is
+    /// none, the loop stays empty: the watchman and every thread that ends its work look after it.
+    pub(super) fn find_acceptor(&self, listener: usize) {
+        if let Err(error) = self.threads.call(listener) {
+            self.loops[listener].leave();
+            self.watchman.call();
+            if error.kind() != io::ErrorKind::QuotaExceeded {
+                self.refused.warn(format_args!("cannot spawn a thread: {error}; new clients wait"));
+            }
+        }
+    }
+
+    /// Without a watchman, newcomers wait until a client leaves by itself, no more.
+    pub(super) fn post_watchman(self: &Arc<Self>) {
+        let shared = Arc::clone(self);
+        let post = move || shared.watchman.watch(|| shared.make_round());
+        let builder = thread::Builder::new().name("watchman".to_owned());
+        if let Err(error) = builder.stack_size(WATCHMAN_STACK_BYTES).spawn(post) {
+            log::warn!(
+                "cannot spawn a thread: {error}; new clients wait longer when seats are few"
+            );
+        }
+    }
+
+    /// Makes way for clients that wait for a seat, and finds threads for loops that have none.
+    fn make_round(&self) -> bool {
+        let somebody_waits = self.seats.make_way();
+        let attend = |listener: usize| {
+            let accept_loop = &self.loops[listener];
+            let is_attended = !accept_loop.is_empty() || !accept_loop.join() || {
+                let is_found = self.threads.call(listener).is_ok();
+                if !is_found {
+                    accept_loop.leave();
+                }
+                is_found
+            };
+            if !is_attended && accept_loop.listener.has_client_within(Duration::ZERO) {
+                self.seats.make_way_for_a_stranger();
+            }
+            is_attended
+        };
+        let is_stopping = self.is_stopping.load(Ordering::Acquire);
+        let unattended =
+            (0..self.loops.len()).filter(|&listener| !is_stopping && !attend(listener));
+        unattended.count() > 0 || somebody_waits
+    }
+
+    pub(super) fn tell_of_ended_loop(&self) {
+        let (mutex, ended) = &self.loop_ended;
+        drop(lock(mutex));
+        ended.notify_all();
+    }
+
+    /// Waits until no thread accepts any more.
+    pub(super) fn await_loops(&self, deadline: Instant) {
+        let (mutex, ended) = &self.loop_ended;
+        let mut guard = lock(mutex);
+        while !self.loops.iter().all(AcceptLoop::is_empty) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            guard = wait_for(ended, guard, left);
+        }
+    }
+
+    pub(super) fn dismiss_watchman(&self) {
+        self.watchman.dismiss();
+    }
+}
