@@ -1,4 +1,4 @@
-//! Two servers behind HAProxy, as the README configures it: one may stop, come back, and be killed.
+//! Two servers behind HAProxy with `contrib/haproxy.cfg`: one may stop, come back, and be killed.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{
-    Httpd, PATIENCE, Reply, Tree, connect_from, eventually, free_port, pattern, read_to_end,
-    readme_block, tool,
+    Httpd, PATIENCE, Reply, Tree, connect_from, contrib, eventually, free_port, pattern,
+    read_to_end, tool,
 };
 
 /// Where the proxies listen: no other test's client has an address here.
@@ -29,15 +29,15 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// HAProxy with the configuration of the README, before these two servers.
+    /// HAProxy with `contrib/haproxy.cfg`, before these two servers.
     pub fn haproxy(servers: [SocketAddr; 2]) -> Option<Self> {
         let tool = tool("haproxy")?;
-        let readme = readme_block("haproxy.cfg");
-        for said in ["bind :80\n", "127.0.0.1:8081", "127.0.0.1:8082"] {
-            assert!(readme.contains(said), "{said}");
+        let example = contrib("haproxy.cfg");
+        for to_replace in ["bind :80\n", "127.0.0.1:8081", "127.0.0.1:8082"] {
+            assert!(example.contains(to_replace), "{to_replace}");
         }
         Some(Self::start(|address, _| {
-            let config = readme
+            let config = example
                 .replace("bind :80\n", &format!("bind {address}\n"))
                 .replace("127.0.0.1:8081", &servers[0].to_string())
                 .replace("127.0.0.1:8082", &servers[1].to_string());
@@ -47,13 +47,13 @@ impl Proxy {
         }))
     }
 
-    /// nginx with the server block of the README.
+    /// nginx with the server block of `contrib/nginx.conf`.
     pub fn nginx(server: SocketAddr) -> Option<Self> {
         let tool = tool("nginx")?;
-        let readme = readme_block("nginx.conf");
-        assert!(readme.contains("listen 80;") && readme.contains("127.0.0.1:8080"));
+        let example = contrib("nginx.conf");
+        assert!(example.contains("listen 80;") && example.contains("127.0.0.1:8080"));
         Some(Self::start(|address, folder| {
-            let site = readme
+            let site = example
                 .replace("listen 80;", &format!("listen {address};"))
                 .replace("127.0.0.1:8080", &server.to_string());
             // One process in the foreground, which leaves nothing outside of its folder.

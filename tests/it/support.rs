@@ -397,14 +397,11 @@ pub fn free_port(address: &str) -> u16 {
     TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// The block of README.md that follows the comment with this name.
+/// The text of a file in `contrib/`, as it may be copied.
 #[track_caller]
-pub fn readme_block(name: &str) -> String {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let after = readme.split_once(&format!("<!-- {name} -->\n```"));
-    let (_, after) = after.unwrap_or_else(|| panic!("README.md has no block {name}"));
-    let (_, block) = after.split_once('\n').unwrap();
-    block.split_once("```").unwrap().0.to_owned()
+pub fn contrib(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Runs `httpd` with these flags to its end, which must come by itself.

@@ -1,4 +1,5 @@
-//! As a service: passed sockets, restarts that refuse nobody, what the manager is told, the units.
+//! As a service: passed sockets, restarts that refuse nobody, what the manager is told, and the
+//! files in `contrib/` that make it one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +12,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use crate::balancer::Load;
-use crate::support::{Httpd, PATIENCE, Tree, eventually, readme_block, tool};
+use crate::support::{Httpd, PATIENCE, Tree, contrib, eventually, tool};
 
 /// Takes the socket from standard input to where a service has its first one.
 const PASS_SOCKET: &str = r#"export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&0 </dev/null"#;
@@ -133,14 +134,14 @@ fn a_manager_that_is_gone_stops_nothing() {
 }
 
 #[test]
-fn the_units_of_the_readme_are_sound() {
+fn the_units_are_sound() {
     let Some(tool) = tool("systemd-analyze") else { return };
     let tree = Tree::new();
-    let service = readme_block("httpd.service");
+    let service = contrib("httpd.service");
     assert!(service.contains("ExecStart=/usr/local/bin/httpd "));
     let service = service.replace("/usr/local/bin/httpd", env!("CARGO_BIN_EXE_httpd"));
     let service = tree.write("httpd.service", service.as_bytes());
-    let socket = tree.write("httpd.socket", readme_block("httpd.socket").as_bytes());
+    let socket = tree.write("httpd.socket", contrib("httpd.socket").as_bytes());
     let analyze = |arguments: &[&str], files: &[&Path]| {
         let output = Command::new(&tool).args(arguments).args(files).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -150,6 +151,39 @@ fn the_units_of_the_readme_are_sound() {
     assert_eq!(analyze(&["verify", "--man=no"], &[&service, &socket]), "");
     // Of 10.0 for a service with every right; the argument is in tenths.
     analyze(&["security", "--offline=yes", "--threshold=10"], &[&service]);
+}
+
+/// Twice under load, as `contrib/httpd.logrotate` has it: the second time compresses a file.
+#[test]
+fn logrotate_rotates_the_log_of_a_running_server() {
+    let Some(logrotate) = tool("logrotate") else { return };
+    let tree = Tree::with(&[("root/a.txt", b"hello"), ("log/access.log", b"")]);
+    let log = tree.join("log/access.log");
+    let flags = ["--log-file", log.to_str().unwrap()];
+    let httpd = Httpd::serve(&tree.join("root"), &flags);
+    let config = contrib("httpd.logrotate");
+    let reload = "systemctl try-reload-or-restart httpd.service";
+    assert!(config.contains("/var/log/httpd/access.log {") && config.contains(reload));
+    let config = config
+        .replace("/var/log/httpd/access.log", flags[1])
+        .replace(reload, &format!("kill -HUP {}", httpd.pid()));
+    let config = tree.write("logrotate.conf", config.as_bytes());
+    let load = Load::on(httpd.address());
+    for rotated in ["access.log.1", "access.log.2.gz"] {
+        load.wait_for(REQUESTS);
+        let mut command = Command::new(&logrotate);
+        command.arg("--force").arg("--state").arg(tree.join("state")).arg(&config);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{said}");
+        assert!(tree.join("log").join(rotated).exists(), "{rotated}");
+        eventually("the log is there again", || log.exists());
+    }
+    load.wait_for(REQUESTS);
+    assert_eq!(load.end(), 0);
+    assert_eq!(httpd.stop().status.code(), Some(0));
+    let lines = |name: &str| fs::read_to_string(tree.join("log").join(name)).unwrap();
+    assert!(lines("access.log").lines().count() >= REQUESTS);
 }
 
 /// Adds the system calls of a filter set, and of the sets in it.
@@ -170,7 +204,7 @@ fn expand(tool: &Path, word: &str, calls: &mut BTreeSet<String>) {
 fn the_unit_allows_every_system_call_that_is_made() {
     let (Some(analyze), Some(strace)) = (tool("systemd-analyze"), tool("strace")) else { return };
     let (mut allowed, mut denied) = (BTreeSet::new(), BTreeSet::new());
-    for line in readme_block("httpd.service").lines() {
+    for line in contrib("httpd.service").lines() {
         let Some(filter) = line.strip_prefix("SystemCallFilter=") else { continue };
         let (words, calls) = match filter.strip_prefix('~') {
             Some(words) => (words, &mut denied),
