@@ -86,14 +86,22 @@ impl Shared {
     }
 
     /// Calls a thread into a loop that the calling one is about to leave empty. Where there is
-    /// none, the loop stays empty: the watchman and every thread that ends its work look after it.
+    /// none, a client makes way, as when every seat is taken: its thread finds the empty loop when
+    /// it ends its work. Until then the watchman looks after it.
     pub(super) fn find_acceptor(&self, listener: usize) {
-        if let Err(error) = self.threads.call(listener) {
-            self.loops[listener].leave();
-            self.watchman.call();
-            if error.kind() != io::ErrorKind::QuotaExceeded {
-                self.refused.warn(format_args!("cannot spawn a thread: {error}; new clients wait"));
-            }
+        let Err(error) = self.threads.call(listener) else { return };
+        self.loops[listener].leave();
+        self.make_way_at(listener);
+        self.watchman.call();
+        if error.kind() != io::ErrorKind::QuotaExceeded {
+            self.refused.warn(format_args!("cannot spawn a thread: {error}; new clients wait"));
+        }
+    }
+
+    /// Makes way for a client that waits to be accepted, if there is one.
+    fn make_way_at(&self, listener: usize) {
+        if self.loops[listener].listener.has_client_within(Duration::ZERO) {
+            self.seats.make_way_for_a_stranger();
         }
     }
 
@@ -110,26 +118,27 @@ impl Shared {
     }
 
     /// Makes way for clients that wait for a seat, and finds threads for loops that have none.
+    /// Whether there is more to watch.
     fn make_round(&self) -> bool {
         let somebody_waits = self.seats.make_way();
-        let attend = |listener: usize| {
-            let accept_loop = &self.loops[listener];
-            let is_attended = !accept_loop.is_empty() || !accept_loop.join() || {
-                let is_found = self.threads.call(listener).is_ok();
-                if !is_found {
-                    accept_loop.leave();
-                }
-                is_found
-            };
-            if !is_attended && accept_loop.listener.has_client_within(Duration::ZERO) {
-                self.seats.make_way_for_a_stranger();
-            }
-            is_attended
-        };
         let is_stopping = self.is_stopping.load(Ordering::Acquire);
-        let unattended =
-            (0..self.loops.len()).filter(|&listener| !is_stopping && !attend(listener));
-        unattended.count() > 0 || somebody_waits
+        let is_all_attended = is_stopping
+            || (0..self.loops.len()).fold(true, |so_far, listener| self.attend(listener) && so_far);
+        somebody_waits || !is_all_attended
+    }
+
+    /// Sees to it that a loop has a thread. Whether it has one.
+    fn attend(&self, listener: usize) -> bool {
+        let accept_loop = &self.loops[listener];
+        if !accept_loop.is_empty() || !accept_loop.join() {
+            return true;
+        }
+        let is_found = self.threads.call(listener).is_ok();
+        if !is_found {
+            accept_loop.leave();
+            self.make_way_at(listener);
+        }
+        is_found
     }
 
     pub(super) fn tell_of_ended_loop(&self) {

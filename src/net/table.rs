@@ -83,24 +83,30 @@ impl Table {
         room.next(|origin| seats_of.get(&origin).copied().unwrap_or(0))
     }
 
+    fn seats_of(&self, origin: Origin) -> usize {
+        self.seats_of.get(&origin).copied().unwrap_or(0)
+    }
+
     /// Evicts as many clients as wait for a seat, unless it is too early to look again.
     pub(super) fn look(&mut self, now: Instant) {
         if self.room.is_empty() || now < self.next_look {
             return;
         }
-        let under_way = self.evictions_under_way(now);
-        let newcomers: Vec<_> = self.room.origins().skip(under_way).take(EVICTIONS_MAX).collect();
-        if !newcomers.is_empty() {
-            self.evict(now, newcomers.into_iter().map(Some));
-            self.next_look = now + now.elapsed() * LOOK_SHARE;
-        }
+        // In the order in which they will be seated.
+        let mut newcomers: Vec<_> = self.room.origins().collect();
+        newcomers.sort_by_key(|&origin| self.seats_of(origin));
+        let due = newcomers.into_iter().skip(self.evictions_under_way(now)).take(EVICTIONS_MAX);
+        self.evict(now, due.map(Some));
+        self.next_look = now + now.elapsed() * LOOK_SHARE;
     }
 
-    /// Evicts one client for each of these newcomers, as far as the rules allow it.
+    /// Evicts one client for each of these newcomers, as far as the rules allow it. The first has
+    /// the fewest seats: where it gets none, the others don't either.
     pub(super) fn evict(&self, now: Instant, newcomers: impl IntoIterator<Item = Option<Origin>>) {
         let mut census = self.census(now);
         for newcomer in newcomers {
-            while let Some(Seated { seat, turn, .. }) = census.choose(newcomer) {
+            loop {
+                let Some(Seated { seat, turn, .. }) = census.choose(newcomer) else { return };
                 let client = self.clients[seat].as_ref().expect("it was counted under this lock");
                 let is_evicted = match turn {
                     Turn::Owes { .. } => client.dismiss(now),

@@ -7,6 +7,7 @@
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 
 mod ask;
+mod attack;
 mod balancer;
 mod browser;
 mod chaos;

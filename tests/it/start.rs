@@ -154,9 +154,11 @@ fn the_descriptor_limit_is_raised_as_far_as_it_may_be() {
     let httpd = start(r#"ulimit -S -n 100; exec "$@""#);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", httpd.pid())).unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
-    assert_eq!(line.split_whitespace().nth(3), Some("2112"));
+    let limit: usize = line.split_whitespace().nth(3).unwrap().parse().unwrap();
+    // Three for each of 1024 seats, one for each of 256 places to wait, and a few.
+    assert!((3 * 1024 + 256..3 * 1024 + 256 + 64).contains(&limit), "{limit}");
     let httpd = start(r#"ulimit -n 100; exec "$@""#);
-    let warning = httpd.log_line(|line| line.contains("descriptors"));
-    assert!(warning.contains("need 2112 descriptors, and the limit is 100"), "{warning}");
+    let warning = httpd.log_line(|line| line.contains("WARN") && line.contains(" 1024"));
+    assert!(warning.contains("ulimit -n"), "{warning}");
     assert_eq!(httpd.get("/").status, 200);
 }

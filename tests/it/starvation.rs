@@ -1,18 +1,23 @@
-//! The system has no more descriptors or threads to give: the server goes on, says so once, and
-//! serves again as soon as it can.
+//! The system has few descriptors or threads to give: then somebody makes way as when every seat is
+//! taken, and good clients are served while others want to keep them out.
 //!
 //! `RLIMIT_NOFILE` and `RLIMIT_AS` are lowered for the server alone. The latter makes the system
 //! refuse threads also where everything runs as root, which `RLIMIT_NPROC` does not bind.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
 
-use crate::support::{Httpd, PATIENCE, Reply, Tree, eventually, read_to_end};
+use crate::attack::{Attack, Manner, loopback};
+use crate::support::{Httpd, Tree, eventually, is_root, read_to_end, tool};
 
-/// How long a starved server is watched: it asks for more every 100 ms.
-const A_WHILE: Duration = Duration::from_millis(500);
+/// Requests of a good client among attackers.
+const REQUESTS: usize = 30;
+
+/// A user of that number exists nowhere, so no other process counts against its limit.
+const SOMEONE: u32 = 471_100;
 
 /// `httpd` under a limit that the shell's `ulimit` knows.
 fn serve_limited(tree: &Tree, limit: &str, flags: &[&str]) -> Httpd {
@@ -22,53 +27,115 @@ fn serve_limited(tree: &Tree, limit: &str, flags: &[&str]) -> Httpd {
     Httpd::spawn(command)
 }
 
-/// So many clients that never end their requests.
-fn hold(httpd: &Httpd, clients: usize) -> Vec<TcpStream> {
-    let connect = |_| {
-        let mut stream = TcpStream::connect(httpd.address()).unwrap();
-        stream.write_all(b"G").unwrap();
-        stream
-    };
-    (0..clients).map(connect).collect()
-}
-
-/// More clients than the limit allows, that never end their requests; then one that is in earnest.
+/// Attackers that come back; good clients are answered meanwhile, and afterwards.
 #[track_caller]
-fn check_starved(limit: &str, clients: usize, flags: &[&str], complaint: &str) {
-    let tree = Tree::with(&[("a", b"hello")]);
-    let httpd = serve_limited(&tree, limit, flags);
-    assert_eq!(httpd.get("/a").body, b"hello");
-    let holding = hold(&httpd, clients);
-    httpd.log_line(|line| line.contains(complaint));
-    let mut waits = httpd.connect();
-    waits.write_all(b"GET /a HTTP/1.0\r\n\r\n").unwrap();
-    waits.set_read_timeout(Some(A_WHILE)).unwrap();
-    assert_eq!(waits.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    assert!(httpd.usage().threads < clients, "the limit {limit} limits nothing");
-
-    drop(holding);
-    waits.set_read_timeout(Some(PATIENCE)).unwrap();
-    // The first moment may still be too early for its file.
-    assert!([200, 503].contains(&Reply::parse(&read_to_end(&mut waits)).status));
-    eventually("it serves again", || httpd.get("/a").body == b"hello");
-    for _ in 0..20 {
+fn check_service(httpd: &Httpd, attackers: usize) {
+    let attack = Attack::start(httpd.address(), &[loopback(2)], attackers, Manner::Sends);
+    eventually("they have to make way", || {
+        let _ = httpd.get("/a");
+        attack.returns() > 0
+    });
+    for _ in 0..REQUESTS {
         assert_eq!(httpd.get("/a").body, b"hello");
     }
-    let ended = httpd.stop();
-    assert!(ended.status.success(), "{}", ended.status);
-    let said = ended.stderr.iter().filter(|line| line.contains(complaint)).count();
-    assert_eq!(said, 1, "{:?}", ended.stderr);
+    drop(attack);
+    for _ in 0..REQUESTS {
+        assert_eq!(httpd.get("/a").body, b"hello");
+    }
 }
 
 #[test]
-fn it_goes_on_without_descriptors() {
-    check_starved("-n 20", 40, &[], "cannot accept clients");
+fn clients_are_served_with_few_descriptors() {
+    let tree = Tree::with(&[("a", b"hello"), ("folder/b", b"b")]);
+    tree.link("folder/c", "../a");
+    for limit in [20, 40, 100] {
+        let httpd = serve_limited(&tree, &format!("-n {limit}"), &[]);
+        httpd.log_line(|line| line.contains("WARN") && line.contains(" 1024"));
+        check_service(&httpd, 3 * limit);
+        // What a listing needs beside the client's socket is there as well.
+        assert!(httpd.get("/folder/").text().contains("./c\""));
+        let ended = httpd.stop();
+        assert!(ended.status.success(), "{}", ended.status);
+        // So few seats were taken that the system had a descriptor for every client.
+        assert!(!ended.stderr.iter().any(|line| line.contains("cannot accept")));
+    }
 }
 
 #[test]
-fn it_goes_on_without_threads() {
-    check_starved("-v 60000", 300, &[], "no thread to be had");
-    check_starved("-v 60000", 300, &["--thread-cache", "0"], "no thread to be had");
+fn clients_are_served_with_few_threads() {
+    let tree = Tree::with(&[("a", b"hello")]);
+    for flags in [&[][..], &["--thread-cache", "0"]] {
+        let httpd = serve_limited(&tree, "-v 60000", flags);
+        check_service(&httpd, 300);
+        assert!(httpd.usage().threads < 300, "the limit limits nothing");
+        let ended = httpd.stop();
+        assert!(ended.status.success(), "{}", ended.status);
+        let refusals = ended.stderr.iter().filter(|line| line.contains("cannot spawn"));
+        assert_eq!(refusals.count(), 1, "{:?}", ended.stderr);
+    }
+}
+
+/// `httpd` as a user that may have so many threads, the main one included.
+fn serve_with_threads(tree: &Tree, threads: u32) -> Option<Httpd> {
+    if !is_root() {
+        eprintln!("skipped: another user's threads can be limited by root only");
+        return None;
+    }
+    let (setpriv, prlimit) = (tool("setpriv")?, tool("prlimit")?);
+    // The user must be able to reach the program and the files.
+    let program = tree.join("httpd");
+    std::fs::copy(env!("CARGO_BIN_EXE_httpd"), &program).unwrap();
+    std::fs::set_permissions(tree.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let user = format!("{}", SOMEONE + threads);
+    let mut command = Command::new(setpriv);
+    command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]);
+    command
+        .arg(prlimit)
+        .arg(format!("--nproc={threads}"))
+        .arg(program)
+        .args(["--port", "0"])
+        .arg(tree.path());
+    Some(Httpd::spawn(command))
+}
+
+/// The one thread that serves is the one that accepts; the third is the watchman's.
+#[test]
+fn one_thread_serves_one_client_after_the_other() {
+    let tree = Tree::with(&[("a", b"hello")]);
+    for threads in [2, 3] {
+        let Some(httpd) = serve_with_threads(&tree, threads) else { return };
+        assert!(httpd.usage().threads <= threads.try_into().unwrap());
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        assert_eq!(httpd.get("/a").body, b"hello");
+                    }
+                });
+            }
+        });
+        assert!(httpd.stop().status.success());
+    }
+}
+
+#[test]
+fn with_two_threads_one_slow_client_stops_nothing() {
+    let tree = Tree::with(&[("a", b"hello")]);
+    let Some(httpd) = serve_with_threads(&tree, 4) else { return };
+    let _slow = Attack::start(httpd.address(), &[loopback(2)], 1, Manner::Sends);
+    for _ in 0..REQUESTS {
+        assert_eq!(httpd.get("/a").body, b"hello");
+    }
+}
+
+#[test]
+fn with_four_threads_three_slow_clients_stop_nothing() {
+    let tree = Tree::with(&[("a", b"hello")]);
+    let Some(httpd) = serve_with_threads(&tree, 6) else { return };
+    let _slow = Attack::start(httpd.address(), &[loopback(2)], 3, Manner::Sends);
+    for _ in 0..REQUESTS {
+        assert_eq!(httpd.get("/a").body, b"hello");
+    }
 }
 
 /// Threads end up with less and less room to start in: at some limit, the last one has its stack
@@ -78,34 +145,48 @@ fn no_thread_is_started_that_has_no_room() {
     let tree = Tree::with(&[("a", b"hello")]);
     for limit in (45_000..45_280).step_by(16) {
         let httpd = serve_limited(&tree, &format!("-v {limit}"), &["--quiet"]);
-        let holding = hold(&httpd, 200);
-        httpd.log_line(|line| line.contains("no thread to be had"));
+        let holding: Vec<_> = (0..200).map(|_| hold(&httpd)).collect();
+        httpd.log_line(|line| line.contains("cannot spawn"));
         drop(holding);
         assert_eq!(httpd.get("/a").body, b"hello", "with {limit} kB");
     }
 }
 
-/// The last descriptor is the client's own, and there is none for the file that it asks for.
+/// A client that does not end its request.
+fn hold(httpd: &Httpd) -> TcpStream {
+    let mut stream = TcpStream::connect(httpd.address()).unwrap();
+    stream.write_all(b"G").unwrap();
+    stream
+}
+
+/// The process's descriptors are all taken by the time the file is opened: the limit is lowered
+/// when the server has found out how many there are.
 #[test]
 fn what_cannot_be_opened_may_be_asked_for_later() {
-    const LIMIT: usize = 20;
+    let Some(prlimit) = tool("prlimit") else { return };
     let tree = Tree::with(&[("a", b"hello")]);
-    let httpd = serve_limited(&tree, &format!("-n {LIMIT}"), &[]);
-    // Those beyond the limit were inherited, and do not count towards it.
-    let used = || {
-        let all = std::fs::read_dir(format!("/proc/{}/fd", httpd.pid())).unwrap();
-        let numbers = all.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse::<usize>());
-        numbers.filter(|number| *number.as_ref().unwrap() < LIMIT).count()
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let idle = httpd.usage().descriptors;
+    assert_eq!(httpd.get("/a").body, b"hello");
+    let set_limit = |limit: usize| {
+        let mut command = Command::new(&prlimit);
+        command.arg(format!("--pid={}", httpd.pid())).arg(format!("--nofile={limit}:"));
+        assert!(command.status().unwrap().success());
     };
-    let idle = used();
-    let mut holding = Vec::new();
-    for held in idle + 1..LIMIT {
-        let mut stream = httpd.connect();
-        stream.write_all(b"G").unwrap();
-        holding.push(stream);
-        eventually("it is accepted", || used() == held);
-    }
-    assert_eq!(httpd.get("/a").status, 503);
-    drop(holding);
+    eventually("the client before has gone", || httpd.usage().descriptors == idle);
+    let mut waits = hold(&httpd);
+    eventually("it is accepted", || httpd.usage().descriptors > idle);
+    let numbers = descriptors(&httpd);
+    set_limit((0..).find(|number| !numbers.contains(number)).unwrap());
+    waits.write_all(b"ET /a HTTP/1.0\r\n\r\n").unwrap();
+    let reply = crate::support::Reply::parse(&read_to_end(&mut waits));
+    assert_eq!(reply.status, 503);
+    set_limit(1000);
     eventually("the file is there again", || httpd.get("/a").body == b"hello");
+}
+
+/// The numbers of the server's open descriptors.
+fn descriptors(httpd: &Httpd) -> Vec<usize> {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", httpd.pid())).unwrap();
+    open.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
 }

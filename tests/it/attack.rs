@@ -1,0 +1,164 @@
+//! Attackers for other tests: they pace themselves, come back when they have lost their seat, and
+//! have addresses of their own (127.0.0.2 and so on).
+//!
+//! One thread drives all clients of an attack, none of which ever blocks it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+/// What a slow sender sends, byte by byte; then the last one again and again.
+const ENDLESS_HEAD: &[u8] = b"GET / HTTP/1.0\r\nX: a";
+
+/// How often a client does what it does.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Bytes that an attacker's kernel takes for it.
+const RECEIVE_BUFFER_BYTES: usize = 8 * 1024;
+
+/// What the clients of an attack do.
+#[derive(Clone, Debug)]
+pub enum Manner {
+    /// Sends a byte a second of a request that never ends.
+    Sends,
+    /// Asks for this path, and takes so many bytes of it a second; 0 takes none.
+    Takes { path: String, bytes_a_second: usize },
+}
+
+/// Clients that attack until they are called off.
+pub struct Attack {
+    is_over: Arc<AtomicBool>,
+    returns: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Attacker {
+    stream: TcpStream,
+    request: Vec<u8>,
+    sent: usize,
+    next_step: Instant,
+    steps: usize,
+}
+
+/// An address of this machine's own: 127.0.0.`number`.
+pub fn loopback(number: u8) -> IpAddr {
+    Ipv4Addr::new(127, 0, 0, number).into()
+}
+
+impl Attack {
+    /// So many clients, from these sources in turn.
+    pub fn start(server: SocketAddr, sources: &[IpAddr], count: usize, manner: Manner) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let returns = Arc::new(AtomicUsize::new(0));
+        let (over, returned) = (Arc::clone(&is_over), Arc::clone(&returns));
+        let sources: Vec<_> = sources.iter().copied().cycle().take(count).collect();
+        let thread = thread::spawn(move || attack(server, &sources, &manner, &over, &returned));
+        Self { is_over, returns, thread: Some(thread) }
+    }
+
+    /// How often one of them came back.
+    pub fn returns(&self) -> usize {
+        self.returns.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Attack {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(thread::panicking() || ended.is_some_and(|ended| ended.is_ok()));
+    }
+}
+
+fn attack(
+    server: SocketAddr,
+    sources: &[IpAddr],
+    manner: &Manner,
+    is_over: &AtomicBool,
+    returns: &AtomicUsize,
+) {
+    let mut attackers: Vec<_> =
+        sources.iter().map(|&source| Attacker::new(server, source, manner)).collect();
+    while !is_over.load(Ordering::Relaxed) {
+        // A reset or an end is acted upon at once, by those who read nothing too.
+        let sockets = attackers.iter().map(|it| PollFd::new(&it.stream, PollFlags::RDHUP));
+        let mut sockets: Vec<_> = sockets.collect();
+        let tick = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+        rustix::event::poll(&mut sockets, Some(&tick)).unwrap();
+        let ended: Vec<_> = sockets.iter().map(|it| !it.revents().is_empty()).collect();
+        for ((attacker, ended), &source) in attackers.iter_mut().zip(ended).zip(sources) {
+            if ended || !attacker.step(manner) {
+                *attacker = Attacker::new(server, source, manner);
+                returns.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Attacker {
+    fn new(server: SocketAddr, source: IpAddr, manner: &Manner) -> Self {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket =
+            rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES).unwrap();
+        // Its port is free again at once: thousands a second would use up all that there are.
+        sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
+        rustix::net::bind(&socket, &SocketAddr::new(source, 0)).unwrap();
+        // It is under way, or the queue is full; a later step tells.
+        let _ = rustix::net::connect(&socket, &server);
+        let request = match manner {
+            Manner::Sends => ENDLESS_HEAD.to_vec(),
+            Manner::Takes { path, .. } => format!("GET {path} HTTP/1.0\r\n\r\n").into_bytes(),
+        };
+        let stream = TcpStream::from(socket);
+        Self { stream, request, sent: 0, next_step: Instant::now(), steps: 0 }
+    }
+
+    /// Does what is due. Whether it still has its connection.
+    fn step(&mut self, manner: &Manner) -> bool {
+        if Instant::now() < self.next_step {
+            return true;
+        }
+        self.next_step += STEP;
+        self.steps += 1;
+        match manner {
+            // Every tenth step is one a second.
+            Manner::Sends if self.steps % 10 == 1 => {
+                let at = self.sent.min(self.request.len() - 1);
+                self.send(at..at + 1)
+            }
+            Manner::Sends => true,
+            Manner::Takes { .. } if self.sent < self.request.len() => {
+                self.send(self.sent..self.request.len())
+            }
+            &Manner::Takes { bytes_a_second, .. } => self.take(bytes_a_second / 10),
+        }
+    }
+
+    fn send(&mut self, bytes: std::ops::Range<usize>) -> bool {
+        match self.stream.write(&self.request[bytes]) {
+            Ok(length) => self.sent += length,
+            Err(error) => return is_early(&error),
+        }
+        true
+    }
+
+    fn take(&mut self, bytes: usize) -> bool {
+        let mut buffer = vec![0; bytes];
+        match self.stream.read(&mut buffer) {
+            Ok(length) => length > 0 || bytes == 0,
+            Err(error) => is_early(&error),
+        }
+    }
+}
+
+/// Whether the connection is only not there yet, or has nothing to read yet.
+fn is_early(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
+}
