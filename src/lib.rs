@@ -10,6 +10,7 @@ mod access_log;
 mod connection;
 mod lock;
 mod log_once;
+mod memory;
 mod program;
 mod site;
 

@@ -66,3 +66,11 @@ impl<H: FnMut(&Client) + Clone> Follower<H> {
         }
     }
 }
+
+impl<H> Drop for Follower<H> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.tell_of_ended_thread();
+        }
+    }
+}

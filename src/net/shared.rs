@@ -15,12 +15,19 @@ use super::threads::Threads;
 use super::watchman::Watchman;
 use crate::lock::{lock, wait_for};
 use crate::log_once::LogOnce;
+use crate::memory;
 
 /// How long to wait for a descriptor that the system refused, before it is asked for again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How long a newcomer is waited for by a thread that could not accept one.
 const NEWCOMER_TIME_MAX: Duration = Duration::from_millis(100);
+
+/// The watchman's rest between two rounds while clients wait.
+const ROUND_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How long after a crowd has gone its memory is given back: its threads have ended by then.
+const CROWD_GONE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Stack of the watchman's thread, in bytes.
 const WATCHMAN_STACK_BYTES: usize = 64 * 1024;
@@ -117,14 +124,30 @@ impl Shared {
         }
     }
 
-    /// Makes way for clients that wait for a seat, and finds threads for loops that have none.
-    /// Whether there is more to watch.
-    fn make_round(&self) -> bool {
+    /// Makes way for clients that wait for a seat, finds threads for loops that have none, and
+    /// gives back what a crowd needed. Gives the rest until the next round, if there is one.
+    fn make_round(&self) -> Option<Duration> {
         let somebody_waits = self.seats.make_way();
         let is_stopping = self.is_stopping.load(Ordering::Acquire);
-        let is_all_attended = is_stopping
-            || (0..self.loops.len()).fold(true, |so_far, listener| self.attend(listener) && so_far);
-        somebody_waits || !is_all_attended
+        let is_all_attended =
+            is_stopping || (0..self.loops.len()).fold(true, |so_far, it| self.attend(it) && so_far);
+        if somebody_waits || !is_all_attended {
+            return Some(ROUND_INTERVAL);
+        }
+        let quiet_for = self.threads.thinned_out_at()?.elapsed();
+        if quiet_for < CROWD_GONE_INTERVAL {
+            return Some(CROWD_GONE_INTERVAL - quiet_for);
+        }
+        self.threads.forget_the_crowd();
+        memory::give_back();
+        None
+    }
+
+    /// A thread is about to end.
+    pub(super) fn tell_of_ended_thread(&self) {
+        if self.threads.thinned_out_at().is_some() {
+            self.watchman.call();
+        }
     }
 
     /// Sees to it that a loop has a thread. Whether it has one.

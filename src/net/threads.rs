@@ -12,7 +12,7 @@
 
 use std::hint::black_box;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,9 @@ const STACK_BYTES: usize = 256 * 1024;
 /// (where the standard library aborts if it can't have it), and for the running threads to go on.
 /// Above 32 MiB, so that asking for it does not teach glibc to keep large buffers in its heap.
 const SPARE_BYTES: usize = 33 * 1024 * 1024;
+
+/// So many threads more than stay parked are a crowd.
+const CROWD: usize = 64;
 
 /// What a thread is: it does one piece of work after another.
 pub(super) trait Worker {
@@ -51,6 +54,10 @@ struct State {
     parked: Vec<Arc<Slot>>,
     /// Threads that have not decided to end.
     alive: usize,
+    /// When the last of many ended that were alive at once, if it has not been asked for yet.
+    thinned_out_at: Option<Instant>,
+    /// Whether many more were alive than stay when they have nothing to do.
+    was_crowded: bool,
     is_closed: bool,
 }
 
@@ -74,7 +81,13 @@ impl Threads {
         alive_max: usize,
         hire: impl Fn() -> Box<dyn Worker> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let state = State { parked: Vec::new(), alive: 0, is_closed: false };
+        let state = State {
+            parked: Vec::new(),
+            alive: 0,
+            was_crowded: false,
+            thinned_out_at: None,
+            is_closed: false,
+        };
         Arc::new(Self { state: Mutex::new(state), parked_max, alive_max, hire: Box::new(hire) })
     }
 
@@ -101,6 +114,7 @@ impl Threads {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         state.alive += 1;
+        state.was_crowded |= state.alive >= self.parked_max + CROWD;
         drop(state);
         let threads = Arc::clone(self);
         let spawned = thread::Builder::new()
@@ -108,7 +122,7 @@ impl Threads {
             .stack_size(STACK_BYTES)
             .spawn(move || threads.live(listener));
         if spawned.is_err() {
-            lock(&self.state).alive -= 1;
+            self.end(lock(&self.state));
         }
         spawned.map(drop)
     }
@@ -139,7 +153,7 @@ impl Threads {
     fn park(&self, slot: &Arc<Slot>) -> Option<usize> {
         let mut state = lock(&self.state);
         if state.is_closed || state.parked.len() >= self.parked_max {
-            state.alive -= 1;
+            self.end(state);
             return None;
         }
         state.parked.push(Arc::clone(slot));
@@ -148,7 +162,7 @@ impl Threads {
         match order {
             Some(Order::Work { listener }) => Some(listener),
             Some(Order::End) => {
-                lock(&self.state).alive -= 1;
+                self.end(lock(&self.state));
                 None
             }
             None => None,
@@ -164,8 +178,26 @@ impl Threads {
             return slot.wait(Duration::MAX);
         };
         state.parked.remove(at);
-        state.alive -= 1;
+        self.end(state);
         None
+    }
+
+    fn end(&self, mut state: MutexGuard<'_, State>) {
+        state.alive -= 1;
+        if state.was_crowded && state.alive < self.parked_max + CROWD {
+            state.was_crowded = false;
+            state.thinned_out_at = Some(Instant::now());
+        }
+    }
+
+    /// Since when no more than usual are alive, after a time in which many were.
+    pub(super) fn thinned_out_at(&self) -> Option<Instant> {
+        lock(&self.state).thinned_out_at
+    }
+
+    /// What a crowd of threads needed has been given back.
+    pub(super) fn forget_the_crowd(&self) {
+        lock(&self.state).thinned_out_at = None;
     }
 }
 

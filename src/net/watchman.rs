@@ -11,9 +11,6 @@ use std::time::Duration;
 
 use crate::lock::{lock, wait, wait_for};
 
-/// The rest between two rounds.
-const ROUND_INTERVAL: Duration = Duration::from_millis(5);
-
 /// How others call the watchman.
 #[derive(Debug, Default)]
 pub(super) struct Watchman {
@@ -46,11 +43,12 @@ impl Watchman {
         self.changed.notify_one();
     }
 
-    /// The thread's life. A round tells whether there is more to watch.
-    pub(super) fn watch(&self, mut round: impl FnMut() -> bool) {
+    /// The thread's life. A round tells how long to rest before the next one, if there is more to
+    /// watch.
+    pub(super) fn watch(&self, mut round: impl FnMut() -> Option<Duration>) {
         while self.sleep_until_called() {
-            while round() {
-                if self.rest() {
+            while let Some(rest) = round() {
+                if self.rest(rest) {
                     return;
                 }
             }
@@ -69,13 +67,16 @@ impl Watchman {
         !state.is_dismissed
     }
 
-    /// Whether it was dismissed meanwhile.
-    fn rest(&self) -> bool {
-        let state = lock(&self.state);
-        if state.is_dismissed {
-            return true;
+    /// Rests for `time_max`, or until there is a call. Whether it was dismissed meanwhile.
+    fn rest(&self, time_max: Duration) -> bool {
+        let mut state = lock(&self.state);
+        if !state.is_called && !state.is_dismissed {
+            state.is_asleep = true;
+            state = wait_for(&self.changed, state, time_max);
+            state.is_asleep = false;
         }
-        wait_for(&self.changed, state, ROUND_INTERVAL).is_dismissed
+        state.is_called = false;
+        state.is_dismissed
     }
 }
 
@@ -87,7 +88,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn it_makes_rounds_while_there_is_more_to_watch_and_sleeps_until_it_is_called() {
+    fn it_makes_rounds_while_there_is_more_to_watch() {
         let watchman = Arc::new(Watchman::default());
         let (tell, rounds) = mpsc::channel();
         let (answer, answers) = mpsc::channel();
@@ -98,14 +99,22 @@ mod tests {
                 answers.recv().unwrap()
             });
         });
-        for more in [true, true, false] {
-            watchman.call();
+        watchman.call();
+        let moment = Some(Duration::from_millis(1));
+        for more in [moment, moment, None] {
             rounds.recv().unwrap();
             answer.send(more).unwrap();
         }
-        // The calls during the rounds ask for another one.
+        // A call ends a long rest, and one during a round asks for another round.
+        watchman.call();
         rounds.recv().unwrap();
-        answer.send(false).unwrap();
+        answer.send(Some(Duration::MAX)).unwrap();
+        watchman.call();
+        rounds.recv().unwrap();
+        watchman.call();
+        answer.send(None).unwrap();
+        rounds.recv().unwrap();
+        answer.send(None).unwrap();
         watchman.dismiss();
         thread.join().unwrap();
     }
@@ -114,7 +123,7 @@ mod tests {
     fn it_ends_when_it_is_dismissed_between_two_rounds() {
         let watchman = Arc::new(Watchman::default());
         let watching = Arc::clone(&watchman);
-        let thread = thread::spawn(move || watching.watch(|| true));
+        let thread = thread::spawn(move || watching.watch(|| Some(Duration::from_secs(1))));
         watchman.call();
         watchman.dismiss();
         thread.join().unwrap();
