@@ -448,6 +448,17 @@ fn wait_for_end(child: &mut Child) -> ExitStatus {
     }
 }
 
+/// Whether a line has all of these words, in any order and whatever stands between them. The
+/// punctuation around a word does not count, so that `no such folder: /a` has the word `/a`.
+pub fn has_words(line: &str, words: &[&str]) -> bool {
+    let found = || {
+        let words = line.split_whitespace();
+        let words = words.map(|word| word.trim_start_matches(['(', '"', '\'', '`']));
+        words.map(|word| word.trim_end_matches([')', '"', '\'', '`', ',', ';', ':', '.']))
+    };
+    words.iter().all(|want| found().any(|word| word == *want))
+}
+
 /// A program that the test needs, if it is on PATH; where it is missing, a line on standard error
 /// reports the skipped test.
 pub fn tool(name: &str) -> Option<PathBuf> {
