@@ -1,11 +1,11 @@
-//! Echo: whatever a client sends comes back, until it sends the line `exit`.
+//! Echo: sends back whatever a client sends, until it sends the line `exit`.
 //!
 //!     cargo run --example echo -- --port 7000
 //!     nc 127.0.0.1 7000
 //!
-//! Bytes, not text: a line is only what `exit` is looked for in, and it comes back too. A client
-//! that sends much must read meanwhile: while it does not take its echo we do not read on, and TCP
-//! makes it wait.
+//! Bytes, not text: lines matter only for recognising `exit`, which is sent back too. A client that
+//! sends a lot must also read: as long as it does not receive its echo, we do not read either, and
+//! TCP makes it wait.
 
 #[path = "shared/command.rs"]
 mod command;
@@ -17,10 +17,10 @@ use std::process::ExitCode;
 
 use httpd::net::Client;
 
-/// Bytes that are read at once.
+/// The most bytes that one read takes.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What is remembered of a line to recognise it.
+/// How much of a line is remembered, which is enough to recognise `exit`.
 const LINE_BYTES_MAX: usize = b"exit\r\n".len();
 
 fn main() -> ExitCode {
@@ -43,8 +43,8 @@ fn echo(mut client: &Client) -> io::Result<()> {
     }
 }
 
-/// Where in `bytes` the line `exit` ends. A line may come in pieces: `line` holds the start of the
-/// one that has not ended, from one call to the next.
+/// Where in `bytes` the line `exit` ends. A line may arrive in pieces: `line` holds the start of an
+/// unfinished line between calls.
 fn exit_line(line: &mut Vec<u8>, bytes: &[u8]) -> Option<usize> {
     let mut end = 0;
     for piece in bytes.split_inclusive(|&byte| byte == b'\n') {

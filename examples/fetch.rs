@@ -1,9 +1,9 @@
-//! Fetch: the smallest web client; prints what a web server answers, from its head to its end.
+//! Fetch: the smallest web client. Prints a web server's answer, from its head to its end.
 //!
 //!     cargo run -- --port 8080 www
 //!     cargo run --example fetch -- 127.0.0.1 8080 /get.html
 //!
-//! `--head` asks for the head alone, and `--post id=12345` posts a form, as a browser would. The
+//! `--head` requests only the head, and `--post id=12345` posts a form, as a browser would. The
 //! request is HTTP/1.0: one for each connection, and the answer ends where the connection does.
 
 #[path = "shared/client.rs"]
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What can't stand in a request line as it is; what is not ASCII is always encoded.
+/// What can't appear in a request line unencoded. Bytes that are not ASCII are always encoded.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ');
 
 /// Fetch one file from a web server
@@ -34,11 +34,11 @@ struct Flags {
     /// Path of the file on the server
     file: String,
 
-    /// Ask for the head alone
+    /// Request only the head
     #[arg(long, conflicts_with = "post")]
     head: bool,
 
-    /// Post this field of a form
+    /// Post a form with this field
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_field)]
     post: Option<(String, String)>,
 }
@@ -62,7 +62,7 @@ fn fetch(flags: &Flags) -> Result<(), Box<dyn Error>> {
 fn request(flags: &Flags) -> String {
     let Flags { host, port, file, head, post } = flags;
     let path = utf8_percent_encode(file.strip_prefix('/').unwrap_or(file), ENCODED);
-    // An IPv6 address stands in brackets (RFC 3986 section 3.2.2).
+    // An IPv6 address is in brackets (RFC 3986 section 3.2.2).
     let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
     let rest = format!(" /{path} HTTP/1.0\r\nHost: {host}:{port}\r\n");
     match post {

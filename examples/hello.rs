@@ -1,4 +1,4 @@
-//! Hello: the smallest web server; `/` says hello, everything else is 404.
+//! Hello: the smallest web server. `/` is a greeting, everything else is 404.
 //!
 //!     cargo run --example hello -- --port 7000
 //!     curl -i http://127.0.0.1:7000/
@@ -21,7 +21,7 @@ use httpd::http::response::{Body, Response};
 use httpd::http::status::Status;
 use httpd::net::Client;
 
-/// Bytes that are read at once.
+/// The most bytes that one read takes.
 const BUFFER_BYTES: usize = 4 * 1024;
 
 fn main() -> ExitCode {
@@ -58,7 +58,7 @@ fn answer(request: &Request<'_>) -> Vec<u8> {
     }
 }
 
-/// A response as bytes; that to HEAD has no body, but says how long it would be.
+/// A response as bytes. The response to HEAD has no body, but the length that it would have.
 fn page(status: Status, text: &'static str, has_body: bool) -> Vec<u8> {
     let response = Response::new(status, Body::Bytes(text.as_bytes().into()))
         .with("Content-Type", "text/plain; charset=utf-8");

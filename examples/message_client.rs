@@ -1,9 +1,9 @@
-//! The client of `message_server`: asks one question, and prints the answer.
+//! The client of `message_server`: sends one request, and prints the answer.
 //!
 //!     cargo run --example message_client -- 127.0.0.1 7000 search socket
 //!     cargo run --example message_client -- 127.0.0.1 7000 binary 'any bytes'
 //!
-//! The action `binary` sends the value as it is, any other as JSON, in the question
+//! The action `binary` sends the value as it is. Any other action sends a request in JSON:
 //! `{"action": ..., "value": ...}`.
 
 #[path = "shared/client.rs"]
@@ -23,7 +23,7 @@ use clap::Parser;
 use message::Message;
 use serde_json::{Value, json};
 
-/// Ask the message server one question
+/// Send the message server one request
 #[derive(Debug, Parser)]
 #[command(name = "message_client")]
 struct Flags {
@@ -64,7 +64,7 @@ fn ask(flags: Flags) -> Result<(), Box<dyn Error>> {
     let answer: Value = serde_json::from_slice(&answer.content)?;
     match (&answer["result"], &answer["error"]) {
         (Value::String(result), _) => Ok(writeln!(output, "{result}")?),
-        (_, Value::String(error)) => Err(format!("the server says: {error}").into()),
+        (_, Value::String(error)) => Err(format!("the server reports: {error}").into()),
         _ => Ok(writeln!(output, "{answer}")?),
     }
 }

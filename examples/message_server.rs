@@ -1,11 +1,11 @@
-//! Messages: a protocol with a length before each message, so that it is clear where one ends.
+//! Messages: a protocol with a length before each message, so that its end is always known.
 //!
 //!     cargo run --example message_server -- --port 7000
 //!     cargo run --example message_client -- 127.0.0.1 7000 search socket
 //!
-//! Answers `{"action": "search", "value": ...}` from a small table, and binary content by how long
-//! it is; as many messages on a connection as the client likes. One whose framing is broken gets an
-//! error and the connection closes; a question that makes no sense gets an error alone.
+//! Answers `{"action": "search", "value": ...}` from a small table, and binary content with its
+//! length. A connection may carry any number of messages. A message whose framing is broken gets an
+//! error, and the connection closes; for a request that makes no sense, it stays open.
 
 #[path = "shared/command.rs"]
 mod command;
@@ -46,7 +46,7 @@ fn converse(mut client: &Client) -> io::Result<()> {
             }
             Err(error) => return Err(error),
         };
-        client.write_all(&response.encode().expect("every answer of ours is short"))?;
+        client.write_all(&response.encode().expect("every answer is short"))?;
         if is_last {
             return Ok(());
         }
@@ -56,25 +56,25 @@ fn converse(mut client: &Client) -> io::Result<()> {
 fn answer(request: &Message) -> Message {
     match (request.content_type.as_str(), request.content_encoding.as_str()) {
         ("text/json", "utf-8") => match serde_json::from_slice(&request.content) {
-            Ok(question) => answer_question(&question),
+            Ok(request) => answer_request(&request),
             Err(_) => fault("the content is not JSON"),
         },
-        ("text/json", _) => fault("JSON is read in utf-8 alone"),
+        ("text/json", _) => fault("JSON must be encoded as utf-8"),
         (kind, _) if kind.starts_with("binary/") => {
-            Message::binary(format!("{} bytes came", request.content.len()).into_bytes())
+            Message::binary(format!("{} bytes received", request.content.len()).into_bytes())
         }
-        _ => fault("content is text/json or binary/..."),
+        _ => fault("the content type must be text/json or binary/..."),
     }
 }
 
-fn answer_question(question: &Value) -> Message {
-    match (question["action"].as_str(), question["value"].as_str()) {
+fn answer_request(request: &Value) -> Message {
+    match (request["action"].as_str(), request["value"].as_str()) {
         (Some("search"), Some(value)) => {
             let found = TABLE.iter().find(|(name, _)| *name == value);
             Message::json(&json!({ "result": found.map_or("no match", |(_, text)| text) }))
         }
-        (Some("search"), None) => fault("the value to search for is not text"),
-        _ => fault("the only action is search"),
+        (Some("search"), None) => fault("the value to search for must be text"),
+        _ => fault("the action must be search"),
     }
 }
 

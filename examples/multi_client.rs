@@ -1,10 +1,10 @@
-//! Many clients in one: opens connections to `echo`, all at once, and talks on each.
+//! Many clients in one: opens many connections to `echo` at once, and sends messages on each.
 //!
 //!     cargo run --example echo -- --port 7000
 //!     cargo run --example multi_client -- 127.0.0.1 7000 10
 //!
-//! No thread is needed here: while we talk on one connection, the system keeps what comes on the
-//! others. How many reads an answer takes is nobody's promise, so we read until all of it is there.
+//! No threads are needed: while we use one connection, the kernel buffers what arrives on the
+//! others. One read is not one message, so we read until the whole answer has arrived.
 
 #[path = "shared/client.rs"]
 mod client;
@@ -18,10 +18,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Connections at once; a process may often have no more than 1024 files and sockets open.
+/// Connections at once; the usual limit is 1024 open files and sockets for each process.
 const CONNECTIONS_MAX: u16 = 1000;
 
-/// Talk to echo on many connections at once
+/// Send messages to echo on many connections at once
 #[derive(Debug, Parser)]
 #[command(name = "multi_client")]
 struct Flags {
@@ -58,7 +58,7 @@ fn talk(flags: &Flags) -> Result<(), Box<dyn Error>> {
         writeln!(output, "connection {number}: sent {sent_bytes} bytes, {sent:?}")?;
         writeln!(output, "connection {number}: received {received_bytes} bytes, {received:?}")?;
         if received != sent {
-            return Err(format!("connection {number}: what came back is not what was sent").into());
+            return Err(format!("connection {number}: the answer is not what was sent").into());
         }
     }
     Ok(())
@@ -68,7 +68,7 @@ fn messages(number: u16) -> [String; 2] {
     [format!("message 1 of connection {number}\n"), format!("message 2 of connection {number}\n")]
 }
 
-/// Reads until `length` bytes are there; the connection closes when the stream is dropped.
+/// Reads exactly `length` bytes; the connection closes when the stream is dropped.
 fn read_back(mut stream: TcpStream, length: usize) -> io::Result<String> {
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes)?;

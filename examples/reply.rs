@@ -1,11 +1,12 @@
-//! Reply: answers `response` to every message, and teaches what a message is to TCP: nothing.
+//! Reply: answers `response` to every message, and shows that TCP has no messages.
 //!
 //!     cargo run --example reply -- --port 7000
 //!     nc 127.0.0.1 7000
 //!
-//! A message is here what one read returns. But TCP carries bytes, not messages: two that are sent
-//! quickly may come as one, and a long one, such as `seq 10000 | nc 127.0.0.1 7000`, as several; so
-//! there is a `response` too few, or too many. The message `close` closes.
+//! This server takes whatever one read returns for a message. But TCP carries bytes: two messages
+//! that are sent in quick succession may arrive as one, and a long one, such as
+//! `seq 10000 | nc 127.0.0.1 7000`, as several, so there are too few or too many answers. The
+//! message `close` closes the connection.
 
 #[path = "shared/command.rs"]
 mod command;

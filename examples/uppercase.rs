@@ -3,9 +3,10 @@
 //!     cargo run --example uppercase -- --port 7000
 //!     cargo run --example uppercase_client -- 127.0.0.1 7000
 //!
-//! Over TCP a sentence ends with its line, or where the client ends its stream; it is collected
-//! whole before it is read as text, since a character of several bytes may come in two pieces. One
-//! sentence, then close. Over UDP each datagram is a sentence, and its answer is one, too.
+//! Over TCP a sentence ends with its line, or where the client ends its stream. It is collected
+//! completely before it is decoded as text, since a character of several bytes may arrive in two
+//! pieces. After one sentence the connection closes. Over UDP each datagram is a sentence, and so
+//! is each answer.
 
 #[path = "shared/command.rs"]
 mod command;
@@ -20,20 +21,20 @@ use std::process::ExitCode;
 use clap::Parser;
 use httpd::net::Client;
 
-/// The longest sentence over TCP, its line end included.
+/// The longest sentence over TCP, including its line end.
 const SENTENCE_BYTES_MAX: usize = 64 * 1024;
 
 /// The longest datagram that UDP can carry over IPv4.
 const DATAGRAM_BYTES_MAX: usize = 65_507;
 
-/// Answer in capitals
+/// Convert sentences to capitals
 #[derive(Debug, Parser)]
 #[command(name = "uppercase")]
 struct Flags {
     #[command(flatten)]
     server: server::Flags,
 
-    /// Answer datagrams instead of connections
+    /// Use UDP instead of TCP
     #[arg(long)]
     udp: bool,
 }
@@ -60,11 +61,11 @@ fn uppercase(sentence: &[u8]) -> String {
     String::from_utf8_lossy(sentence).to_uppercase()
 }
 
-/// Answers until Ctrl-C, which needs no care here: a datagram may get lost at any time.
+/// Answers datagrams until Ctrl-C. Ending needs no care, since any datagram may get lost anyway.
 fn serve_datagrams(port: u16) -> Result<(), Box<dyn Error>> {
     let mut signals = server::start_up()?;
     let socket = UdpSocket::bind(server::loopback(port))
-        .map_err(|error| format!("cannot take UDP port {port}: {error}"))?;
+        .map_err(|error| format!("cannot listen on UDP port {port}: {error}"))?;
     server::announce(socket.local_addr()?)?;
     std::thread::spawn(move || answer_datagrams(&socket));
     signals.wait_for_stop(|| {});
@@ -78,9 +79,9 @@ fn answer_datagrams(socket: &UdpSocket) {
             log::info!("{length} bytes from {peer}");
             socket.send_to(uppercase(&buffer[..length]).as_bytes(), peer)
         });
-        // An answer may have grown too long for a datagram; the next one has nothing to do with it.
+        // The answer may be too long for a datagram; that does not affect later ones.
         if let Err(error) = answered {
-            log::warn!("a datagram is not answered: {error}");
+            log::warn!("cannot answer a datagram: {error}");
         }
     }
 }

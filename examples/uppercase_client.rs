@@ -3,8 +3,8 @@
 //!     cargo run --example uppercase -- --port 7000 --udp
 //!     cargo run --example uppercase_client -- 127.0.0.1 7000 --udp
 //!
-//! TCP sends again by itself what gets lost. UDP does not: whoever uses it must wait for an answer,
-//! not for ever, and ask again, not for ever either.
+//! TCP retransmits lost data by itself. UDP does not: a client must wait for an answer, but not for
+//! ever, and then ask again, but not for ever either.
 
 #[path = "shared/client.rs"]
 mod client;
@@ -19,16 +19,16 @@ use std::time::Duration;
 
 use clap::Parser;
 
-/// How long to wait for the answer to a datagram before it, or the answer, counts as lost.
-const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// How long to wait for the answer to a datagram before one of the two counts as lost.
+const ANSWER_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// How often a sentence is sent as a datagram.
+/// How many times a sentence is sent as a datagram.
 const TRIES_MAX: u32 = 3;
 
 /// The longest answer.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
-/// Ask for capitals, a line of the input at a time
+/// Convert each line of the input to capitals
 #[derive(Debug, Parser)]
 #[command(name = "uppercase_client")]
 struct Flags {
@@ -38,7 +38,7 @@ struct Flags {
     /// Its port
     port: u16,
 
-    /// Send datagrams
+    /// Use UDP instead of TCP
     #[arg(long)]
     udp: bool,
 }
@@ -70,7 +70,7 @@ fn ask_by_connection(host: &str, port: u16, sentence: &[u8]) -> Result<Vec<u8>, 
         .and_then(|()| stream.take(ANSWER_BYTES_MAX as u64).read_to_end(&mut answer));
     match asked {
         Err(error) => Err(client::reason(&error)),
-        Ok(_) if answer.pop() != Some(b'\n') => Err("the answer is not whole".to_owned()),
+        Ok(_) if answer.pop() != Some(b'\n') => Err("the answer is incomplete".to_owned()),
         Ok(_) => Ok(answer),
     }
 }
@@ -78,11 +78,11 @@ fn ask_by_connection(host: &str, port: u16, sentence: &[u8]) -> Result<Vec<u8>, 
 fn ask_by_datagram(host: &str, port: u16, sentence: &[u8]) -> Result<Vec<u8>, String> {
     let because =
         |error| format!("cannot ask {host} on UDP port {port}: {}", client::reason(&error));
-    // A socket for each sentence: an answer to the one before that comes late, to a question that
-    // was sent twice, would else pass for the answer to this one.
+    // A new socket for each sentence: otherwise a late answer to the previous sentence, which may
+    // have been sent twice, could be taken for the answer to this one.
     let socket = UdpSocket::bind("0.0.0.0:0").map_err(because)?;
     socket.connect((host, port)).map_err(because)?;
-    socket.set_read_timeout(Some(ANSWER_WITHIN)).map_err(because)?;
+    socket.set_read_timeout(Some(ANSWER_TIME_MAX)).map_err(because)?;
     let mut answer = vec![0; ANSWER_BYTES_MAX];
     for _ in 0..TRIES_MAX {
         socket.send(sentence).map_err(because)?;
@@ -95,5 +95,5 @@ fn ask_by_datagram(host: &str, port: u16, sentence: &[u8]) -> Result<Vec<u8>, St
             Err(error) => return Err(because(error)),
         }
     }
-    Err(format!("no answer to {TRIES_MAX} datagrams, each given {ANSWER_WITHIN:?}"))
+    Err(format!("no answer to {TRIES_MAX} datagrams, {ANSWER_TIME_MAX:?} after each"))
 }

@@ -1,14 +1,15 @@
 //! The floor: one thread that answers every connection with the same bytes.
 //!
-//! It reads no request line and opens no file, so it shows what the sockets alone cost, and what
-//! the bench's own clients can ask for. It runs as a process of its own, to be measured as others.
+//! It parses no request and opens no file, so it shows what the sockets themselves cost, and how
+//! much load the bench's clients can produce. It runs as a separate process, to be measured as the
+//! servers are.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 
 use rustix::net::listen;
 
-/// As long a queue as the servers ask for; std's 128 is too short for 512 clients.
+/// As long a queue as the servers have; std's 128 is too short for 512 clients.
 const BACKLOG: i32 = 4096;
 
 const ANSWER: &str = "HTTP/1.0 200 OK\r\nServer: floor\r\nConnection: close\r\n\
@@ -23,7 +24,7 @@ pub(crate) fn serve(port: u16) -> io::Result<()> {
     let mut request = [0; 4096];
     loop {
         let (mut client, _) = listener.accept()?;
-        // A client that is gone already is no reason to stop.
+        // A client that has already gone is no reason to stop.
         if client.read(&mut request).is_ok() {
             let _ = client.write(ANSWER.as_bytes());
         }

@@ -1,8 +1,9 @@
-//! The load: clients in a closed loop, each a thread that asks, reads to the end and asks again.
+//! The load: clients in a closed loop, each a thread that sends a request, reads the answer to its
+//! end, and starts again.
 //!
-//! One connection for each request. Every answer's status and length are checked, and an answer
-//! that isn't as expected counts as a failure, never as a request. It must cost little itself: two
-//! clock readings, no allocation, and only the system calls that a client cannot do without.
+//! Each request has its own connection. Every answer's status and length are checked, and an
+//! unexpected answer counts as a failure, never as a request. A request must cost the client
+//! little: two clock readings, no allocation, and only the system calls that it cannot do without.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -17,12 +18,12 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with,
 };
 
-/// Bytes that a client reads at once.
+/// The most bytes that one read takes.
 const BUFFER_BYTES: usize = 256 * 1024;
-/// A client's stack: there may be 512 of them.
+/// The stack of a client's thread: there may be 512 of them.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// What is asked of whom, and how a right answer looks.
+/// What is requested from which server, and what a correct answer is.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) port: u16,
@@ -33,7 +34,7 @@ pub(crate) struct Request {
     pub(crate) patience: Duration,
 }
 
-/// The lengths that a right answer's body may have, in bytes.
+/// The lengths that a correct answer's body may have, in bytes.
 #[derive(Clone, Copy)]
 pub(crate) enum Body {
     Exactly(u64),
@@ -42,15 +43,15 @@ pub(crate) enum Body {
 
 /// What the clients of one round saw.
 pub(crate) struct Round {
-    /// Right answers in each second.
+    /// Correct answers per second.
     pub(crate) rate: f64,
-    /// Right answers, those that ended after the round included.
+    /// Correct answers, including those that ended after the round.
     pub(crate) answers: u64,
     /// Bytes of their bodies.
     pub(crate) bytes: u64,
     pub(crate) failures: u64,
     pub(crate) first_failure: Option<String>,
-    /// Nanoseconds from before the connection to its end, sorted.
+    /// Nanoseconds from before the connection opens until it has ended, sorted.
     latencies: Vec<u64>,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct Round {
 #[derive(Default)]
 struct Part {
     latencies: Vec<u64>,
-    /// Answers within the round; one that was under way at the end counts by its share.
+    /// Answers within the round; one that is in progress at its end counts in proportion.
     credit: f64,
     bytes: u64,
     failures: u64,
@@ -100,11 +101,11 @@ impl Client {
         }
     }
 
-    /// One request on a connection of its own; returns the length of the body.
+    /// Sends one request on a new connection; returns the length of the answer's body.
     pub(crate) fn fetch(&mut self) -> io::Result<u64> {
         let connection = open(self.address, self.request.patience)?;
         if send(&connection, &self.text, SendFlags::NOSIGNAL)? != self.text.len() {
-            return Err(io::Error::other("the request went out in part only"));
+            return Err(io::Error::other("only part of the request was sent"));
         }
         let mut filled = 0;
         let head = loop {
@@ -141,7 +142,7 @@ impl Client {
         Err(io::Error::other(format!("{status} with {body} bytes, {promised:?} promised")))
     }
 
-    /// Asks again and again until the time is over.
+    /// Sends requests until the time is up.
     fn repeat(mut self, duration: Duration) -> Part {
         let mut part = Part::default();
         let begin = Instant::now();
@@ -172,7 +173,7 @@ impl Part {
     }
 }
 
-/// In words; a timeout set on a socket shows as one of these two errors.
+/// The reason for a failure, in words. A socket's time-out shows as one of these two errors.
 fn reason(error: &io::Error) -> String {
     let errno = Errno::from_io_error(error);
     match errno {
@@ -182,9 +183,9 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Lets `clients` loose on one server for `duration`; returns when the last has its last answer.
+/// Runs `clients` against one server for `duration`; returns when all have their last answers.
 pub(crate) fn round(request: &Request, clients: usize, duration: Duration) -> io::Result<Round> {
-    // Held for writing until all clients stand ready to read it, or one could not be made.
+    // Held for writing until all clients wait to read it, or until one could not be started.
     let gate = RwLock::new(());
     let parts: Vec<Part> = thread::scope(|scope| {
         let closed = gate.write();

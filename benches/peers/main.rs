@@ -1,9 +1,9 @@
 //! `cargo bench`: `httpd` and every peer that is installed, side by side on the same files.
 //!
-//! `cargo bench -- small listing` runs the workloads whose names hold one of these words;
-//! `--quick` makes the rounds short. The tables go to standard output, in Markdown, and the same
-//! values to `target/bench/report.json`. Only ratios within one run say anything: the machine, its
-//! other work and the bench's own clients are part of every number.
+//! `cargo bench -- small listing` runs the workloads whose names contain one of these words, and
+//! `--quick` shortens the rounds. The tables go to standard output, in Markdown, and the same
+//! values to `target/bench/report.json`. Only ratios within one run are meaningful: the machine,
+//! its other work and the bench's own clients affect every number.
 
 mod floor;
 mod load;
@@ -27,7 +27,7 @@ use crate::measure::Bench;
 use crate::report::Setting;
 use crate::workloads::Workload;
 
-/// How long and how often each server is asked: long enough for ticks of 10 ms to add up.
+/// How long and how often each server is measured: long enough for ticks of 10 ms to add up.
 const ROUND: Duration = Duration::from_millis(800);
 const ROUNDS_MAX: usize = 5;
 const QUICK_ROUND: Duration = Duration::from_millis(200);
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--floor", port] => port.parse().map_err(io::Error::other).and_then(floor::serve),
         _ if !arguments.iter().any(|argument| argument == "--bench") => {
-            // `cargo test --all-targets` runs this file too, and wants no timings.
+            // `cargo test --all-targets` runs this file too, where timings are not wanted.
             println!("{USAGE}");
             Ok(())
         }
@@ -68,7 +68,7 @@ fn parse(arguments: Vec<String>) -> io::Result<Flags> {
             "--bench" => {}
             "--quick" => flags.is_quick = true,
             flag if flag.starts_with('-') => {
-                return Err(io::Error::other(format!("{flag} is no flag of it\n{USAGE}")));
+                return Err(io::Error::other(format!("unknown flag {flag}\n{USAGE}")));
             }
             _ => flags.words.push(argument),
         }
@@ -80,10 +80,10 @@ fn run(flags: &Flags) -> io::Result<()> {
     let workloads = chosen(&flags.words)?;
     session::end_all_on_signals()?;
     allow_descriptors()?;
-    // Cargo's own folder for the files of benches is `target/tmp`.
+    // Cargo's folder for the files of benches is `target/tmp`.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     let scratch = folder.join("scratch");
-    // The logs of the last run, if there was one.
+    // The logs of the previous run, if there was one.
     let _ = fs::remove_dir_all(&scratch);
     fs::create_dir_all(&scratch)?;
     let root = tree::make(&folder)?;
@@ -113,12 +113,12 @@ fn run(flags: &Flags) -> io::Result<()> {
     Ok(())
 }
 
-/// The workloads with one of the words in their names; all, where no word is given.
+/// The workloads whose names contain one of the words; all of them if there are no words.
 fn chosen(words: &[String]) -> io::Result<Vec<Workload>> {
     let mut workloads = workloads::all();
     let names: Vec<&str> = workloads.iter().map(|workload| workload.name).collect();
     if let Some(word) = words.iter().find(|word| !names.iter().any(|it| it.contains(*word))) {
-        return Err(io::Error::other(format!("no workload {word} among: {}", names.join(" "))));
+        return Err(io::Error::other(format!("no workload matches {word}: {}", names.join(" "))));
     }
     let is_chosen = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
     workloads.retain(|workload| is_chosen(workload.name));
@@ -136,7 +136,8 @@ fn command(flags: &Flags) -> String {
     }
 }
 
-/// Thousands of connections need as many descriptors, here and in the servers, which inherit this.
+/// Thousands of connections need as many descriptors, here and in the servers, which inherit the
+/// limit.
 fn allow_descriptors() -> io::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)

@@ -1,7 +1,7 @@
-//! The measuring: every server in turn, round after round, and medians of what came out.
+//! The measurements: every server in turn, round after round, and the medians of the results.
 //!
-//! The servers of a workload all run from its beginning to its end, and all but one are idle. Each
-//! round begins with another of them, so that nobody always comes after the same neighbour.
+//! All servers of a workload run from its beginning to its end, and all but one are idle. Each
+//! round begins with a different server, so that none is always the first.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
@@ -18,32 +18,32 @@ use crate::servers::{Purpose, Server, Site};
 use crate::session::Session;
 use crate::workloads::{Load, Measure, Workload, smallest};
 
-/// A server has so long to give its first answer.
+/// How long a server may take to give its first answer.
 const START_TIME_MAX: Duration = Duration::from_secs(10);
-/// Enough to touch the code and the file; hundreds of clients would take seconds to end.
+/// Enough to load the code and the file; hundreds of clients would take seconds to end.
 const WARM_UP_CLIENTS_MAX: usize = 8;
 const START_PAUSE: Duration = Duration::from_micros(100);
-/// Between idle connections, so that short queues of connections don't overflow.
+/// Between idle connections, so that a short queue of connections does not overflow.
 const IDLE_PAUSE: Duration = Duration::from_micros(250);
 const IDLE_TIME_MAX: Duration = Duration::from_secs(10);
-/// After the last of them, until every one is accepted.
+/// How long the server may take after the last idle connection to accept them all.
 const IDLE_SETTLE_MAX: Duration = Duration::from_secs(3);
-/// Below the range from which Linux takes the ports of outgoing connections: a client that asks
-/// for a closed port out of that range may be given the very same one, and so meet itself.
+/// Below the range from which Linux takes the ports of outgoing connections: a client that connects
+/// to a closed port in that range may be given the same port, and so connect to itself.
 const FIRST_PORT: u16 = 20_000;
 const LAST_PORT: u16 = 32_000;
 
-/// Whom to measure, on what, for how long.
+/// What to measure, with which files, for how long.
 pub(crate) struct Bench<'a> {
     pub(crate) servers: &'a [Server],
     pub(crate) root: &'a Path,
     pub(crate) scratch: &'a Path,
-    /// How long the clients of one round ask.
+    /// How long the clients of one round send requests.
     pub(crate) round: Duration,
     pub(crate) rounds_max: usize,
 }
 
-/// A server that answers, and what it did so far.
+/// A running server, and its results so far.
 struct Contestant<'a> {
     server: &'a Server,
     session: Session,
@@ -84,7 +84,7 @@ impl Bench<'_> {
             for turn in 0..count {
                 contestants[(round + turn) % count].compete(load.clients, self.round)?;
             }
-            // Each of its clients has waited in vain; more of that only takes time.
+            // All clients of a server without answers have timed out; more rounds only take time.
             contestants.retain(|contestant| contestant.is_alive(table));
         }
         for contestant in contestants {
@@ -148,7 +148,7 @@ impl Bench<'_> {
                     Err(reason) => table.notes.push(reason),
                 }
             }
-            // Whoever failed once won't be waited for again.
+            // A server that failed once is not tried again.
             starts.retain(|(_, times)| times.len() > round);
         }
         for (server, times) in starts {
@@ -164,7 +164,7 @@ impl Bench<'_> {
         self.servers.iter().filter(|server| (workload.takes_part)(server.kind)).collect()
     }
 
-    /// Starts a server and waits until it answers; the inner error says why it doesn't.
+    /// Starts a server and waits until it answers; the inner error is why it doesn't.
     fn start(
         &self,
         server: &Server,
@@ -221,13 +221,13 @@ impl<'a> Contestant<'a> {
         let each = |value: fn(&Round) -> f64| median(self.rounds.iter().map(value).collect());
         let rate = each(|round| round.rate);
         let megabytes = rate.map(|rate| rate * bytes / answers / 1e6);
-        let tells_cpu = self.server.tells_cpu();
-        let cpu = tells_cpu.then(|| self.cpu.as_secs_f64() * 1e6 / answers);
+        let has_cpu_time = self.server.has_cpu_time();
+        let cpu = has_cpu_time.then(|| self.cpu.as_secs_f64() * 1e6 / answers);
         let (p50, p99) = (each(|it| it.percentile(0.5)), each(|it| it.percentile(0.99)));
         table
             .rows
             .push(Row { server: name, values: vec![rate, megabytes, cpu, p50, p99, None, None] });
-        if !tells_cpu {
+        if !has_cpu_time {
             table
                 .notes
                 .push(format!("{name} forks for each client and discards the children's CPU time"));
@@ -248,7 +248,7 @@ fn request(load: &Load, port: u16) -> Request {
     }
 }
 
-/// As many connections as the server takes in time, each with the first byte of a request sent.
+/// As many connections as the server accepts in time, each with the first byte of a request sent.
 fn connect_idle(port: u16, wanted: usize) -> Vec<rustix::fd::OwnedFd> {
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let begin = Instant::now();
@@ -263,7 +263,7 @@ fn connect_idle(port: u16, wanted: usize) -> Vec<rustix::fd::OwnedFd> {
     connections
 }
 
-/// A port that nobody listens on, another one each time.
+/// A port that is not in use, a different one each time.
 fn free_port() -> io::Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(FIRST_PORT);
     loop {

@@ -1,7 +1,7 @@
-//! The report: tables for people, in Markdown so that the README can take them, and JSON.
+//! The report: tables in Markdown, which can be pasted into documents, and JSON.
 //!
-//! Standard output carries the tables and nothing else. A value that could not be measured is a
-//! dash in a table and `null` in JSON, never a zero.
+//! Only the tables go to standard output. A value that could not be measured is a dash in a table
+//! and `null` in JSON, never a zero.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +13,7 @@ use httpd::http::date::Date;
 use crate::servers::Server;
 use crate::workloads::Workload;
 
-/// The server that all are compared with.
+/// The server that all others are compared with.
 const OWN: &str = "httpd";
 const FLOOR: &str = "floor";
 
@@ -42,7 +42,7 @@ pub(crate) const IDLE: &[Column] = &[
 pub(crate) const START: &[Column] =
     &[column("ms", "start_ms"), column("slowest ms", "slowest_ms"), column("httpd/it", "times")];
 
-/// What the summary shows of every workload, and the words for it.
+/// The values in the summary, and their titles.
 const SUMMARY: [(&str, &str); 5] = [
     ("requests_per_second", "Requests per second"),
     ("cpu_us_per_request", "CPU time of the server for each request, µs"),
@@ -66,7 +66,7 @@ pub(crate) struct Row {
     pub(crate) values: Vec<Option<f64>>,
 }
 
-/// On what, when, with whom and how the bench ran.
+/// How the bench ran: on which machine, when, by which command, and with which servers.
 pub(crate) struct Setting {
     cpu: String,
     cores: usize,
@@ -189,13 +189,13 @@ impl Setting {
     }
 }
 
-/// For the README: a line for each workload and a column for each server, one table a value.
+/// One table for each value, with a line for each workload and a column for each server.
 pub(crate) fn summary(servers: &[Server], tables: &[Table]) -> String {
     let mut text = String::new();
     for (key, words) in SUMMARY {
         let measured: Vec<&Table> =
             tables.iter().filter(|table| table.columns.iter().any(|it| it.key == key)).collect();
-        // The floor is nothing that serves files, but the small workloads are held against it.
+        // The floor serves no files, but the small workloads are compared with it.
         let shown = |server: &&Server| {
             server.name != FLOOR || measured.iter().any(|it| it.value(FLOOR, key).is_some())
         };
@@ -213,7 +213,7 @@ pub(crate) fn summary(servers: &[Server], tables: &[Table]) -> String {
     text
 }
 
-/// A Markdown table whose columns stand straight in a terminal, numbers to the right.
+/// A Markdown table whose columns are aligned in a terminal, numbers to the right.
 fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| {
@@ -243,7 +243,7 @@ fn aligned(lines: &[Vec<String>]) -> String {
     text
 }
 
-/// Three or four digits that count.
+/// With three or four significant digits.
 fn number(value: Option<f64>) -> String {
     match value {
         Some(value) if value >= 100.0 => format!("{value:.0}"),

@@ -1,7 +1,7 @@
-//! The servers compared: which there are, which are installed, and how each is started.
+//! The compared servers: which ones there are, which are installed, and how each is started.
 //!
-//! Every one is set up as its manual says for speed at one request a connection: logs off, two
-//! workers where it has workers, keep-alive off, room for all clients in its queue of connections.
+//! Each is configured for speed with one request per connection, as its manual describes: logs off,
+//! two workers if it has workers, keep-alive off, a queue of connections that fits all clients.
 
 use std::env;
 use std::ffi::OsStr;
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use crate::session::Invocation;
 
-/// A program that prints its version takes no longer.
+/// The longest that a program may take to print its version.
 const VERSION_TIME_MAX: Duration = Duration::from_secs(5);
-/// Where administrators' programs are, for users whose PATH leaves them out.
+/// Where administrators' programs are, for users without these folders in PATH.
 const FURTHER_FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) enum Kind {
     StaticWebServer,
     Busybox,
     Python,
-    /// The bench itself, answering with constant bytes: what no server can undercut.
+    /// The bench itself, answering with constant bytes: no server can be cheaper.
     Floor,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Server {
     program: PathBuf,
 }
 
-/// What a workload asks of a server beyond serving files.
+/// What a workload needs from a server beyond serving files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Files,
@@ -54,7 +54,7 @@ pub(crate) enum Purpose {
     Logged,
 }
 
-/// Where one start of a server serves what.
+/// What a server serves when it is started, and where.
 pub(crate) struct Site<'a> {
     pub(crate) root: &'a Path,
     /// For configuration, logs and temporary files.
@@ -63,7 +63,8 @@ pub(crate) struct Site<'a> {
     pub(crate) purpose: Purpose,
 }
 
-/// A server to look for: its name and program, what prints its version, what installs it.
+/// A server to look for: its name and program, the arguments that print its version, and how to
+/// install it.
 struct Peer {
     kind: Kind,
     name: &'static str,
@@ -111,7 +112,7 @@ const fn peer(
     Peer { kind, name, program, version, install }
 }
 
-/// What was found, `httpd` first and the floor last, and a sentence for each that is missing.
+/// The servers found, `httpd` first and the floor last, and a line for each missing one.
 pub(crate) fn find() -> io::Result<(Vec<Server>, Vec<String>)> {
     let own = concat!("httpd ", env!("CARGO_PKG_VERSION")).to_owned();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_httpd"));
@@ -123,12 +124,12 @@ pub(crate) fn find() -> io::Result<(Vec<Server>, Vec<String>)> {
             continue;
         };
         if peer.kind == Kind::Python {
-            // What is on PATH may be a wrapper script, whose time would count as Python's.
+            // PATH may lead to a wrapper script, whose time would count as Python's.
             let real = first_line(&program, &["-c", "import sys; print(sys.executable)"]);
             program = real.map_or(program, PathBuf::from);
         }
         let version =
-            first_line(&program, peer.version).unwrap_or_else(|| "tells no version".to_owned());
+            first_line(&program, peer.version).unwrap_or_else(|| "unknown version".to_owned());
         found.push(Server { kind: peer.kind, name: peer.name, version, program });
     }
     let version = "constant bytes from one thread".to_owned();
@@ -145,7 +146,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// The first line that the program prints, on whichever stream; none if it doesn't end in time.
+/// The first line that the program prints, on either stream; none if it doesn't end in time.
 fn first_line(program: &Path, arguments: &[&str]) -> Option<String> {
     if arguments.is_empty() {
         return None;
@@ -164,13 +165,13 @@ fn first_line(program: &Path, arguments: &[&str]) -> Option<String> {
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let line = text.lines().next()?;
-    // Some say `Version: 1.2`, some only `1.2`.
+    // Some print `Version: 1.2`, some only `1.2`.
     let line = line.rsplit_once(": ").map_or(line, |(_, version)| version).trim();
     (!line.is_empty()).then(|| line.to_owned())
 }
 
 impl Server {
-    /// The command that starts it, its configuration file written where it needs one.
+    /// The command that starts it. Writes its configuration file if it needs one.
     pub(crate) fn invocation(&self, site: &Site<'_>) -> io::Result<Invocation> {
         let run = Invocation::new(&self.program);
         let port = site.port.to_string();
@@ -211,15 +212,15 @@ impl Server {
         })
     }
 
-    /// Whether [`crate::session::Session::cpu`] tells its time. Busybox forks for each client and
-    /// ignores SIGCHLD, and then the kernel adds the children's time to nobody's.
-    pub(crate) fn tells_cpu(&self) -> bool {
+    /// Whether [`crate::session::Session::cpu`] can measure it. Busybox forks for each client and
+    /// ignores SIGCHLD, so the kernel discards the children's time.
+    pub(crate) fn has_cpu_time(&self) -> bool {
         self.kind != Kind::Busybox
     }
 }
 
 impl Site<'_> {
-    /// Connections that a server is allowed.
+    /// How many connections the server may have.
     fn seats(&self) -> u32 {
         if self.purpose == Purpose::Idle { 6_000 } else { 1_024 }
     }
@@ -246,7 +247,7 @@ fn httpd(run: Invocation, site: &Site<'_>) -> Invocation {
     }
 }
 
-/// Workers stay whom they are started by: another user might not reach the tree.
+/// The workers keep the user who started them: another user might have no access to the tree.
 fn nginx_configuration(site: &Site<'_>) -> String {
     let user = if rustix::process::geteuid().is_root() { "user root root;" } else { "" };
     let log = match site.purpose {

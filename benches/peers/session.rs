@@ -1,9 +1,10 @@
-//! A server under test, run in a session of its own: started, measured from `/proc`, ended.
+//! A server under test in its own session: starting it, measuring it from `/proc`, ending it.
 //!
-//! A session of its own because the kernel's automatic groups share out the processor by session:
-//! a server in the same session as its clients is scheduled quite differently. The session's id
-//! also finds every process that belongs to the server, workers and forked children included.
-//! Nothing outlives the bench: not a panic (`Drop`), and not Ctrl-C ([`end_all_on_signals`]).
+//! It has its own session because the kernel's automatic groups divide processor time by session: a
+//! server in the same session as its clients is scheduled quite differently. The session's id also
+//! identifies every process that belongs to the server, including workers and forked children. No
+//! server outlives the bench, neither after a panic (`Drop`) nor after Ctrl-C
+//! ([`end_all_on_signals`]).
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -21,11 +22,11 @@ use signal_hook::iterator::Signals;
 
 /// One clock tick of `/proc/PID/stat`: 100 Hz on every Linux that Rust's tier 1 covers.
 const TICK: Duration = Duration::from_millis(10);
-/// Killed processes are looked for again this many times.
+/// How many times to check for processes that are still alive.
 const KILL_TRIES_MAX: u32 = 200;
 const KILL_PAUSE: Duration = Duration::from_millis(5);
 
-/// The sessions under way, for [`end_all_on_signals`].
+/// The running sessions, for [`end_all_on_signals`].
 static RUNNING: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
 /// What to run.
@@ -62,7 +63,7 @@ impl Invocation {
         arguments.into_iter().fold(self, Self::arg)
     }
 
-    /// As one would type it, to name a server that did not start.
+    /// The command line, to report a server that did not start.
     pub(crate) fn line(&self) -> String {
         let mut line = self.program.display().to_string();
         for argument in &self.arguments {
@@ -74,7 +75,7 @@ impl Invocation {
 }
 
 impl Session {
-    /// Starts it, silent, with `folder` as its working directory.
+    /// Starts it, without any output, with `folder` as its working directory.
     ///
     /// The `setsid` program becomes the server without a fork, so the child's id is the session's.
     pub(crate) fn start(invocation: &Invocation, folder: &Path) -> io::Result<Self> {
@@ -95,12 +96,12 @@ impl Session {
         !matches!(self.leader.try_wait(), Ok(None))
     }
 
-    /// The time on a processor so far: of every process, and of children that were waited for.
+    /// The processor time so far, of every process and of children that were waited for.
     pub(crate) fn cpu(&self) -> Duration {
         TICK * processes(self.id).map(|stat| stat.ticks).sum::<u32>()
     }
 
-    /// Resident bytes of every process, a page shared by several counted in shares (PSS).
+    /// The resident bytes of all processes; a shared page counts in proportion (PSS).
     pub(crate) fn resident(&self) -> u64 {
         processes(self.id).filter_map(|stat| proportional_set(stat.pid)).sum()
     }
@@ -122,7 +123,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         end(self.id);
-        // The leader keeps its id until it is waited for, so the id was its own all the while.
+        // The leader keeps its id until it is waited for, so the id could not be reused until now.
         let mut tries = 0;
         while !self.has_ended() && tries < KILL_TRIES_MAX {
             thread::sleep(KILL_PAUSE);
@@ -132,12 +133,12 @@ impl Drop for Session {
     }
 }
 
-/// Ctrl-C reaches the bench alone, its servers being in other sessions: so it ends them first.
+/// Ctrl-C only reaches the bench, since its servers are in other sessions: so it ends them first.
 pub(crate) fn end_all_on_signals() -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         if signals.forever().next().is_some() {
-            // Holding the lock keeps any more from starting unseen.
+            // While the lock is held, no new server can be added.
             let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
             running.iter().for_each(|&id| end(id));
             std::process::exit(130);
@@ -146,7 +147,7 @@ pub(crate) fn end_all_on_signals() -> io::Result<()> {
     Ok(())
 }
 
-/// Kills every process of the session, again until none is left (one may fork meanwhile).
+/// Kills every process of the session, and repeats that until none is left (one may have forked).
 fn end(session: i32) {
     for _ in 0..KILL_TRIES_MAX {
         let living: Vec<Stat> = processes(session).filter(|stat| !stat.is_dead).collect();
@@ -154,7 +155,7 @@ fn end(session: i32) {
             return;
         }
         for pid in living.iter().filter_map(|stat| Pid::from_raw(stat.pid)) {
-            // It may have ended by itself since: nothing is lost by that.
+            // An error only means that it has already ended by itself.
             let _ = kill_process(pid, Signal::KILL);
         }
         thread::sleep(KILL_PAUSE);
@@ -169,7 +170,7 @@ fn processes(session: i32) -> impl Iterator<Item = Stat> {
         .filter(move |stat| stat.session == session)
 }
 
-/// Reads `PID (name) state ppid pgrp session ...`; the name itself may hold blanks and brackets.
+/// Parses `PID (name) state ppid pgrp session ...`; the name may contain spaces and parentheses.
 fn parse_stat(pid: i32, text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();

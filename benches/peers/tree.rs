@@ -1,7 +1,7 @@
-//! The files that every server serves: the same bytes on each machine, made once.
+//! The files that every server serves: the same bytes on every machine, created once.
 //!
-//! They stay under `target/bench/www`; whatever is missing or cut short is made again. Every file
-//! and folder can be read by all, since some servers leave root for another user.
+//! They stay under `target/bench/www`; a file that is missing or too short is created again. All
+//! users can read every file and folder, since some servers switch from root to another user.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -15,26 +15,26 @@ pub(crate) const FILES: [(&str, u64); 5] = [
     ("10m.bin", 10_000_000),
     ("1g.bin", 1_000_000_000),
 ];
-/// Entries of each folder `listing-N`.
+/// How many entries each folder `listing-N` has.
 pub(crate) const FOLDERS: [usize; 3] = [1_000, 10_000, 100_000];
 
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Makes what is missing below `folder`, and returns the root to be served.
+/// Creates what is missing below `folder`, and returns the root to be served.
 pub(crate) fn make(folder: &Path) -> io::Result<PathBuf> {
     let root = folder.join("www");
     fs::create_dir_all(&root)?;
     for (name, length) in FILES {
         let path = root.join(name);
         if !fs::metadata(&path).is_ok_and(|found| found.len() == length) {
-            eprintln!("making {} ({length} bytes)", path.display());
+            eprintln!("creating {} ({length} bytes)", path.display());
             write_file(&path, length)?;
         }
     }
     for entries in FOLDERS {
         let path = root.join(format!("listing-{entries}"));
         if !fs::read_dir(&path).is_ok_and(|found| found.count() == entries) {
-            eprintln!("making {} ({entries} files)", path.display());
+            eprintln!("creating {} ({entries} files)", path.display());
             fs::create_dir_all(&path)?;
             for number in 0..entries {
                 File::create(path.join(entry_name(number)))?;
@@ -44,12 +44,12 @@ pub(crate) fn make(folder: &Path) -> io::Result<PathBuf> {
     Ok(root)
 }
 
-/// A name as long as those that people give.
+/// A name of typical length.
 pub(crate) fn entry_name(number: usize) -> String {
     format!("report-of-{number:06}.txt")
 }
 
-/// Lower-case letters in no order, so that no server finds anything in them to shorten.
+/// Pseudo-random lower-case letters, so that no server can compress them well.
 fn write_file(path: &Path, length: u64) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -57,7 +57,7 @@ fn write_file(path: &Path, length: u64) -> io::Result<()> {
     let mut left = length;
     while left > 0 {
         for byte in &mut block {
-            // xorshift64: quick, and the same everywhere.
+            // xorshift64: fast, and the same everywhere.
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;

@@ -1,4 +1,4 @@
-//! The workloads: what is asked for, by how many clients at once, and of which servers.
+//! The workloads: what is requested, by how many clients at once, and from which servers.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use crate::load::Body;
 use crate::servers::{Kind, Purpose};
 use crate::tree;
 
-/// Without progress for so long, a request has failed. A connection that found no room in the
-/// server's queue is tried again by the kernel after 1 and 3 seconds.
+/// A request without progress for this long has failed. If the server's queue of connections is
+/// full, the kernel tries to connect again after 1 and 3 seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// A long listing may be a while in the making before its first byte.
+/// A long listing may take a while before its first byte.
 const LISTING_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Workload {
@@ -19,14 +19,14 @@ pub(crate) struct Workload {
     pub(crate) rounds: usize,
     pub(crate) measure: Measure,
     pub(crate) takes_part: fn(Kind) -> bool,
-    /// Why some don't, and what else a reader of the numbers should know.
+    /// Why some servers don't take part, and what else a reader of the numbers should know.
     pub(crate) notes: &'static [&'static str],
 }
 
 pub(crate) enum Measure {
-    /// Requests, as many as the clients get answered.
+    /// Requests: how many the clients complete.
     Load(Load),
-    /// The memory that each of so many idle connections holds.
+    /// The memory that each of this many idle connections takes.
     Idle { connections: usize },
     /// From exec to the first answer.
     Start,
@@ -81,13 +81,13 @@ pub(crate) fn all() -> Vec<Workload> {
         Workload {
             purpose: Purpose::Logged,
             title: "140.html, 8 clients, combined access log to a file".into(),
-            notes: &["only the servers whose log has the same lines"],
+            notes: &["only the servers whose logs have the same format"],
             ..file("small-8-logged", "140.html", 8, LOGS_COMBINED)
         },
     ]
 }
 
-/// The file that shows whether a server is up.
+/// A request for the smallest file, to see whether a server is up.
 pub(crate) fn smallest() -> Load {
     let (name, length) = tree::FILES[0];
     Load {
@@ -151,7 +151,7 @@ fn listing(name: &'static str, entries: usize, takes_part: fn(Kind) -> bool) -> 
     let load = Load {
         path: format!("/listing-{entries}/"),
         status: 200,
-        // Every entry by its name, whatever the page looks like.
+        // At least the names of all entries, whatever the page looks like.
         body: Body::AtLeast((entries * tree::entry_name(0).len()) as u64),
         clients,
         patience: LISTING_PATIENCE,
@@ -165,7 +165,7 @@ fn listing(name: &'static str, entries: usize, takes_part: fn(Kind) -> bool) -> 
         takes_part,
         notes: &[
             "httpd with --listing-limit 100000, so that all show every entry",
-            "busybox httpd does not list folders, webfsd keeps its listings in memory",
+            "busybox httpd does not list folders, webfsd caches its listings in memory",
         ],
     }
 }

@@ -1,7 +1,7 @@
 //! What every program here has in common: flags in, an exit status out.
 //!
-//! Whatever goes wrong, the flags included, is one plain sentence on standard error and the exit
-//! status 1. Decides nothing about what a program does.
+//! Every error, wrong flags included, becomes one plain sentence on standard error and exit status
+//! 1. Decides nothing about what a program does.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -14,7 +14,7 @@ use clap::Parser;
 pub(crate) fn run<F: Parser>(program: impl FnOnce(F) -> Result<(), Box<dyn Error>>) -> ExitCode {
     let flags = match F::try_parse() {
         Ok(flags) => flags,
-        // Help that was asked for is no error. Where nobody can read it, nobody misses it either.
+        // Help on request is not an error. If standard output is closed, nothing is lost.
         Err(help) if !help.use_stderr() => {
             let _ = help.print();
             return ExitCode::SUCCESS;
@@ -32,7 +32,7 @@ fn fail(reason: impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Of what clap says, the part before the usage and the tips, on one line.
+/// The part of clap's message before the usage and the tips, on one line.
 fn first_sentence(text: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let lines = text.lines().take_while(|line| !line.is_empty());

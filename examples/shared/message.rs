@@ -2,8 +2,8 @@
 //!
 //! A message is the length of its header (2 bytes, big-endian), the header, which is a JSON object,
 //! and the content, whose length the header states. [`encode`](Message::encode) and [`decode`] are
-//! pure and agree: what the one refuses, the other does not make. Knows no socket; [`receive`]
-//! reads from whatever can be read.
+//! pure and agree: `encode` never makes a message that `decode` refuses. No function here knows of
+//! sockets: [`receive`] takes any reader.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -19,29 +19,29 @@ pub(crate) const CONTENT_BYTES_MAX: usize = 1024 * 1024;
 /// The two bytes before the header.
 const PREFIX_BYTES: usize = 2;
 
-/// Bytes that are read at once.
+/// The most bytes that one read takes.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// A message without its framing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
-    /// What the content is: `text/json`, `binary/...`.
+    /// The kind of content: `text/json`, `binary/...`.
     pub(crate) content_type: String,
-    /// How text became bytes: `utf-8`; for other content, `binary`.
+    /// How text is encoded: `utf-8`; for other content, `binary`.
     pub(crate) content_encoding: String,
     pub(crate) content: Vec<u8>,
 }
 
-/// What [`decode`] made of the bytes so far.
+/// What [`decode`] found in the bytes so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decoded {
-    /// No fault so far, but the message has not ended.
+    /// The start of a message, with no error so far.
     Partial,
-    /// A message, and how many bytes it took; what follows them is the next one.
+    /// A message and its length in bytes; the next message follows it.
     Complete(Message, usize),
 }
 
-/// Why bytes are no message. There is no telling where the next one would start.
+/// Why bytes are not a message. Where the next one would start is then unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
     HeaderTooLong(usize),
@@ -65,7 +65,7 @@ impl Message {
     /// The message as bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Malformed> {
         let header = json!({
-            // Of numbers in the content that take several bytes.
+            // The order of bytes in the content's numbers.
             "byteorder": if cfg!(target_endian = "big") { "big" } else { "little" },
             "content-length": self.content.len(),
             "content-type": self.content_type,
@@ -83,7 +83,8 @@ impl Message {
     }
 }
 
-/// Reads a message from the start of `bytes`. Keeps no state: the caller calls again with more.
+/// Decodes the message at the start of `bytes`. Keeps no state: after `Partial`, the caller calls
+/// it again with more bytes.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, Malformed> {
     let Some((&prefix, rest)) = bytes.split_first_chunk::<PREFIX_BYTES>() else {
         return Ok(Decoded::Partial);
@@ -101,7 +102,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, Malformed> {
     Ok(Decoded::Complete(message, PREFIX_BYTES + header_length + content_length))
 }
 
-/// Type, encoding and length of the content. Fields that we do not know are let be.
+/// Type, encoding and length of the content. Unknown fields are ignored.
 fn parse_header(header: &[u8]) -> Result<(String, String, usize), Malformed> {
     let header: Value = serde_json::from_slice(header).map_err(|_| Malformed::HeaderNotJson)?;
     let text = |name| header[name].as_str().ok_or(Malformed::Field(name));
@@ -117,8 +118,8 @@ fn parse_header(header: &[u8]) -> Result<(String, String, usize), Malformed> {
     }
 }
 
-/// Reads the next message; `None` where the stream ends before one has begun. `pending` holds the
-/// bytes that came with the message before. A [`Malformed`] one is an error of the kind
+/// Reads the next message; `None` if the stream ends before one begins. `pending` holds bytes that
+/// arrived together with the previous message. A [`Malformed`] message is an error of the kind
 /// [`InvalidData`](io::ErrorKind::InvalidData).
 pub(crate) fn receive(mut stream: impl Read, pending: &mut Vec<u8>) -> io::Result<Option<Message>> {
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -143,12 +144,12 @@ impl fmt::Display for Malformed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HeaderTooLong(length) => {
-                write!(out, "a header of {length} bytes; {HEADER_BYTES_MAX} are allowed")
+                write!(out, "the header has {length} bytes; the limit is {HEADER_BYTES_MAX}")
             }
             Self::HeaderNotJson => write!(out, "the header is not JSON"),
-            Self::Field(name) => write!(out, "the header lacks {name}, or it makes no sense"),
+            Self::Field(name) => write!(out, "{name} is missing from the header, or invalid"),
             Self::ContentTooLong(length) => {
-                write!(out, "content of {length} bytes; {CONTENT_BYTES_MAX} are allowed")
+                write!(out, "the content has {length} bytes; the limit is {CONTENT_BYTES_MAX}")
             }
         }
     }

@@ -1,5 +1,4 @@
-//! What every server here has in common: `--port`, the line that says where it listens, and the end
-//! on Ctrl-C.
+//! What every server here has in common: `--port`, the listening line, and the end on Ctrl-C.
 //!
 //! The accept loop, the threads and the shutdown are those of `httpd` itself. Knows no protocol.
 
@@ -12,12 +11,12 @@ use clap::Parser;
 use httpd::net::{Client, Options, Server};
 use httpd::signals::Caught;
 
-/// How long clients that are connected at Ctrl-C may take to end by themselves.
-const DRAIN: Duration = Duration::from_millis(500);
+/// How long clients that are connected at Ctrl-C may take to finish.
+const DRAIN_TIME_MAX: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Parser)]
 #[command(name = env!("CARGO_CRATE_NAME"))]
-// The group would have the name of that of a program with more flags.
+// Its name would clash with the group of a program that has more flags.
 #[group(skip)]
 pub(crate) struct Flags {
     /// Port to listen on; 0 takes a free one
@@ -25,11 +24,12 @@ pub(crate) struct Flags {
     pub(crate) port: u16,
 }
 
-/// Serves TCP clients until Ctrl-C, each by a call of `session` on a thread of its own. Where that
-/// returns an error the connection is dropped, else it is closed so that the client can read all.
+/// Serves TCP clients until Ctrl-C, each by a call of `session` on its own thread. If that returns
+/// an error, the connection is dropped; otherwise it is closed so that the client can read
+/// everything.
 ///
-/// When every seat is taken (1024), a newcomer gets that of a client which has never said anything,
-/// or else of one that has paused for 10 s; whoever talks keeps it.
+/// When all 1024 seats are taken, a newcomer gets the seat of a client that has never sent
+/// anything, or else of one that has paused for 10 s. Active clients keep their seats.
 pub(crate) fn serve<S>(port: u16, session: S) -> Result<(), Box<dyn Error>>
 where
     S: Fn(&Client) -> io::Result<()> + Clone + Send + Sync + 'static,
@@ -41,31 +41,31 @@ where
     }
     let running = server.start(move |client: &Client| {
         let peer = client.peer();
-        log::info!("{peer} is here");
+        log::info!("{peer}: connected");
         if let Err(error) = session(client).and_then(|()| Ok(client.finish()?)) {
             log::info!("{peer}: {error}");
         }
-        log::info!("{peer} is gone");
+        log::info!("{peer}: disconnected");
     })?;
     signals.wait_for_stop(|| {});
-    let cut_off = running.stop(DRAIN);
-    log::info!("stopped; {cut_off} clients were still here");
+    let cut_off = running.stop(DRAIN_TIME_MAX);
+    log::info!("stopped; clients cut off: {cut_off}");
     Ok(())
 }
 
-/// Lets `log` write to standard error, and Ctrl-C be waited for.
+/// Starts the log on standard error, and prepares to wait for Ctrl-C.
 pub(crate) fn start_up() -> io::Result<Caught> {
     let level = env_logger::Env::default().default_filter_or("info");
     env_logger::Builder::from_env(level).format_timestamp(None).init();
     Caught::new(false)
 }
 
-/// Only programs on this machine reach what listens here.
+/// The loopback address, which only programs on this machine can reach.
 pub(crate) fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Says where the server listens, at once, so that whoever started it may connect.
+/// Prints where the server listens. Flushes the line, so that a script can connect at once.
 pub(crate) fn announce(address: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on {address}")?;

@@ -1,12 +1,13 @@
-//! Asking as every table of requests does: a GET also as HEAD, and no reply without its frame.
+//! How tests send requests: each GET also as HEAD, and each reply is checked for the fields that
+//! every response has, its frame.
 
 use crate::support::{Httpd, Reply};
 
-/// The fields that every response has, in the order in which a head starts; a 304 has no length.
+/// The fields that every head starts with, in this order; a 304 has no length.
 const FRAME: [&str; 4] = ["Date", "Server", "Connection", "Content-Length"];
 
-/// Sends a request and checks the frame of its reply. A GET goes out once more as HEAD, which must
-/// get the same head and nothing after it (RFC 9110 section 9.3.2).
+/// Sends a request and checks the frame of its reply. A GET is repeated as HEAD, which must get the
+/// same head and nothing after it (RFC 9110 section 9.3.2).
 #[track_caller]
 pub fn ask(httpd: &Httpd, request: impl AsRef<[u8]>) -> Reply {
     let request = request.as_ref();
@@ -23,13 +24,13 @@ pub fn ask(httpd: &Httpd, request: impl AsRef<[u8]>) -> Reply {
     reply
 }
 
-/// `ask`, by HTTP/1.0, with these field lines, each of which ends in CRLF.
+/// Like `ask`, with an HTTP/1.0 request and these field lines, each of which ends in CRLF.
 #[track_caller]
 pub fn ask_for(httpd: &Httpd, target: &str, fields: &str) -> Reply {
     ask(httpd, format!("GET {target} HTTP/1.0\r\n{fields}\r\n"))
 }
 
-/// What must be there whatever was asked, around a body of that many bytes.
+/// Checks the fields that every response must have; its body has `length` bytes.
 #[track_caller]
 pub fn check_frame(reply: &Reply, length: usize) {
     assert!(reply.status_line.starts_with("HTTP/1.0 "), "{reply:?}");
@@ -47,7 +48,7 @@ pub fn check_frame(reply: &Reply, length: usize) {
     assert_eq!(reply.field("Content-Type").is_some(), has_length, "{reply:?}");
 }
 
-/// The fields but Date, and but a Last-Modified that was held back to it.
+/// The fields without Date, and without a Last-Modified that was limited to the same moment.
 fn without_date(reply: &Reply) -> Vec<&(String, String)> {
     let date = reply.field("Date");
     reply.fields.iter().filter(|(_, value)| Some(value.as_str()) != date).collect()

@@ -1,4 +1,4 @@
-//! Two servers behind HAProxy with `contrib/haproxy.cfg`: one may stop, come back, and be killed.
+//! Two servers behind HAProxy with `contrib/haproxy.cfg`: one can stop, come back, and be killed.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,16 +13,16 @@ use rustix::process::Signal;
 use crate::proxy::Proxy;
 use crate::support::{Httpd, PATIENCE, Tree, eventually, free_port};
 
-/// Clients that ask without a pause.
+/// How many clients send requests, each without a pause.
 const CLIENTS: usize = 4;
 
-/// Requests that are waited for in each state of the two servers.
+/// Requests to wait for in each state of the two servers.
 const REQUESTS: usize = 300;
 
-/// Where the servers listen: no other test's client has an address here.
+/// Where the servers listen: no other test's clients use this address.
 const SERVER: &str = "127.0.0.3";
 
-/// Clients that ask for `/a.txt` again and again.
+/// Clients that request `/a.txt` again and again.
 pub struct Load {
     counts: Arc<Counts>,
     clients: Vec<JoinHandle<()>>,
@@ -32,7 +32,7 @@ pub struct Load {
 struct Counts {
     answered: AtomicUsize,
     failed: AtomicUsize,
-    shall_end: AtomicBool,
+    must_end: AtomicBool,
 }
 
 impl Load {
@@ -41,7 +41,7 @@ impl Load {
         let client = |_| {
             let counts = Arc::clone(&counts);
             std::thread::spawn(move || {
-                while !counts.shall_end.load(Ordering::Relaxed) {
+                while !counts.must_end.load(Ordering::Relaxed) {
                     match get(address) {
                         Ok(()) => counts.answered.fetch_add(1, Ordering::Relaxed),
                         Err(why) => {
@@ -56,15 +56,17 @@ impl Load {
         Self { counts, clients }
     }
 
-    /// Waits until so many more requests were answered.
+    /// Waits until this many more requests have been answered.
     pub fn wait_for(&self, requests: usize) {
         let want = self.counts.answered.load(Ordering::Relaxed) + requests;
-        eventually("the load goes on", || self.counts.answered.load(Ordering::Relaxed) >= want);
+        eventually("more requests are answered", || {
+            self.counts.answered.load(Ordering::Relaxed) >= want
+        });
     }
 
-    /// Lets each client finish its last request, and gives how many of all requests failed.
+    /// Lets each client finish its last request, and returns how many requests failed in all.
     pub fn end(mut self) -> usize {
-        self.counts.shall_end.store(true, Ordering::Relaxed);
+        self.counts.must_end.store(true, Ordering::Relaxed);
         for client in self.clients.drain(..) {
             client.join().unwrap();
         }
@@ -72,10 +74,10 @@ impl Load {
     }
 }
 
-/// A test that fails does not wait for its clients, but they stop asking.
+/// A failing test does not wait for its clients, but they stop sending requests.
 impl Drop for Load {
     fn drop(&mut self) {
-        self.counts.shall_end.store(true, Ordering::Relaxed);
+        self.counts.must_end.store(true, Ordering::Relaxed);
     }
 }
 
@@ -106,7 +108,7 @@ fn serve(root: &Path, port: u16) -> Httpd {
 }
 
 #[test]
-fn one_of_two_may_go_and_come_back() {
+fn one_of_two_servers_can_stop_and_come_back() {
     let tree = Tree::with(&[("a.txt", b"hello"), ("index.html", b"")]);
     let one = serve(tree.path(), free_port(SERVER));
     let two = serve(tree.path(), free_port(SERVER));
@@ -124,9 +126,9 @@ fn one_of_two_may_go_and_come_back() {
     let one = serve(tree.path(), port);
     one.log_line(|line| line.contains("GET /a.txt"));
     load.wait_for(REQUESTS);
-    assert_eq!(load.end(), 0, "with SIGTERM not one request fails");
+    assert_eq!(load.end(), 0, "SIGTERM must not make any request fail");
 
-    // Who is being answered by a process that is killed may miss its answer; nobody else may.
+    // Only clients that the killed process was answering may lose their answers.
     let load = Load::on(proxy.address());
     load.wait_for(REQUESTS);
     one.signal(Signal::KILL);

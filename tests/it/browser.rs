@@ -1,8 +1,8 @@
-//! A browser to look at pages with: headless Chromium, told what to do through chromedriver.
+//! A browser to look at pages with: headless Chromium, controlled through chromedriver.
 //!
-//! The protocol (the W3C's `WebDriver`) is JSON in HTTP; the client for it here is just large
-//! enough. Each browser has a profile of its own, asks nobody on the network for anything but what
-//! the test opens, and is ended when its handle is dropped.
+//! The protocol (the W3C's `WebDriver`) is JSON over HTTP; this client implements no more of it
+//! than the tests need. Each browser has its own profile, makes no network requests except for the
+//! pages that the test opens, and ends when its handle is dropped.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Lines, PATIENCE, tool};
 
-/// What Chromium is started with. By the pipe it notices when chromedriver is gone, and ends.
+/// Chromium's flags. Through the pipe it notices when chromedriver is gone, and exits.
 const FLAGS: [&str; 12] = [
     "--headless=new",
     "--no-sandbox",
@@ -33,7 +33,7 @@ const FLAGS: [&str; 12] = [
 /// A browser with one window, ended when dropped.
 pub struct Browser {
     driver: Driver,
-    /// Where the session's commands are found: `/session/ID`.
+    /// The path of the session's commands: `/session/ID`.
     session: String,
 }
 
@@ -46,7 +46,7 @@ struct Driver {
 }
 
 impl Browser {
-    /// Starts a browser; `None` where there is none, which the test says then.
+    /// Starts a browser; `None` where none is installed.
     #[track_caller]
     pub fn start() -> Option<Self> {
         let (chromedriver, chromium) = (tool("chromedriver")?, tool("chromium")?);
@@ -72,13 +72,13 @@ impl Browser {
         self.post("/url", &json!({ "url": url }));
     }
 
-    /// Runs a function's body in the page and gives what it returns; a promise is awaited.
+    /// Runs a function body in the page and returns its result; a promise is awaited.
     #[track_caller]
     pub fn run(&self, body: &str) -> Value {
         self.post("/execute/sync", &json!({ "script": body, "args": [] }))
     }
 
-    /// What the console got since the last call, errors of the page and of the network included:
+    /// The console messages since the last call, including errors of the page and of the network:
     /// `LEVEL MESSAGE`.
     #[track_caller]
     pub fn console(&self) -> Vec<String> {
@@ -88,14 +88,14 @@ impl Browser {
         entries.map(|it| format!("{} {}", text(it, "level"), text(it, "message"))).collect()
     }
 
-    /// What the window shows, as PNG.
+    /// What the window shows, as a PNG.
     #[track_caller]
     pub fn screenshot(&self) -> Vec<u8> {
         let image = self.driver.command("GET", &format!("{}/screenshot", self.session), None);
         base64::engine::general_purpose::STANDARD.decode(image.as_str().unwrap()).unwrap()
     }
 
-    /// Gives the page that many CSS pixels.
+    /// Sets the page's size in CSS pixels.
     #[track_caller]
     pub fn resize(&self, width: u32, height: u32) {
         let size = json!({
@@ -113,7 +113,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Chromium ends in good order and leaves its profile alone, or else with its driver.
+        // Chromium exits cleanly, or when its driver is killed.
         let _ = self.driver.try_command("DELETE", &self.session, None);
     }
 }
@@ -131,19 +131,19 @@ impl Driver {
             port.trim_end_matches('.').parse::<u16>().ok()
         });
         let Some(port) = port else {
-            panic!("chromedriver did not start; it said {:?}", output.so_far());
+            panic!("chromedriver did not start: {:?}", output.so_far());
         };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         Self { child, address, _output: output, _profile: profile }
     }
 
-    /// The value that a command gives; it must not fail.
+    /// The result of a command, which must not fail.
     #[track_caller]
     fn command(&self, method: &str, path: &str, parameters: Option<&Value>) -> Value {
-        let said = format!("{method} {path} {}", parameters.unwrap_or(&Value::Null));
-        let mut answer = self.try_command(method, path, parameters).expect(&said);
+        let request = format!("{method} {path} {}", parameters.unwrap_or(&Value::Null));
+        let mut answer = self.try_command(method, path, parameters).expect(&request);
         let value = answer["value"].take();
-        assert!(value["error"].is_null(), "{said}: {value}");
+        assert!(value["error"].is_null(), "{request}: {value}");
         value
     }
 
@@ -188,13 +188,13 @@ impl Drop for Driver {
 }
 
 #[test]
-fn a_browser_opens_runs_and_shows() {
+fn a_browser_opens_pages_and_runs_scripts() {
     let Some(browser) = Browser::start() else { return };
     browser.resize(640, 480);
-    browser.open("data:text/html,<title>hello</title><script>console.log('said')</script>");
+    browser.open("data:text/html,<title>hello</title><script>console.log('logged')</script>");
     assert_eq!(browser.run("return [document.title, innerWidth]"), json!(["hello", 640]));
     assert_eq!(browser.run("return new Promise(done => setTimeout(done, 1, 5))"), json!(5));
     let console = browser.console();
-    assert!(console.iter().any(|line| line.contains("said")), "{console:?}");
+    assert!(console.iter().any(|line| line.contains("logged")), "{console:?}");
     assert!(browser.screenshot().starts_with(b"\x89PNG"));
 }

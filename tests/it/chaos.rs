@@ -1,8 +1,8 @@
-//! Everything at once, for some seconds: good, slow, garbling and vanishing clients, on a tree that
-//! changes under them. Every good answer is exact, and afterwards nothing is left of it all.
+//! Everything at once, for a few seconds: good, slow, garbling and vanishing clients, on a tree
+//! that changes under them. Every good answer is exact, and afterwards no resource is still in use.
 //!
-//! What is done is drawn from a seed, which `HTTPD_CHAOS_SEED` sets and a failure shows; which of
-//! the threads does it first is the machine's matter.
+//! A seed determines what each thread does; a failure prints it, and `HTTPD_CHAOS_SEED` sets it.
+//! How the threads interleave is up to the scheduler.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,24 +13,25 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Httpd, Reply, Tree, eventually, pattern, read_head};
 
-const CHAOS_LASTS: Duration = Duration::from_secs(6);
+/// How long the chaos lasts.
+const CHAOS_TIME: Duration = Duration::from_secs(6);
 
-/// Threads that play clients; each does one thing at a time.
+/// Threads that act as clients; each does one thing at a time.
 const CLIENT_THREADS: usize = 6;
 
 const SEED: u64 = 0x6a09_e667_f3bc_c908;
 
-/// Files come in these sizes, in bytes: empty, in one write with the head, by sendfile, and more
-/// than fits into the kernel's buffers.
+/// File sizes in bytes: empty, sent in one write with the head, sent by sendfile, and more than
+/// fits into the kernel's buffers.
 const SIZES: &[usize] = &[0, 1, 1_000, 32 * 1024, 32 * 1024 + 1, 300_000, 8 * 1024 * 1024];
 
-/// What an allocator may keep for itself.
+/// Memory that an allocator may retain.
 const SLACK_BYTES: usize = 4 * 1024 * 1024;
 
-/// Asked for slowly.
+/// The content of the file that is requested slowly.
 static STEADY: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(300_000));
 
-/// A file's content says which file it is and in which state: each line is the same.
+/// A file's content identifies the file and its state: every line is the same.
 fn content(name: usize, state: u64, size: usize) -> Vec<u8> {
     let line = format!("file {name} in state {state:019}\n").into_bytes();
     line.iter().copied().cycle().take(size).collect()
@@ -51,7 +52,7 @@ impl Dice {
         &from[self.below(from.len())]
     }
 
-    /// Bytes of which some mean something in HTTP.
+    /// Bytes, some of which mean something in HTTP.
     fn garbage(&mut self, length: usize) -> Vec<u8> {
         const PIECES: &[&[u8]] = &[
             b"GET ",
@@ -77,7 +78,7 @@ impl Dice {
     }
 }
 
-/// Writes, replaces and removes files and folders until the time is over.
+/// Writes, replaces and removes files and folders until the time is up.
 fn change(tree: &Tree, mut dice: Dice, until: Instant) {
     for state in 0.. {
         if Instant::now() >= until {
@@ -98,7 +99,7 @@ fn change(tree: &Tree, mut dice: Dice, until: Instant) {
     }
 }
 
-/// Asks for a file, whole or in part, which must come in one of its states.
+/// Requests a file, whole or in part; it must arrive in one of its states.
 fn ask_well(httpd: &Httpd, dice: &mut Dice) {
     let name = dice.below(SIZES.len());
     let size = SIZES[name];
@@ -119,7 +120,7 @@ fn ask_well(httpd: &Httpd, dice: &mut Dice) {
     assert_eq!(reply.body.len(), size - first);
 }
 
-/// Half a request, or a whole one whose answer nobody reads to its end; then gone.
+/// Sends part of a request, or a whole one without reading its answer to the end; then disconnects.
 fn vanish(httpd: &Httpd, dice: &mut Dice) {
     let request = format!("GET /{} HTTP/1.0\r\n\r\n", dice.below(SIZES.len()));
     let sent = 1 + dice.below(request.len());
@@ -130,7 +131,7 @@ fn vanish(httpd: &Httpd, dice: &mut Dice) {
     }
 }
 
-/// A request in small pieces, whose answer is read in small pieces.
+/// Sends a request in small pieces, and reads its answer in small pieces.
 fn ask_slowly(httpd: &Httpd, dice: &mut Dice) {
     let mut stream = httpd.connect();
     for piece in b"GET /folder/in HTTP/1.0\r\n\r\n".chunks(1 + dice.below(9)) {
@@ -150,11 +151,11 @@ fn ask_slowly(httpd: &Httpd, dice: &mut Dice) {
     assert!(reply.status == 404 || reply.body == *STEADY, "{}", reply.status_line);
 }
 
-/// What is no request gets an answer, or nothing; never a hang.
+/// Bytes that are not a request get an answer, or none; they never hang the server.
 fn garble(httpd: &Httpd, dice: &mut Dice) {
     let mut stream = httpd.connect();
     let length = *dice.pick(&[1, 30, 500, 9_000, 40_000, 200_000]);
-    // Where the server has answered and gone, writing or reading fails; both are fine.
+    // Once the server has answered and closed, writing or reading may fail; both are fine.
     let _ = stream.write_all(&dice.garbage(length));
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let mut answer = Vec::new();
@@ -176,7 +177,7 @@ fn chaos_leaves_no_trace() {
     let httpd = Httpd::serve(tree.path(), &flags);
     (0..200).for_each(|_| drop(httpd.get("/5")));
     let before = httpd.usage();
-    let until = Instant::now() + CHAOS_LASTS;
+    let until = Instant::now() + CHAOS_TIME;
     let done = [const { AtomicUsize::new(0) }; 4];
     let dice = |number: usize| Dice(seed ^ ((number as u64 + 1) << 32));
     thread::scope(|scope| {
@@ -195,7 +196,7 @@ fn chaos_leaves_no_trace() {
     });
     println!("well, slowly, garbled, vanished: {done:?}");
     assert!(done.iter().all(|done| done.load(Ordering::Relaxed) > 0), "{done:?}");
-    eventually("descriptors and threads are given back", || {
+    eventually("descriptors and threads are released", || {
         let now = httpd.usage();
         now.descriptors <= before.descriptors && now.threads <= before.threads + 4
     });

@@ -1,6 +1,7 @@
-//! Files that lie beside another in a coding: `name.ext.br`, `.zst` and `.gz`.
+//! Precompressed siblings of files: `name.ext.br`, `.zst` and `.gz`.
 //!
-//! What is in them is no matter here, since the server never looks: each says its own name.
+//! They need not really be compressed, since the server never looks inside: each holds the name of
+//! its coding.
 
 use crate::ask::ask_for;
 use crate::support::{Httpd, Tree};
@@ -25,7 +26,7 @@ fn site() -> (Tree, Httpd) {
     (tree, httpd)
 }
 
-/// The content says which of the files was sent.
+/// Checks which of the files was sent, by its content.
 #[track_caller]
 fn check(
     httpd: &Httpd,
@@ -41,7 +42,7 @@ fn check(
 }
 
 #[test]
-fn accept_encoding_chooses() {
+fn accept_encoding_chooses_the_file() {
     let (_tree, httpd) = site();
     let plain = ("plain, and longer than the others", None);
     let (brotli, zstandard, gzip) =
@@ -79,7 +80,7 @@ fn accept_encoding_chooses() {
 }
 
 #[test]
-fn what_lies_beside_which_file() {
+fn only_files_beside_the_plain_file_are_chosen() {
     let (tree, httpd) = site();
     let all = "Accept-Encoding: br, zstd, gzip\r\n";
     check(&httpd, "/none.txt", all, "plain", None);
@@ -87,7 +88,7 @@ fn what_lies_beside_which_file() {
     check(&httpd, "/one.html", "", "plain", None);
     check(&httpd, "/docs/", all, "brotli", Some("br"));
     check(&httpd, "/folder.txt", all, "plain", None);
-    // Asked for by its own name it is a file like any other, without a coding.
+    // Requested by its own name, it is a file like any other, without a coding.
     check(&httpd, "/one.html.gz", all, "gzip", None);
     check(&httpd, "/bundle.tar.gz", all, "gzip", None);
     let archive = ask_for(&httpd, "/one.html.gz", all);
@@ -96,14 +97,14 @@ fn what_lies_beside_which_file() {
     assert_eq!(page.field("Content-Type"), Some("text/html; charset=utf-8"));
     // Without the plain file there is nothing to choose from.
     assert_eq!(ask_for(&httpd, "/lone.txt", all).status, 404);
-    // A link that leaves the folder is no file of the folder.
+    // A link that leads out of the root does not count.
     let outside = Tree::with(&[("secret", b"secret")]);
     tree.link("none.txt.br", outside.join("secret"));
     check(&httpd, "/none.txt", all, "plain", None);
 }
 
 #[test]
-fn each_coding_has_a_tag_of_its_own() {
+fn each_coding_has_its_own_etag() {
     let (_tree, httpd) = site();
     let codings = ["identity", "br", "zstd", "gzip"];
     let accept = |coding: &str| format!("Accept-Encoding: {coding}\r\n");
@@ -122,7 +123,7 @@ fn each_coding_has_a_tag_of_its_own() {
 }
 
 #[test]
-fn parts_are_of_what_is_sent() {
+fn ranges_apply_to_the_chosen_coding() {
     let (_tree, httpd) = site();
     let fields = "Accept-Encoding: gzip\r\nRange: bytes=1-99\r\n";
     let reply = httpd.request("GET", "/all.txt", fields);

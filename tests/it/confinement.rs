@@ -1,9 +1,8 @@
-//! Nothing outside of the root is ever sent, also while links and folders are swapped under the
-//! server's hands.
+//! Nothing outside the root is ever sent, even while links and folders are swapped as the server
+//! opens them.
 //!
-//! One thread exchanges what is inside for a link to what is outside, again and again, with a
-//! rename that leaves no moment without either; others ask for both, by every way that opens
-//! something.
+//! One thread keeps exchanging a file inside for a link to one outside, with a rename that never
+//! leaves the name missing. Others request it in every way that makes the server open something.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,18 +14,18 @@ use rustix::fs::{CWD, RenameFlags};
 
 use crate::support::{Httpd, Tree};
 
-/// What must not be sent: it is the content of each file outside, and part of each name there.
+/// What must not be sent: the content of each file outside, and the name of one of them.
 const OUTSIDE: &str = "outside, secret";
 
 const INSIDE: &str = "inside, public";
 
-/// In each of the three races.
+/// Requests in each of the three races.
 const REQUESTS: usize = 4_000;
 
-const ASKING_THREADS: usize = 4;
+const CLIENT_THREADS: usize = 4;
 
-/// Each opens something by another way: the file itself, what lies below a folder, an index, a
-/// listing as a page and as data, a precompressed sibling, the site's own 404 page.
+/// Targets and fields, each of which opens something in another way: the file itself, a file below
+/// a folder, an index, a listing as a page and as data, a precompressed sibling, the 404 page.
 const REQUESTS_FOR: &[(&str, &str)] = &[
     ("/file.txt", ""),
     ("/folder/file.txt", ""),
@@ -38,7 +37,7 @@ const REQUESTS_FOR: &[(&str, &str)] = &[
     ("/no/such/file", ""),
 ];
 
-/// What is swapped for a link to the same name outside.
+/// The files and folders that are swapped for links to the same names outside.
 const SWAPPED: &[&str] = &["file.txt", "folder", "indexed/index.html", "page.html.gz", "404.html"];
 
 fn fill(folder: &Path, content: &str) {
@@ -54,10 +53,10 @@ fn fill(folder: &Path, content: &str) {
     fs::write(folder.join("folder").join(content), content).unwrap();
 }
 
-/// Two paths that change places.
+/// Two paths to be swapped.
 type Pair = (PathBuf, PathBuf);
 
-/// Asks for everything in `requests` while the pairs change places, one after the other.
+/// Sends `requests` while the pairs are swapped, one after the other.
 #[track_caller]
 fn race(httpd: &Httpd, requests: &[(&str, &str)], pairs: &[Pair]) {
     let (asked, served) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -72,7 +71,7 @@ fn race(httpd: &Httpd, requests: &[(&str, &str)], pairs: &[Pair]) {
                 served.fetch_add(usize::from(reply.status == 200), Ordering::Relaxed);
             }
         };
-        let threads: Vec<_> = (0..ASKING_THREADS).map(|_| scope.spawn(ask)).collect();
+        let threads: Vec<_> = (0..CLIENT_THREADS).map(|_| scope.spawn(ask)).collect();
         for (one, other) in pairs.iter().cycle() {
             if threads.iter().all(ScopedJoinHandle::is_finished) {
                 break;
@@ -82,10 +81,10 @@ fn race(httpd: &Httpd, requests: &[(&str, &str)], pairs: &[Pair]) {
     });
     let served = served.into_inner();
     println!("{served} of {REQUESTS} requests were served");
-    assert!((1..REQUESTS).contains(&served), "nothing was raced: {served} of {REQUESTS} served");
+    assert!((1..REQUESTS).contains(&served), "there was no race: {served} of {REQUESTS} served");
 }
 
-/// A folder with `root` and `outside`, which differ in their contents alone.
+/// A folder with `root` and `outside`, which differ only in their contents.
 fn inside_and_outside() -> (Tree, PathBuf, PathBuf) {
     let tree = Tree::new();
     let (root, outside) = (tree.join("root"), tree.join("outside"));
@@ -94,7 +93,7 @@ fn inside_and_outside() -> (Tree, PathBuf, PathBuf) {
     (tree, root, outside)
 }
 
-/// Files and folders change places with links to what has their name outside.
+/// Swaps files and folders with links to their counterparts outside.
 #[track_caller]
 fn check(symlinks: &str) {
     let (_tree, root, outside) = inside_and_outside();
@@ -110,16 +109,16 @@ fn check(symlinks: &str) {
 }
 
 #[test]
-fn no_link_leads_out_where_links_within_are_followed() {
+fn no_swapped_link_leads_out_with_symlinks_within() {
     check("within");
 }
 
 #[test]
-fn no_link_leads_out_where_links_are_denied() {
+fn no_swapped_link_leads_out_with_symlinks_deny() {
     check("deny");
 }
 
-/// Links that lead inside, which are followed, change places with links that lead outside.
+/// Swaps links that lead inside, which are followed, with links that lead outside.
 #[test]
 fn a_link_that_turns_outward_is_not_followed() {
     let (_tree, root, outside) = inside_and_outside();
@@ -129,10 +128,10 @@ fn a_link_that_turns_outward_is_not_followed() {
         ("linked", root.join("folder"), outside.join("folder")),
     ];
     let pair = |(name, inward, outward): &(&str, PathBuf, PathBuf)| {
-        let (link, other) = (root.join(name), root.join(format!("{name}, the other")));
+        let (link, swapped) = (root.join(name), root.join(format!("{name}, swapped")));
         symlink(inward, &link).unwrap();
-        symlink(outward, &other).unwrap();
-        (link, other)
+        symlink(outward, &swapped).unwrap();
+        (link, swapped)
     };
     let pairs: Vec<_> = rows.iter().map(pair).collect();
     let httpd = Httpd::serve(&root, &["--symlinks", "within", "--quiet"]);

@@ -1,8 +1,8 @@
 //! Files that change while they are sent: never more bytes than Content-Length promised, never
-//! padding, and never a part that a client could take for the whole.
+//! padding, and never a part that a client could mistake for the whole.
 //!
-//! The large file is larger than what the kernel buffers for a client that does not read, so what
-//! changes after the head has come changes in mid-transfer.
+//! The large file exceeds what the kernel buffers for a client that does not read, so a change made
+//! after the head has arrived is a change during the transfer.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -20,17 +20,17 @@ use crate::support::{
 
 const LARGE_FILE_BYTES: usize = 64 * 1024 * 1024;
 
-/// More than the kernel takes for a client that does not read.
+/// More than the kernel buffers for a client that does not read.
 const BUFFERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// How long small files change while they are asked for.
-const CHANGING_FOR: Duration = Duration::from_secs(1);
+/// How long a small file keeps changing while it is requested.
+const CHANGE_TIME: Duration = Duration::from_secs(1);
 
 const CLIENTS_THAT_VANISH: usize = 200;
 
 static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(LARGE_FILE_BYTES));
 
-/// A large file that is being sent to a client that has read the head, and nothing since.
+/// A large file that is being sent to a client that has read only the head.
 struct Transfer {
     tree: Tree,
     httpd: Httpd,
@@ -56,8 +56,8 @@ impl Transfer {
         Self { tree, httpd, stream }
     }
 
-    /// Reads the rest, which must be as it was when the transfer began; how much it was, how the
-    /// connection ended, and the log's outcome.
+    /// Reads the rest, which must be as it was when the transfer began. Returns its length, how the
+    /// connection ended, and the log's entry.
     #[track_caller]
     fn finish(mut self) -> (usize, End, Value) {
         let mut body = Vec::with_capacity(LARGE_FILE_BYTES);
@@ -75,7 +75,7 @@ impl Transfer {
 
 #[track_caller]
 fn read_body(stream: &mut TcpStream, body: &mut Vec<u8>) -> End {
-    // A byte too many is enough to fail.
+    // One byte too many is enough to fail.
     match stream.take(LARGE_FILE_BYTES as u64 + 1).read_to_end(body) {
         Ok(_) => End::Clean,
         Err(error) if is_reset(&error) => End::Reset,
@@ -83,7 +83,7 @@ fn read_body(stream: &mut TcpStream, body: &mut Vec<u8>) -> End {
     }
 }
 
-/// The file's first state goes out whole, whatever has become of its name.
+/// Checks that the file is sent whole, as it was at the start, despite the change.
 #[track_caller]
 fn check_whole(change: impl FnOnce(&Tree, &Path)) {
     let transfer = Transfer::start();
@@ -93,7 +93,7 @@ fn check_whole(change: impl FnOnce(&Tree, &Path)) {
     assert_eq!((&entry["outcome"], &entry["bytes_sent"]), (&"complete".into(), &length.into()));
 }
 
-/// The connection is reset, and the log says why.
+/// Checks that the connection is reset, and that the log's outcome is `truncated`.
 #[track_caller]
 fn check_truncated(new_length: usize) {
     let transfer = Transfer::start();
@@ -107,13 +107,13 @@ fn check_truncated(new_length: usize) {
 }
 
 #[test]
-fn a_file_that_shrinks_ends_in_a_reset() {
+fn a_file_that_shrinks_causes_a_reset() {
     check_truncated(LARGE_FILE_BYTES - 1);
     check_truncated(0);
 }
 
 #[test]
-fn a_file_that_grows_is_sent_as_long_as_it_was() {
+fn a_file_that_grows_is_sent_at_its_old_length() {
     check_whole(|_, file| {
         let mut file = OpenOptions::new().append(true).open(file).unwrap();
         file.write_all(b"more than was promised").unwrap();
@@ -137,19 +137,19 @@ fn a_file_that_is_deleted_is_sent_as_it_was() {
     });
 }
 
-/// A small file goes out with its head in one write, which must not be filled up either.
+/// A small file is sent in one write with its head, which must not be padded either.
 #[test]
 fn a_small_file_that_changes_is_never_padded() {
     let content = pattern(30_000);
     let tree = Tree::with(&[("small.bin", &content)]);
     let httpd = Httpd::serve(tree.path(), &["--quiet"]);
-    let until = Instant::now() + CHANGING_FOR;
+    let until = Instant::now() + CHANGE_TIME;
     let (mut whole, mut cut_off) = (0, 0);
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut file = OpenOptions::new().append(true).open(tree.join("small.bin")).unwrap();
             while Instant::now() < until {
-                // To nothing: of a page that is cut in two, the kernel itself may show zeros.
+                // To nothing: where a page is cut in two, the kernel itself may show zeros.
                 file.set_len(0).unwrap();
                 file.write_all(&content).unwrap();
             }
@@ -176,12 +176,12 @@ fn a_small_file_that_changes_is_never_padded() {
             *(if end == End::Clean { &mut whole } else { &mut cut_off }) += 1;
         }
     });
-    println!("a small file that changes: {whole} times sent whole, {cut_off} times cut off");
+    println!("a small file that changes: sent whole {whole} times, cut off {cut_off} times");
     assert!(whole > 0);
 }
 
 #[test]
-fn clients_that_vanish_in_mid_transfer_cost_nothing_afterwards() {
+fn clients_that_vanish_mid_transfer_leave_nothing_behind() {
     raise_descriptor_limit();
     let tree = Tree::new();
     File::create(tree.join("large.bin")).unwrap().set_len(LARGE_FILE_BYTES as u64).unwrap();
@@ -195,11 +195,11 @@ fn clients_that_vanish_in_mid_transfer_cost_nothing_afterwards() {
     }
     assert!(httpd.usage().threads >= before.threads + CLIENTS_THAT_VANISH - 4);
     drop(clients);
-    eventually("descriptors and threads are given back", || {
+    eventually("descriptors and threads are released", || {
         let now = httpd.usage();
         now.descriptors <= before.descriptors && now.threads <= before.threads + 4
     });
-    eventually("each is logged as gone", || {
+    eventually("each client is logged as gone", || {
         let log = httpd.log();
         log.iter().filter(|line| line.contains("client-gone")).count() == CLIENTS_THAT_VANISH
     });

@@ -1,4 +1,4 @@
-//! The fields of every kind of response: which there are, and that no input gets one in.
+//! The fields of every kind of response: which ones there are, and that no input can inject one.
 
 use crate::ask::{ask, ask_for};
 use crate::support::{Httpd, Reply, Tree};
@@ -19,7 +19,7 @@ fn site() -> Tree {
     tree
 }
 
-/// The names of a reply's fields that are its own: without what every response has.
+/// Checks the names of a reply's fields; `want` leaves out those that every response has.
 #[track_caller]
 fn check(reply: &Reply, want_status: u16, want: &str) {
     let names: Vec<&str> = reply.fields.iter().map(|(name, _)| name.as_str()).collect();
@@ -57,7 +57,7 @@ fn each_kind_of_response_has_its_fields_and_no_others() {
     check(&get("/..", ""), 400, "Content-Type");
     check(&get("/a.txt", "Host: example.com\r\n"), 421, "Content-Type");
 
-    // Range is for GET alone, so these are not asked as HEAD.
+    // Range applies only to GET, so these are not repeated as HEAD.
     let ranged = |range: &str| httpd.request("GET", "/a.txt", &format!("Range: bytes={range}\r\n"));
     let part = "Content-Type Content-Range ETag Cache-Control Vary Accept-Ranges Last-Modified";
     check(&ranged("1-2"), 206, part);
@@ -76,7 +76,7 @@ fn each_kind_of_response_has_its_fields_and_no_others() {
 }
 
 #[test]
-fn a_file_has_the_values_that_it_should() {
+fn a_files_fields_have_the_right_values() {
     let tree = site();
     let httpd = Httpd::serve(tree.path(), &[]);
     let reply = ask_for(&httpd, "/a.txt", "");
@@ -100,7 +100,7 @@ fn a_file_has_the_values_that_it_should() {
 }
 
 #[test]
-fn the_users_fields_are_on_every_response() {
+fn custom_fields_are_on_every_response() {
     let tree = site();
     let flags = [
         "--cors",
@@ -173,7 +173,7 @@ fn a_location_stays_on_this_server_and_keeps_the_query() {
 }
 
 #[test]
-fn no_input_gets_a_field_in() {
+fn no_input_can_inject_a_field() {
     let tree = site();
     let httpd = Httpd::serve(tree.path(), &["--redirect", "/old=/new"]);
     let injected = "%0d%0aSet-Cookie:%20x=1";

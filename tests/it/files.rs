@@ -1,4 +1,4 @@
-//! Files, from outside: exact bytes, the right fields, and nothing from outside the root.
+//! Files over HTTP: exact bytes, the right fields, and nothing from outside the root.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -82,7 +82,7 @@ fn awkward_names_are_served() {
 }
 
 #[test]
-fn a_folder_is_redirected_to_its_slash_then_its_index_is_served() {
+fn a_folder_redirects_to_its_slash_and_then_serves_its_index() {
     let tree = Tree::with(&[("a b/index.html", b"index"), ("a b/home.htm", b"home")]);
     let httpd = Httpd::serve(tree.path(), &[]);
     let moved = httpd.get("/a%20b?x=1");
@@ -172,7 +172,7 @@ fn links_lead_where_they_may() {
 }
 
 #[test]
-fn fifos_sockets_and_devices_are_not_found_and_hang_nobody() {
+fn fifos_sockets_and_devices_are_not_found_and_do_not_block() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     assert!(Command::new("mkfifo").arg(tree.join("fifo")).status().unwrap().success());
     let _socket = UnixListener::bind(tree.join("socket")).unwrap();
@@ -185,9 +185,9 @@ fn fifos_sockets_and_devices_are_not_found_and_hang_nobody() {
 }
 
 #[test]
-fn a_file_that_may_not_be_read_is_forbidden() {
+fn an_unreadable_file_is_forbidden() {
     if is_root() {
-        return eprintln!("skipped: permissions do not bind root");
+        return eprintln!("skipped: file permissions do not apply to root");
     }
     let tree = Tree::with(&[("closed.txt", b"secret")]);
     std::fs::set_permissions(tree.join("closed.txt"), PermissionsExt::from_mode(0o000)).unwrap();
@@ -198,7 +198,7 @@ fn a_file_that_may_not_be_read_is_forbidden() {
 }
 
 #[test]
-fn names_longer_than_any_file_system_holds_are_not_found() {
+fn names_too_long_for_any_file_system_are_not_found() {
     let httpd = Httpd::serve(Tree::new().path(), &[]);
     check(&httpd, &format!("/{}", "n".repeat(256)), None);
     check(&httpd, &"/n".repeat(3000), None);

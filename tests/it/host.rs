@@ -1,4 +1,4 @@
-//! DNS rebinding: a page of another origin gives its own name to our address, and asks.
+//! DNS rebinding: a page of another origin points its own name at our address to read our files.
 
 use crate::support::{Httpd, Tree};
 
@@ -14,7 +14,7 @@ fn check(flags: &[&str], host: &str, want: u16) {
 }
 
 #[test]
-fn a_loopback_server_answers_to_local_names_alone() {
+fn a_loopback_server_only_answers_to_local_names() {
     for host in ["localhost", "127.0.0.1:8080", "[::1]", "printer", "nas.local", "x.test:80"] {
         check(&[], host, 200);
     }
@@ -23,8 +23,9 @@ fn a_loopback_server_answers_to_local_names_alone() {
     }
 }
 
+/// Every browser sends Host, so no page of another origin can make such a request.
 #[test]
-fn a_request_without_host_comes_from_no_browser() {
+fn a_request_without_host_is_served() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     assert_eq!(Httpd::serve(tree.path(), &[]).get("/a.txt").status, 200);
 }
@@ -37,13 +38,13 @@ fn names_can_be_allowed() {
 }
 
 #[test]
-fn others_answer_for_host_behind_a_proxy_and_on_the_network() {
+fn host_is_not_checked_behind_a_proxy_or_on_the_network() {
     check(&["--trusted-proxy", "10.0.0.0/8"], "www.example.com", 200);
     check(&["--bind", "0.0.0.0"], "www.example.com", 200);
 }
 
 #[test]
-fn the_page_says_how_to_allow_the_name() {
+fn the_page_shows_the_flag_that_allows_the_name() {
     let httpd = Httpd::serve(Tree::new().path(), &[]);
     let reply = httpd.reply("GET / HTTP/1.1\r\nHost: files.example.com\r\n\r\n");
     assert_eq!(reply.status, 421);

@@ -1,13 +1,13 @@
-//! A listing's page read back, and its links followed as a browser would follow them.
+//! A parser for the listing's page, and its links resolved as a browser would resolve them.
 //!
-//! Strict where a careless writer could go wrong: a row that does not look exactly like a row, or a
-//! reference that a browser could take for another host or a scheme, is a failure.
+//! It is strict where a careless writer could go wrong: a row that does not look exactly like a
+//! row, or a reference that a browser could take for a host or a scheme, fails the test.
 
 use percent_encoding::percent_decode_str;
 
 use crate::support::{Httpd, Reply};
 
-/// A page, taken apart; all texts are what a reader sees.
+/// A parsed page; all texts are as a reader sees them.
 pub struct Page {
     pub title: String,
     /// Reference and text of each parent folder, the root first.
@@ -15,9 +15,9 @@ pub struct Page {
     pub headings: Vec<Heading>,
     pub has_parent: bool,
     pub rows: Vec<Row>,
-    /// What is said above the table when entries are missing from it.
+    /// The note above the table, where entries are missing from it.
     pub note: Option<String>,
-    /// The counts below the table, and the bytes of all files exactly.
+    /// The counts below the table, and the exact size of all files.
     pub counts: String,
     pub total_size: String,
     pub readme: Option<Readme>,
@@ -28,7 +28,7 @@ pub struct Page {
 pub struct Heading {
     pub label: String,
     pub href: String,
-    /// `ascending`, `descending`, or nothing where another column is sorted by.
+    /// `ascending`, `descending`, or nothing where another column sorts the page.
     pub sorted: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub struct Row {
     /// With a slash at its end for a folder.
     pub shown: String,
     pub modified: Option<String>,
-    /// The exact size, as its title has it.
+    /// The exact size, from the cell's title.
     pub size: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub struct Readme {
     pub note: Option<String>,
 }
 
-/// The part of a page that is still to be read.
+/// The part of a page that is still to be parsed.
 struct Rest<'a>(&'a str);
 
 impl Page {
@@ -77,7 +77,7 @@ impl Page {
         rest.expect("<table>\n<caption>");
         rest.until("</caption>");
         let headings = headings(rest.until("</thead>\n<tbody>\n"));
-        let has_parent = rest.accept(PARENT_ROW);
+        let has_parent = rest.parent_row();
         let mut rows = Vec::new();
         while !rest.accept("</tbody>\n<tfoot>\n") {
             rows.push(rest.row());
@@ -94,12 +94,12 @@ impl Page {
         Self { title, breadcrumbs, headings, has_parent, rows, note, counts, total_size, readme }
     }
 
-    /// The names as the rows link them, with a slash at the end of each folder's.
+    /// The names in the rows' links; a folder's ends with a slash.
     pub fn names(&self) -> Vec<Vec<u8>> {
         self.rows.iter().map(Row::name).collect()
     }
 
-    /// `names` where all of them are text.
+    /// Like `names`, where all of them are text.
     #[track_caller]
     pub fn texts(&self) -> Vec<String> {
         self.names().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
@@ -108,7 +108,7 @@ impl Page {
     #[track_caller]
     pub fn heading(&self, label: &str) -> &Heading {
         let mut headings = self.headings.iter();
-        headings.find(|heading| heading.label == label).expect("there is such a column")
+        headings.find(|heading| heading.label == label).expect("a column with this label")
     }
 
     #[track_caller]
@@ -118,11 +118,8 @@ impl Page {
     }
 }
 
-const PARENT_ROW: &str =
-    "<tr><th scope=row><a href=\"../\" title=\"Parent folder\">../</a><td><td>\n";
-
 impl Row {
-    /// The bytes that the row links.
+    /// The bytes of the name in the row's link.
     pub fn name(&self) -> Vec<u8> {
         percent_decode_str(self.href.strip_prefix("./").expect("a relative reference")).collect()
     }
@@ -158,6 +155,16 @@ impl<'a> Rest<'a> {
     }
 
     #[track_caller]
+    fn parent_row(&mut self) -> bool {
+        let is_there = self.accept("<tr><th scope=row><a href=\"../\" title=\"");
+        if is_there {
+            assert_ne!(unescape(self.until("\">")), "");
+            self.expect("../</a><td><td>\n");
+        }
+        is_there
+    }
+
+    #[track_caller]
     fn row(&mut self) -> Row {
         self.expect("<tr><th scope=row><a href=\"");
         let href = self.until("\"").to_owned();
@@ -175,7 +182,7 @@ impl<'a> Rest<'a> {
         Row { href, shown, modified, size }
     }
 
-    /// The last cell of a row, and the row's end.
+    /// The last cell of a row, and the end of the row.
     #[track_caller]
     fn size(&mut self) -> Option<String> {
         if self.accept("<td>\n") {
@@ -236,7 +243,7 @@ fn without_tags(html: &str) -> String {
     unescape(&texts.collect::<String>())
 }
 
-/// Text again from what stands between two tags, where nothing may be left unescaped.
+/// The text between two tags, where nothing may be left unescaped.
 #[track_caller]
 fn unescape(html: &str) -> String {
     assert!(!html.contains(['<', '>', '"', '\'']), "not escaped: {html:?}");
@@ -246,7 +253,7 @@ fn unescape(html: &str) -> String {
     references.into_iter().fold(html.to_owned(), replace)
 }
 
-/// The target that a browser asks for when `href` is clicked in the folder at `folder`.
+/// The target that a browser requests when `href` is clicked on the page of `folder`.
 #[track_caller]
 pub fn resolve(folder: &str, href: &str) -> String {
     let folder = folder.split('?').next().unwrap_or(folder);

@@ -1,5 +1,5 @@
-//! What may be seen: nothing is listed that would be 404, and the flags that hide entries hide them
-//! from listings and requests alike.
+//! What may be seen: nothing listed is 404, and the flags that hide entries hide them from listings
+//! and requests alike.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,7 +15,7 @@ use rustix::fs::{CWD, FileType, Mode};
 use crate::listing_page::{Page, resolve};
 use crate::support::{Httpd, Tree, is_root};
 
-/// Whether `name` is listed in the root, and what a request for it gets.
+/// Checks whether `name` is listed in the root, and which status a request for it gets.
 #[track_caller]
 fn check(httpd: &Httpd, name: &str, is_listed: bool, status: u16) {
     let names = Page::fetch(httpd, "/").texts();
@@ -28,7 +28,7 @@ fn make_fifo(path: &Path) {
 }
 
 #[test]
-fn names_that_start_with_a_dot() {
+fn names_that_start_with_a_dot_follow_the_dotfiles_flag() {
     let tree = Tree::with(&[
         ("plain", b""),
         (".hidden", b""),
@@ -60,7 +60,7 @@ fn names_that_start_with_a_dot() {
     check(&httpd, ".hidden", false, 404);
 }
 
-/// A root with links of every sort, and a folder outside of it.
+/// A root with links of every kind, and a folder outside it.
 fn linked() -> (Tree, Tree) {
     let outside = Tree::with(&[("secret.txt", b"outside"), ("folder/secret.txt", b"outside")]);
     let tree = Tree::with(&[("file.txt", b"inside"), ("folder/file.txt", b"inside")]);
@@ -123,7 +123,7 @@ fn check_links(mode: &str, inside_is_seen: bool, outside_is_seen: bool) {
 }
 
 #[test]
-fn links_are_listed_where_they_may_be_followed() {
+fn links_are_listed_only_where_they_are_followed() {
     check_links("deny", false, false);
     check_links("within", true, false);
     check_links("follow", true, true);
@@ -143,7 +143,7 @@ fn a_link_shows_what_it_leads_to() {
 }
 
 #[test]
-fn what_is_neither_file_nor_folder_is_not_there() {
+fn special_files_are_neither_listed_nor_served() {
     let tree = Tree::with(&[("file", b"")]);
     make_fifo(&tree.join("fifo"));
     let _listener = UnixListener::bind(tree.join("socket")).unwrap();
@@ -165,7 +165,7 @@ fn a_readme_follows_the_same_rules() {
     make_fifo(&tree.join("folder/README.md"));
     let shown = |mode| {
         let httpd = Httpd::serve(tree.path(), &["--symlinks", mode]);
-        assert!(Page::fetch(&httpd, "/folder/").readme.is_none(), "a FIFO hangs nobody");
+        assert!(Page::fetch(&httpd, "/folder/").readme.is_none(), "a FIFO does not block");
         Page::fetch(&httpd, "/").readme.map(|readme| readme.text)
     };
     assert_eq!(shown("deny"), None);
@@ -174,9 +174,9 @@ fn a_readme_follows_the_same_rules() {
 }
 
 #[test]
-fn what_may_not_be_read_is_listed_and_forbidden() {
+fn unreadable_entries_are_listed_but_forbidden() {
     if is_root() {
-        return eprintln!("skipped: permissions do not bind root");
+        return eprintln!("skipped: file permissions do not apply to root");
     }
     let tree = Tree::with(&[
         ("closed.txt", b"secret"),
@@ -227,7 +227,7 @@ fn without_listings_a_folder_is_not_found() {
 }
 
 #[test]
-fn an_index_stands_for_the_list() {
+fn an_index_replaces_the_listing() {
     let tree = Tree::with(&[("a/index.html", b"index"), ("b/index.html/x", b""), ("c/x", b"")]);
     tree.link("c/index.html", "nowhere");
     let httpd = Httpd::serve(tree.path(), &[]);
@@ -236,7 +236,7 @@ fn an_index_stands_for_the_list() {
     assert_eq!(Page::fetch(&httpd, "/c/").texts(), ["x"]);
 }
 
-/// Something in a made-up folder.
+/// An entry of a made-up folder.
 #[derive(Clone, Debug)]
 enum Thing {
     File,
@@ -245,7 +245,7 @@ enum Thing {
     Link(&'static str),
 }
 
-/// Few names, so that links often hit one.
+/// Only a few names, so that links often lead to one.
 const MADE_UP_NAMES: [&[u8]; 9] =
     [b"a", b"b", b"c.html", b".dot", b".well-known", b"x y&z", b"?#%41", b"new\nline", b"\xff\xfe"];
 
@@ -298,13 +298,13 @@ fn make(folder: &Path, things: &[(&'static [u8], Thing)]) {
     }
 }
 
-/// Folders that are looked into for one tree: links may make it endless.
+/// Folders that are visited in one tree, which links can make endless.
 const FOLDERS_MAX: usize = 40;
 
 #[test]
-fn what_is_listed_is_what_is_found() {
+fn everything_listed_is_found_and_nothing_else() {
     let any_dotfiles = prop::sample::select(&["deny", "unlisted", "serve"][..]);
-    // Links out of the root would lead through the whole machine: those have a test of their own.
+    // Links out of the root would lead through the whole machine: another test covers them.
     let any_symlinks = prop::sample::select(&["deny", "within"][..]);
     let case = (any_folder(any_thing()), any_dotfiles, any_symlinks);
     let mut runner = TestRunner::new(Config { cases: 40, ..Config::default() });
@@ -332,7 +332,7 @@ fn what_is_listed_is_what_is_found() {
     result.unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// No name is found in that folder but those listed, and hidden ones where they are served.
+/// Checks that no name in the folder is found unless it is listed, or hidden but served.
 fn check_unlisted(
     httpd: &Httpd,
     folder: &str,

@@ -1,10 +1,10 @@
 //! The whole program from outside: the real binary on a free port, and real sockets.
 //!
-//! A module for each theme. What a test needs beyond Rust is looked for on PATH; where it is
-//! missing the test says so and is skipped, unless `HTTPD_REQUIRE_PEERS=1` makes that a failure.
+//! One module for each topic. Some tests need other programs, which are looked up on PATH. Where
+//! one is missing, its tests are skipped with a message, or fail if `HTTPD_REQUIRE_PEERS=1` is set.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails shall panic")]
-#![allow(unreachable_pub, reason = "a test crate has no outside")]
+#![allow(clippy::unwrap_used, reason = "a failing test must panic")]
+#![allow(unreachable_pub, reason = "nothing imports a test crate")]
 
 mod ask;
 mod attack;

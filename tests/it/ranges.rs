@@ -1,4 +1,4 @@
-//! Parts of files (RFC 9110 section 14): every byte of them compared.
+//! Ranges of files (RFC 9110 section 14): every byte is compared.
 
 use std::fs::{File, FileTimes};
 use std::os::unix::fs::FileExt;
@@ -9,11 +9,11 @@ use crate::support::{Httpd, Reply, Tree, pattern};
 
 const DIGITS: &[u8] = b"0123456789";
 
-/// What a Range field is to bring.
+/// The expected answer to a Range field.
 enum Want<'a> {
     /// 200 with everything.
     Whole,
-    /// 206 with these bytes, and that Content-Range.
+    /// 206 with these bytes and this Content-Range.
     Part(&'a str, &'a str),
     /// 206 with several parts, each with its Content-Range.
     Parts(&'a [(&'a str, &'a str)]),
@@ -21,7 +21,7 @@ enum Want<'a> {
     Unsatisfiable,
 }
 
-/// Asks for `ranges` of the ten digits.
+/// Requests `ranges` of the ten digits.
 #[track_caller]
 fn check(httpd: &Httpd, ranges: &str, want: &Want<'_>) {
     let reply = httpd.request("GET", "/digits.txt", &format!("Range: {ranges}\r\n"));
@@ -43,7 +43,7 @@ fn check(httpd: &Httpd, ranges: &str, want: &Want<'_>) {
             assert_eq!(reply.field("Content-Range"), Some("bytes */10"));
         }
     }
-    // Range is for GET alone (section 14.2).
+    // Range applies only to GET (section 14.2).
     let head = httpd.request("HEAD", "/digits.txt", &format!("Range: {ranges}\r\n"));
     assert_eq!((head.status, head.field("Content-Length")), (200, Some("10")));
 }
@@ -129,7 +129,7 @@ fn ranges_of_ten_digits() {
 }
 
 #[test]
-fn no_more_than_sixteen_parts() {
+fn at_most_sixteen_ranges_are_sent_in_parts() {
     let tree = Tree::with(&[("a.txt", &pattern(1000))]);
     let httpd = Httpd::serve(tree.path(), &[]);
     let ask = |count: usize| {
@@ -141,7 +141,7 @@ fn no_more_than_sixteen_parts() {
 }
 
 #[test]
-fn an_empty_file_has_no_part() {
+fn an_empty_file_has_no_satisfiable_range() {
     let tree = Tree::with(&[("empty.txt", b"")]);
     let httpd = Httpd::serve(tree.path(), &[]);
     assert_eq!(ask_for(&httpd, "/empty.txt", "").body, b"");
@@ -149,12 +149,12 @@ fn an_empty_file_has_no_part() {
         let reply = httpd.request("GET", "/empty.txt", &format!("Range: bytes={range}\r\n"));
         assert_eq!((reply.status, reply.field("Content-Range")), (416, Some("bytes */0")));
     }
-    // The last byte that there is: satisfiable by the letter, but no Content-Range could say so.
+    // Its last byte: satisfiable by the letter of the RFC, but no Content-Range can express it.
     assert_eq!(httpd.request("GET", "/empty.txt", "Range: bytes=-1\r\n").status, 200);
 }
 
 #[test]
-fn only_files_have_parts() {
+fn only_files_have_ranges() {
     let tree = Tree::with(&[("folder/a.txt", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &[]);
     for (target, want) in [("/folder/", 200), ("/folder", 301), ("/missing", 404)] {
@@ -194,7 +194,7 @@ fn if_range() {
 }
 
 #[test]
-fn large_parts_are_the_bytes_of_the_file() {
+fn large_ranges_are_the_bytes_of_the_file() {
     let bytes = pattern(5_000_000);
     let tree = Tree::with(&[("large.txt", &bytes)]);
     let httpd = Httpd::serve(tree.path(), &[]);
@@ -219,7 +219,7 @@ fn large_parts_are_the_bytes_of_the_file() {
 }
 
 #[test]
-fn parts_lie_beyond_four_gigabytes() {
+fn ranges_reach_beyond_four_gigabytes() {
     let tree = Tree::with(&[("huge.iso", b"")]);
     let file = File::options().write(true).open(tree.join("huge.iso")).unwrap();
     let length = 6_000_000_000;

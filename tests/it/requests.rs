@@ -1,14 +1,14 @@
-//! Every form of a request, on a raw socket, and the status that it gets.
+//! Every form of a request, sent over a raw socket, and the status that it gets.
 //!
-//! The grammar has its own tables in `http::request`; here each of its branches is seen once from
-//! outside, with the status, the frame of the reply, and the same once more as HEAD.
+//! The grammar has its own tables in `http::request`. Here each of its branches is tested once from
+//! outside, with its status and the frame of its reply, and each GET once more as HEAD.
 
 use std::fmt::Write as _;
 
 use crate::ask::ask;
 use crate::support::{Httpd, Reply, Tree};
 
-/// A folder with the names that the rows ask for, and a server for it.
+/// A folder with the names that the rows request, and a server for it.
 fn site() -> (Tree, Httpd) {
     let tree = Tree::with(&[
         ("a.txt", b"hello"),
@@ -33,7 +33,7 @@ fn check(httpd: &Httpd, request: impl AsRef<[u8]>, want_status: u16) -> Reply {
     reply
 }
 
-/// By HTTP/1.0 without fields.
+/// Requests a target over HTTP/1.0, without fields.
 #[track_caller]
 fn check_target(httpd: &Httpd, target: impl AsRef<[u8]>, want: Result<&str, u16>) {
     let request = [b"GET ", target.as_ref(), b" HTTP/1.0\r\n\r\n"].concat();
@@ -43,13 +43,13 @@ fn check_target(httpd: &Httpd, target: impl AsRef<[u8]>, want: Result<&str, u16>
     }
 }
 
-/// By HTTP/1.1, with these lines between the request line and the empty one.
+/// Requests `/a.txt` over HTTP/1.1, with these lines between the request line and the empty one.
 #[track_caller]
 fn check_fields(httpd: &Httpd, fields: &str, want_status: u16) {
     check(httpd, format!("GET /a.txt HTTP/1.1\r\n{fields}\r\n"), want_status);
 }
 
-/// The echo page, asked by HTTP/1.0 with these fields and this body.
+/// Posts to the echo page over HTTP/1.0, with these fields and this body.
 #[track_caller]
 fn check_post(httpd: &Httpd, fields: &str, body: &str, want: Result<&str, u16>) {
     let request = format!("POST /post.html HTTP/1.0\r\n{fields}\r\n{body}");
@@ -109,7 +109,7 @@ fn request_lines() {
 }
 
 #[test]
-fn the_oldest_requests_get_the_body_alone() {
+fn http_0_9_requests_get_only_the_body() {
     let (_tree, httpd) = site();
     for request in
         ["GET /a.txt\r\n", "GET /a.txt\n", "\r\nGET /a.txt\r\n", "GET /a.txt\r\nX: y\r\n"]
@@ -117,9 +117,9 @@ fn the_oldest_requests_get_the_body_alone() {
         assert_eq!(httpd.raw(request), b"hello", "{request:?}");
     }
     assert!(httpd.raw("GET /missing\r\n").starts_with(b"<!DOCTYPE html>"));
-    // Two spaces make a third word, if an empty one: a version that is none.
+    // The second space makes a third word, which is empty: not a version.
     assert!(httpd.raw("GET /a.txt \r\n").starts_with(b"HTTP/1.0 400 "));
-    // HTTP/0.9 has GET alone.
+    // HTTP/0.9 only has GET.
     assert_eq!(httpd.reply("HEAD /a.txt\r\n").status, 400);
 }
 
@@ -235,7 +235,7 @@ fn hosts() {
     check("Host: user@localhost\r\n", 400);
     check("Host: localhost/\r\n", 400);
 
-    // The target's authority counts, whatever Host says (RFC 9112 section 3.2.2).
+    // The target's authority counts, whatever the value of Host (RFC 9112 section 3.2.2).
     let absolute = |authority: &str, host: &str, want| {
         let request = format!("GET http://{authority}/a.txt HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(ask(&httpd, request).status, want, "{authority} {host}");
@@ -245,7 +245,7 @@ fn hosts() {
 }
 
 #[test]
-fn names_that_may_be_asked_by() {
+fn host_names_can_be_allowed() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     let by_host = "GET /a.txt HTTP/1.0\r\nHost: www.example.com\r\n\r\n";
     for flags in [&["--allow-host", "www.example.com"], &["--trusted-proxy", "127.0.0.1"]] {
@@ -310,7 +310,7 @@ fn sizes() {
     };
     check(&httpd, head(16 * 1024), 200);
     check(&httpd, head(16 * 1024 + 2), 431);
-    // A name of that length aborts a well-known server.
+    // A field name of this length crashes a well-known server.
     check(&httpd, format!("GET /a.txt HTTP/1.0\r\n{}: y\r\n\r\n", "x".repeat(66_000)), 431);
     check(&httpd, format!("GET /{} HTTP/1.0\r\n\r\n", "a/".repeat(2000)), 404);
     check(&httpd, format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(300)), 404);
@@ -320,17 +320,18 @@ fn sizes() {
 fn posts() {
     let (_tree, httpd) = site();
     let check = |fields: &str, body: &str, want| check_post(&httpd, fields, body, want);
-    let none = Ok("You did not post your student id correctly.");
-    check("Content-Length: 9\r\n", "id=s12345", Ok("<p>s12345</p>"));
-    check("content-length:9\r\n", "id=s12345", Ok("<p>s12345</p>"));
-    check("Content-Length: 9, 9\r\nContent-Length: 9\r\n", "id=s12345", Ok("<p>s12345</p>"));
-    check("Content-Length: 00009\r\n", "id=s12345", Ok("<p>s12345</p>"));
-    check("Content-Length: 12\r\n", "x=y&id=%3Cb>", Ok("<p>&lt;b&gt;</p>"));
-    check("Content-Length: 5\r\n", "id=s12345", Ok("<p>s1</p>"));
+    // The page that reports a missing id names that field.
+    let none = Ok(" id ");
+    check("Content-Length: 9\r\n", "id=s12345", Ok(">s12345<"));
+    check("content-length:9\r\n", "id=s12345", Ok(">s12345<"));
+    check("Content-Length: 9, 9\r\nContent-Length: 9\r\n", "id=s12345", Ok(">s12345<"));
+    check("Content-Length: 00009\r\n", "id=s12345", Ok(">s12345<"));
+    check("Content-Length: 12\r\n", "x=y&id=%3Cb>", Ok(">&lt;b&gt;<"));
+    check("Content-Length: 5\r\n", "id=s12345", Ok(">s1<"));
     check("Content-Length: 0\r\n", "", none);
     check("Content-Length: 2\r\n", "id", none);
     let long = format!("id=s12345&x={}", "y".repeat(65_536 - "id=s12345&x=".len()));
-    check("Content-Length: 65536\r\n", &long, Ok("<p>s12345</p>"));
+    check("Content-Length: 65536\r\n", &long, Ok(">s12345<"));
 
     check("", "", Err(411));
     check("Transfer-Encoding: chunked\r\n", "3\r\nid=\r\n0\r\n\r\n", Err(411));
@@ -346,7 +347,7 @@ fn posts() {
 }
 
 #[test]
-fn a_body_where_none_is_wanted_changes_nothing() {
+fn an_unexpected_body_is_ignored() {
     let (_tree, httpd) = site();
     for fields in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
         let request = format!("GET /a.txt HTTP/1.0\r\n{fields}\r\n0\r\n\r\n");
@@ -359,8 +360,8 @@ fn a_body_where_none_is_wanted_changes_nothing() {
 fn built_in_pages() {
     let (tree, httpd) = site();
     let page = |target: &str, want| check(&httpd, format!("GET {target} HTTP/1.0\r\n\r\n"), want);
-    assert!(page("/get.html", 200).text().contains("GET works"));
-    assert!(page("/head.html", 200).text().contains("HEAD works"));
+    assert!(page("/get.html", 200).text().contains("GET"));
+    assert!(page("/head.html", 200).text().contains("HEAD"));
     assert_eq!(page("/redirect.html?a=b", 301).field("Location"), Some("/get.html?a=b"));
     page("/notfound.html", 404);
     page("/get.html/", 404);
@@ -376,7 +377,7 @@ fn built_in_pages() {
 }
 
 #[test]
-fn every_start_of_a_request_is_incomplete() {
+fn every_prefix_of_a_request_is_incomplete() {
     let (_tree, httpd) = site();
     let mut request = "\r\nPOST /post.html HTTP/1.1\r\nHost: a\r\n".to_owned();
     write!(request, "Content-Length: 4\r\n\r\nid=x").unwrap();

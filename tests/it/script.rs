@@ -1,26 +1,26 @@
-//! From a script: the listening line, the help, the environment, and the generated pages.
+//! What scripts use: the listening line, the help, the environment, and the generated pages.
 
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
-use crate::support::{Httpd, Tree, run, tool};
+use crate::support::{Httpd, Tree, output_of, run, tool};
 
-/// Lines of a terminal that counts as one screen.
+/// How many lines count as one screen of a terminal.
 const SCREEN_LINES: usize = 45;
 
-/// Flags that print something and end, for which a variable would make no sense.
+/// Flags that only print something, for which a variable would make no sense.
 const WITHOUT_VARIABLE: [&str; 3] = ["generate", "help", "version"];
 
 fn httpd() -> Command {
     Command::new(env!("CARGO_BIN_EXE_httpd"))
 }
 
-/// What the help says on a terminal of that width.
+/// The help on a terminal of this width.
 #[track_caller]
 fn help(flag: &str, columns: usize) -> String {
-    let output = httpd().arg(flag).env("COLUMNS", columns.to_string()).output().unwrap();
+    let output = output_of(httpd().arg(flag).env("COLUMNS", columns.to_string()));
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -47,20 +47,21 @@ fn the_help_fits_the_screen() {
         assert!(all.lines().count() <= 2 * SCREEN_LINES, "{all}");
         let mut lines = all.lines().chain(brief.lines()).take_while(|line| !line.is_empty());
         assert!(lines.all(|line| line.chars().count() <= columns), "{all}");
-        for word in ["Usage: httpd [OPTIONS] [ROOT]", "What is served:", "Log:", "Examples:"] {
+        // Usage, flags of three groups, and an example.
+        for word in ["httpd [OPTIONS] [ROOT]", "--index", "--port", "--log-file", "HTTPD_PORT="] {
             assert!(brief.contains(word) && all.contains(word), "{word}");
         }
     }
     let brief = help("-h", 100);
     assert!(!brief.contains("--drain-timeout") && brief.contains("--help  "), "{brief}");
-    // Every flag has a text, and one line is enough for it.
+    // Every flag has a description, and it fits on one line.
     for line in help("--help", 100).lines().filter(|line| line.trim_start().starts_with('-')) {
         assert!(line.trim().split("  ").count() > 1, "{line}");
     }
 }
 
 #[test]
-fn help_into_a_closed_pipe_is_no_failure() {
+fn help_into_a_closed_pipe_prints_no_error() {
     for flag in ["-h", "--help", "--version"] {
         let closed = std::io::pipe().unwrap().1;
         let output = httpd().arg(flag).stdout(closed).stderr(Stdio::piped()).spawn().unwrap();
@@ -70,12 +71,12 @@ fn help_into_a_closed_pipe_is_no_failure() {
 }
 
 #[test]
-fn a_shell_reads_where_it_listens_and_how_it_ended() {
+fn a_shell_can_read_the_url_and_the_exit_status() {
     let tree = Tree::with(&[("root/a.txt", b"hello")]);
     let script = r#"
-        cd "$2" && mkfifo said
-        "$1" --port 0 --root root >said 2>log & pid=$!
-        read -r _ _ url <said
+        cd "$2" && mkfifo output
+        "$1" --port 0 --root root >output 2>log & pid=$!
+        read -r _ _ url <output
         echo "$url"
         kill "$pid"
         wait "$pid"
@@ -92,23 +93,23 @@ fn a_shell_reads_where_it_listens_and_how_it_ended() {
     assert_eq!(rest, "0\n");
 }
 
-/// The outcome with this variable, in an environment in which it cannot start.
+/// The exit status and message with this variable, in an environment that prevents a start.
 fn refusal(name: &str, value: &OsStr) -> (Option<i32>, String) {
     let mut command = httpd();
     command.env("HTTPD_LOG_FILE", "/no/such/folder/log").env(name, value);
-    let output = command.output().unwrap();
+    let output = output_of(&mut command);
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 #[test]
-fn every_flag_has_its_variable() {
+fn every_flag_has_an_environment_variable() {
     let without = refusal("UNRELATED", OsStr::new(""));
     assert_eq!(without.0, Some(1));
     assert!(without.1.contains("/no/such/folder/log"), "{}", without.1);
     let flags = flags();
     for flag in flags.iter().filter(|flag| !WITHOUT_VARIABLE.contains(&flag.as_str())) {
         let name = format!("HTTPD_{}", flag.to_uppercase().replace('-', "_"));
-        // No flag takes this: it is no text, and no file.
+        // No flag accepts this: it is neither text nor an existing file.
         let refused = refusal(&name, OsStr::from_bytes(b"/no/such/\xff"));
         assert_ne!(refused, without, "{name} is not read");
     }
@@ -147,12 +148,13 @@ fn repeatable_flags_take_several_values_from_their_variable() {
         let reply = httpd.request("GET", "/c.new", &format!("Host: {host}\r\n"));
         assert_eq!(reply.status, status, "{host}");
     }
-    // The command line wins, and a variable that says no leaves its flag out.
+    // The command line wins, and a variable that is `0` or `false` does not set its flag.
     httpd.log_line(|line| line.starts_with("127.0.0.1 - - [") && line.contains("/one/"));
     assert_eq!(httpd.stop().stdout.len(), 2);
 }
 
-/// What `--generate` prints, given to a program that checks it without running it.
+/// Checks what `--generate` prints: every flag is in it, and a program that can check the syntax
+/// without running it finds no error.
 #[track_caller]
 fn check_page(page: &str, program: &str, arguments: &[&str]) {
     let (status, text, _) = run(&["--generate", page]);
@@ -171,18 +173,19 @@ fn check_page(page: &str, program: &str, arguments: &[&str]) {
         .unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{program}: {said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{program}: {errors}");
 }
 
 #[test]
-fn generated_pages_are_sound() {
+fn generated_pages_are_valid() {
     check_page("bash", "bash", &["-n"]);
     check_page("zsh", "zsh", &["-n"]);
     check_page("fish", "fish", &["-n", "/dev/stdin"]);
     check_page("man", "man", &["--warnings", "-l", "-"]);
     let (_, manual, _) = run(&["--generate", "man"]);
-    for chapter in ["SYNOPSIS", "LIMITS", "ENVIRONMENT", "SIGNALS", "\"EXIT STATUS\"", "EXAMPLES"] {
+    for chapter in ["SYNOPSIS", "OPTIONS", "ENVIRONMENT", "SIGNALS", "\"EXIT STATUS\"", "EXAMPLES"]
+    {
         assert!(manual.contains(&format!("\n.SH {chapter}\n")), "{chapter}: {manual}");
     }
 }

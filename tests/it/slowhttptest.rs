@@ -1,6 +1,6 @@
-//! What slowhttptest, the well-known attacker, finds: the service is available all the time.
+//! An attack by slowhttptest, a well-known tool: it finds the service available all the time.
 //!
-//! It asks for a page of its own each second, and gives the server two seconds to answer it.
+//! Every second it also sends a probe, which the server must answer within two seconds.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::thread;
 
 use crate::support::{Httpd, Tree, raise_descriptor_limit, tool};
 
-/// 400 clients at once, in one of its modes.
+/// Attacks with 400 clients at once, in one of the tool's modes.
 #[track_caller]
 fn check(slowhttptest: &Path, mode: &[&str], target: &str, flags: &[&str]) {
     let tree = Tree::with(&[("a", b"hello")]);
@@ -22,21 +22,21 @@ fn check(slowhttptest: &Path, mode: &[&str], target: &str, flags: &[&str]) {
         .output()
         .unwrap();
     let report = String::from_utf8_lossy(&attack.stdout);
-    let found = report.split("service available:").skip(1);
-    let available: Vec<_> = found.map(|rest| rest.contains("YES")).collect();
+    let probes = report.split("service available:").skip(1);
+    let available: Vec<_> = probes.map(|rest| rest.contains("YES")).collect();
     assert!(!available.is_empty() && available.iter().all(|&yes| yes), "{mode:?}: {report}");
 }
 
 #[test]
-fn the_service_is_available_throughout() {
+fn the_service_stays_available() {
     let Some(slowhttptest) = &tool("slowhttptest") else { return };
     raise_descriptor_limit();
     let few_seats = ["--max-connections", "64"];
     thread::scope(|scope| {
         scope.spawn(|| check(slowhttptest, &["-H"], "/a", &few_seats));
         scope.spawn(|| check(slowhttptest, &["-B"], "/post.html", &few_seats));
-        // Readers keep their seats for some seconds at least: here there are more seats than
-        // readers.
+        // Slow readers keep their seats for a few seconds at least, so this server has more seats
+        // than there are readers.
         scope.spawn(|| check(slowhttptest, &["-X", "-n", "1", "-z", "32"], "/large.bin", &[]));
     });
 }

@@ -1,7 +1,7 @@
-//! What every test here needs: a folder of its own, a running server, a raw client.
+//! What every test needs: a folder of its own, a running server, a raw client.
 //!
-//! Nothing here sleeps or takes a fixed port; every wait has a bound, and what is started is ended
-//! when its handle is dropped.
+//! No port is fixed, and every wait is bounded by [`PATIENCE`]. What a wait is for wakes it; where
+//! nothing can, it looks again every few milliseconds. A server ends when its handle is dropped.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,9 +9,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType};
@@ -20,7 +20,10 @@ use rustix::process::Resource;
 /// No wait in these tests is longer: a bound against hangs, not a measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A folder with files, removed when dropped.
+/// How long a wait sleeps before it looks again, where nothing can wake it.
+const LOOK_AGAIN_INTERVAL: Duration = Duration::from_millis(5);
+
+/// A temporary folder with files, removed when dropped.
 pub struct Tree {
     folder: tempfile::TempDir,
 }
@@ -42,16 +45,16 @@ pub struct Ended {
     pub took: Duration,
 }
 
-/// What a process holds at a moment.
+/// What a process holds at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     pub descriptors: usize,
     pub threads: usize,
-    /// Bytes of memory that are resident, and its own.
+    /// Bytes of private resident memory.
     pub memory: usize,
 }
 
-/// A response, taken apart.
+/// A parsed response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
@@ -60,7 +63,7 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// The lines that a process has written to a stream so far, collected by a thread.
+/// The lines that a process has written to a stream so far; a thread collects them.
 pub struct Lines {
     shared: Arc<(Mutex<Collected>, Condvar)>,
     collector: Option<JoinHandle<()>>,
@@ -78,7 +81,7 @@ impl Tree {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    /// A folder with these files and their contents; folders on the way are made.
+    /// A folder with these files and their contents; missing parent folders are created.
     pub fn with(files: &[(&str, &[u8])]) -> Self {
         let tree = Self::new();
         for (name, content) in files {
@@ -102,7 +105,7 @@ impl Tree {
         path
     }
 
-    /// As `write`, for names that are not text.
+    /// Like `write`, for names that are not text.
     pub fn write_bytes_name(&self, name: &[u8], content: &[u8]) -> PathBuf {
         self.write(OsStr::from_bytes(name), content)
     }
@@ -115,7 +118,7 @@ impl Tree {
 }
 
 impl Httpd {
-    /// Serves `root` on a free loopback port, with these further flags.
+    /// Serves `root` on a free loopback port, with these additional flags.
     #[track_caller]
     pub fn serve(root: &Path, flags: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
@@ -123,14 +126,14 @@ impl Httpd {
         Self::spawn(command)
     }
 
-    /// Starts a command that, in the end, is `httpd` or a server from `examples/`, and waits for
+    /// Starts a command that ends up running `httpd` or a server from `examples/`, and waits for
     /// its first listening line.
     #[track_caller]
     pub fn spawn(command: Command) -> Self {
         Self::spawn_with(command, Stdio::null())
     }
 
-    /// As `spawn`, with this standard input.
+    /// Like `spawn`, with this standard input.
     #[track_caller]
     pub fn spawn_with(mut command: Command, stdin: Stdio) -> Self {
         for (name, _) in std::env::vars_os() {
@@ -138,16 +141,19 @@ impl Httpd {
                 command.env_remove(name);
             }
         }
-        let said = format!("{command:?}");
+        let command_line = format!("{command:?}");
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{said}: {error}"));
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command_line}: {error}"));
         let stdout = Lines::collect(child.stdout.take().unwrap());
         let stderr = Lines::collect(child.stderr.take().unwrap());
         let address = stdout
             .wait_for(|line| line.strip_prefix("listening on ").map(str::to_owned))
-            .unwrap_or_else(|| panic!("{said} did not listen; it said {:?}", stderr.so_far()));
+            .unwrap_or_else(|| {
+                let _ = child.kill();
+                panic!("{command_line} did not listen: {:?}", stderr.so_far());
+            });
         let address = address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
-        Self { child, address, stdout, stderr, command: said }
+        Self { child, address, stdout, stderr, command: command_line }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -165,7 +171,7 @@ impl Httpd {
         self.child.id()
     }
 
-    /// What it holds at this moment.
+    /// What the process holds at this moment.
     pub fn usage(&self) -> Usage {
         let process = PathBuf::from(format!("/proc/{}", self.pid()));
         let status = fs::read_to_string(process.join("status")).unwrap();
@@ -199,13 +205,13 @@ impl Httpd {
         read_to_end(&mut stream)
     }
 
-    /// `raw`, with the answer taken apart.
+    /// Like `raw`, with the answer parsed.
     #[track_caller]
     pub fn reply(&self, bytes: impl AsRef<[u8]>) -> Reply {
         Reply::parse(&self.raw(bytes))
     }
 
-    /// A request by HTTP/1.0 with these field lines, each of which ends in CRLF.
+    /// An HTTP/1.0 request with these field lines, each of which ends in CRLF.
     #[track_caller]
     pub fn request(&self, method: &str, target: &str, fields: &str) -> Reply {
         self.reply(format!("{method} {target} HTTP/1.0\r\n{fields}\r\n"))
@@ -221,7 +227,7 @@ impl Httpd {
         self.request("HEAD", target, "")
     }
 
-    /// Waits until a line on standard error matches, and gives it.
+    /// Waits for a matching line on standard error, and returns it.
     #[track_caller]
     pub fn log_line(&self, matches: impl Fn(&str) -> bool) -> String {
         let found = self.stderr.wait_for(|line| matches(line).then(|| line.to_owned()));
@@ -238,23 +244,17 @@ impl Httpd {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Sends SIGTERM and waits for the end.
+    /// Sends SIGTERM and waits until the process ends.
     pub fn stop(self) -> Ended {
         self.signal(rustix::process::Signal::TERM);
         self.wait()
     }
 
-    /// Waits for the end.
+    /// Waits until the process ends.
     #[track_caller]
     pub fn wait(mut self) -> Ended {
         let started = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(started.elapsed() < PATIENCE, "{} does not end", self.command);
-            std::thread::yield_now();
-        };
+        let status = wait_for_end(&mut self.child);
         let took = started.elapsed();
         let (stdout, stderr) = (self.stdout.wait_for_all(), self.stderr.wait_for_all());
         Ended { status, stdout, stderr, took }
@@ -265,7 +265,7 @@ impl Drop for Httpd {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
+        if thread::panicking() {
             eprintln!("{}\nstdout: {:#?}", self.command, self.stdout.so_far());
             eprintln!("stderr: {:#?}", self.stderr.so_far());
         }
@@ -276,7 +276,7 @@ impl Lines {
     pub fn collect(stream: impl Read + Send + 'static) -> Self {
         let shared = Arc::new((Mutex::new(Collected::default()), Condvar::new()));
         let sink = Arc::clone(&shared);
-        let collector = std::thread::spawn(move || {
+        let collector = thread::spawn(move || {
             let (collected, changed) = &*sink;
             for line in BufReader::new(stream).split(b'\n') {
                 let Ok(line) = line else { break };
@@ -301,7 +301,7 @@ impl Lines {
         self.so_far()
     }
 
-    /// The first thing that `find` finds in a line; `None` at the end of the stream.
+    /// Waits for a line in which `find` finds something; `None` if the stream ends, or the time.
     pub fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<T> {
         let (collected, changed) = &*self.shared;
         let deadline = Instant::now() + PATIENCE;
@@ -335,12 +335,12 @@ impl Reply {
         Self { status, status_line, fields, body: bytes[end + 4..].to_vec() }
     }
 
-    /// The value of a field, which is there no more than once.
+    /// The value of a field that must not occur twice.
     #[track_caller]
     pub fn field(&self, name: &str) -> Option<&str> {
         let mut values = self.fields.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         let value = values.next().map(|(_, value)| value.as_str());
-        assert!(values.next().is_none(), "{name} is there twice: {self:?}");
+        assert!(values.next().is_none(), "{name} occurs twice: {self:?}");
         value
     }
 
@@ -349,7 +349,7 @@ impl Reply {
     }
 }
 
-/// Reads to the end of the stream, which must come in time and without a reset.
+/// Reads to the end of the stream; time-outs and resets fail the test.
 #[track_caller]
 pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -358,7 +358,7 @@ pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     bytes
 }
 
-/// Reads a response's head and nothing of what follows it.
+/// Reads a response's head and nothing after it.
 #[track_caller]
 pub fn read_head(stream: &mut TcpStream) -> Reply {
     let mut head = Vec::new();
@@ -378,7 +378,7 @@ pub fn send_and_half_close(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     read_to_end(stream)
 }
 
-/// Connects from this address, which need not be the one that the system would choose.
+/// Connects from this local address instead of the one that the system would choose.
 #[track_caller]
 pub fn connect_from(source: IpAddr, to: SocketAddr) -> TcpStream {
     let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
@@ -391,8 +391,8 @@ pub fn connect_from(source: IpAddr, to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// A port that was free a moment ago, for what takes a number and not 0. On a loopback address of
-/// one's own (127.0.0.3) no client of another test can take it meanwhile as its own port.
+/// A port that was free a moment ago, for programs that need a fixed number. On a loopback address
+/// that no other test uses (127.0.0.3), no other test's client can take it in the meantime.
 pub fn free_port(address: &str) -> u16 {
     TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port()
 }
@@ -404,15 +404,63 @@ pub fn contrib(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Runs `httpd` with these flags to its end, which must come by itself.
+/// Runs `httpd` with these flags, which must make it end by itself: its exit status, standard
+/// output and standard error.
 #[track_caller]
 pub fn run(flags: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_httpd")).args(flags).output().unwrap();
+    let output = output_of(Command::new(env!("CARGO_BIN_EXE_httpd")).args(flags));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-/// A program that the test needs beside us, if it is on PATH; where it is not, the test says so.
+/// Runs a command that must end by itself. [`Command::output`] would wait for ever.
+#[track_caller]
+pub fn output_of(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let stdout = read_in_background(child.stdout.take().unwrap());
+    let stderr = read_in_background(child.stderr.take().unwrap());
+    let status = wait_for_end(&mut child);
+    Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+}
+
+fn read_in_background(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
+}
+
+/// Waits until a child ends. One that does not end in time is killed, and fails the test.
+#[track_caller]
+fn wait_for_end(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() >= deadline {
+            let _ = child.kill();
+            panic!("process {} does not end", child.id());
+        }
+        thread::sleep(LOOK_AGAIN_INTERVAL);
+    }
+}
+
+/// Whether a line has all of these words, in any order and whatever stands between them. The
+/// punctuation around a word does not count, so that `no such folder: /a` has the word `/a`.
+pub fn has_words(line: &str, words: &[&str]) -> bool {
+    let found = || {
+        let words = line.split_whitespace();
+        let words = words.map(|word| word.trim_start_matches(['(', '"', '\'', '`']));
+        words.map(|word| word.trim_end_matches([')', '"', '\'', '`', ',', ';', ':', '.']))
+    };
+    words.iter().all(|want| found().any(|word| word == *want))
+}
+
+/// A program that the test needs, if it is on PATH; where it is missing, a line on standard error
+/// reports the skipped test.
 pub fn tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
@@ -421,13 +469,13 @@ pub fn tool(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file());
     if found.is_none() {
         let is_required = std::env::var("HTTPD_REQUIRE_PEERS").is_ok_and(|value| value == "1");
-        assert!(!is_required, "{name} is not installed, and HTTPD_REQUIRE_PEERS=1 asks for it");
+        assert!(!is_required, "{name} is not installed, and HTTPD_REQUIRE_PEERS=1 requires it");
         eprintln!("skipped: {name} is not installed");
     }
     found
 }
 
-/// Raises this process's limit of descriptors, which its children inherit, as far as it may; gives
+/// Raises this process's descriptor limit, which its children inherit, as far as possible; returns
 /// the new limit.
 pub fn raise_descriptor_limit() -> usize {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
@@ -436,12 +484,12 @@ pub fn raise_descriptor_limit() -> usize {
     limit.current.map_or(usize::MAX, |most| usize::try_from(most).unwrap())
 }
 
-/// Whether permissions bind this process at all: they do not bind root.
+/// Whether file permissions do not apply to this process, as for root.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Bytes that differ at every place where a copy could go wrong.
+/// Pseudo-random bytes: a copy with any piece missing, repeated or moved differs from them.
 pub fn pattern(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut bytes = Vec::with_capacity(length + 8);
@@ -455,17 +503,17 @@ pub fn pattern(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Waits until a condition holds, which it must within the bound.
+/// Waits until a condition holds; it must hold within [`PATIENCE`].
 #[track_caller]
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(5));
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        thread::sleep(LOOK_AGAIN_INTERVAL);
     }
 }
 
-/// Whether an error says that the other side has reset the connection.
+/// Whether an error means that the other side has reset the connection.
 pub fn is_reset(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }

@@ -1,36 +1,36 @@
-//! What a request costs in system calls, as strace sees it.
+//! Which system calls a request costs, according to strace.
 
 use std::process::Command;
 
 use crate::support::{Httpd, Tree, eventually, pattern, tool};
 
 /// The system calls of the thread that served the marked target, in order: from `accept4` to the
-/// call after the connection's close. `None` where strace is missing or may not trace.
+/// second `close`. `None` where strace is missing.
 fn calls_for(file: &[u8]) -> Option<Vec<String>> {
     let strace = tool("strace")?;
     let tree = Tree::with(&[("www/marked", file)]);
     let trace = tree.join("trace");
     let mut command = Command::new(strace);
-    // As a grandchild, so that the process which we start is the server.
+    // With -D, strace is a grandchild, so that the process that we start is the server.
     command.args(["-D", "-f", "-o"]).arg(&trace);
     command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0", "--quiet"]);
     let httpd = Httpd::spawn({
         command.arg(tree.join("www"));
         command
     });
-    // The first ones make threads and buffers.
+    // The first requests create threads and buffers.
     for _ in 0..20 {
         httpd.get("/nothing");
     }
     assert!(httpd.get("/marked").body == file);
     let read = || std::fs::read_to_string(&trace).unwrap_or_default();
-    eventually("strace has written the request's end", || {
+    eventually("strace has written the request's last call", || {
         calls_of(&read()).is_some_and(|calls| calls.iter().filter(|it| *it == "close").count() == 2)
     });
     calls_of(&read())
 }
 
-/// Picks the calls of the thread that received the marked request out of strace's output.
+/// Extracts from strace's output the calls of the thread that received the marked request.
 fn calls_of(trace: &str) -> Option<Vec<String>> {
     let marked = trace.lines().find(|line| line.contains("GET /marked"))?;
     let thread = marked.split_whitespace().next()?;
@@ -52,16 +52,17 @@ fn calls_of(trace: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn a_small_file_costs_eight_calls_and_perhaps_a_wake_up() {
+fn a_small_file_costs_eight_calls() {
     let Some(mut calls) = calls_for(b"hello") else { return };
-    // In a debug build the standard library asks of each descriptor whether it is still open.
+    // A futex call may wake another thread. In a debug build the standard library checks with fcntl
+    // that each descriptor is still open.
     calls.retain(|call| call != "futex" && call != "fcntl");
     let want = ["accept4", "recvfrom", "openat2", "fstat", "pread64", "sendto", "close", "close"];
     assert_eq!(calls, want);
 }
 
 #[test]
-fn a_large_file_goes_out_by_sendfile_alone() {
+fn a_large_file_is_sent_only_with_sendfile() {
     let Some(calls) = calls_for(&pattern(10 << 20)) else { return };
     assert!(calls.iter().any(|call| call == "sendfile"), "{calls:?}");
     assert!(!calls.iter().any(|call| call.contains("read")), "{calls:?}");

@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::thread;
 
-use super::{read_exactly, refusing_port, run, run_at, start};
-use crate::support::{Httpd, pattern, send_and_half_close};
+use super::{check_failure, read_exactly, refusing_port, run_at, start};
+use crate::support::{Httpd, has_words, pattern, send_and_half_close};
 
-/// What a client of the first test sends, in bytes.
+/// How many bytes each client of the first test sends.
 const MANY_BYTES: usize = 10_000_000;
 
 #[test]
@@ -29,14 +29,14 @@ fn ten_million_bytes_from_each_of_eight_clients_come_back_unchanged() {
     });
 }
 
-/// Sends `input`, keeps its own side open, and reads to the end.
+/// Sends `input`, keeps our side open, and checks everything that comes back before the end.
 #[track_caller]
 fn check_closes(server: &Httpd, input: &[u8], want: &[u8]) {
     assert_eq!(server.raw(input), want, "{}", input.escape_ascii());
 }
 
 #[test]
-fn the_line_exit_closes() {
+fn the_line_exit_closes_the_connection() {
     let server = start("echo");
     check_closes(&server, b"exit\n", b"exit\n");
     check_closes(&server, b"exit\r\n", b"exit\r\n");
@@ -47,7 +47,7 @@ fn the_line_exit_closes() {
 }
 
 #[test]
-fn what_only_looks_like_exit_does_not() {
+fn lines_that_resemble_exit_do_not_close_it() {
     let server = start("echo");
     for input in [
         "exit",
@@ -69,14 +69,14 @@ fn what_only_looks_like_exit_does_not() {
 }
 
 #[test]
-fn exit_may_come_in_pieces() {
+fn exit_can_arrive_in_pieces() {
     let server = start("echo");
     for pieces in [&["hello\ne", "x", "i", "t", "\r", "\n"][..], &["\nex", "it\n"], &["exit", "\n"]]
     {
         let mut stream = server.connect();
         for piece in pieces {
             stream.write_all(piece.as_bytes()).unwrap();
-            // Its echo tells that this piece was read, and by itself.
+            // The echo shows that this piece was read, separately from the next.
             assert_eq!(read_exactly(&mut stream, piece.len()), piece.as_bytes());
         }
         assert_eq!(stream.read(&mut [0]).unwrap(), 0, "{pieces:?}");
@@ -84,7 +84,7 @@ fn exit_may_come_in_pieces() {
 }
 
 #[test]
-fn multi_client_says_what_each_connection_sent_and_received() {
+fn multi_client_prints_what_each_connection_sent_and_received() {
     let server = start("echo");
     let (status, stdout, stderr) = run_at("multi_client", &server, &["50"], "");
     assert_eq!((status, stderr.as_str()), (0, ""));
@@ -92,27 +92,25 @@ fn multi_client_says_what_each_connection_sent_and_received() {
     assert_eq!(lines.len(), 100);
     for (number, lines) in (1..).zip(lines.chunks(2)) {
         let text = format!("message 1 of connection {number}\nmessage 2 of connection {number}\n");
-        let bytes = text.len();
-        assert_eq!(lines[0], format!("connection {number}: sent {bytes} bytes, {text:?}"));
-        assert_eq!(lines[1], format!("connection {number}: received {bytes} bytes, {text:?}"));
+        let (number, bytes) = (number.to_string(), text.len().to_string());
+        for (line, word) in lines.iter().zip(["sent", "received"]) {
+            assert!(has_words(line, &[&number, word, &bytes]), "{line}");
+            assert!(line.ends_with(&format!("{text:?}")), "{line}");
+        }
     }
 }
 
 #[test]
-fn multi_client_says_in_one_sentence_what_is_wrong() {
+fn multi_client_reports_errors_on_one_line() {
     let not_an_echo = start("hello");
     let (status, _, stderr) = run_at("multi_client", &not_an_echo, &["2"], "");
-    let want = "multi_client: connection 1: what came back is not what was sent\n";
-    assert_eq!((status, stderr.as_str()), (1, want));
+    assert!(status == 1 && has_words(&stderr, &["connection", "1"]), "{status}: {stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 
     let (_guard, port) = refusing_port();
-    let (status, _, stderr) = run("multi_client", &["127.0.0.1", &port, "2"], "");
-    let want =
-        format!("multi_client: cannot connect to 127.0.0.1:{port}: the connection was refused\n");
-    assert_eq!((status, stderr), (1, want));
-
+    let want = [&format!("127.0.0.1:{port}"), "refused"];
+    check_failure("multi_client", &["127.0.0.1", &port, "2"], "", &want);
     for connections in ["0", "1001", "some"] {
-        let (status, _, stderr) = run("multi_client", &["127.0.0.1", "7000", connections], "");
-        assert_eq!((status, stderr.lines().count()), (1, 1), "{stderr}");
+        check_failure("multi_client", &["127.0.0.1", "7000", connections], "", &[connections]);
     }
 }

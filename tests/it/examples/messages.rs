@@ -10,8 +10,8 @@ use std::thread;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{refusing_port, run, run_at, start};
-use crate::support::{Httpd, pattern, read_to_end};
+use super::{check_failure, refusing_port, run_at, start};
+use crate::support::{Httpd, has_words, pattern, read_to_end};
 use message::{CONTENT_BYTES_MAX, Decoded, HEADER_BYTES_MAX, Malformed, Message, decode, receive};
 
 /// A message with this header and no content.
@@ -19,7 +19,7 @@ fn with_header(header: &str) -> Vec<u8> {
     [&u16::try_from(header.len()).unwrap().to_be_bytes(), header.as_bytes()].concat()
 }
 
-/// A header, in which one field has been changed, or left out.
+/// A message without content, with one field of its header changed or left out.
 fn header_with(name: &str, value: Option<Value>) -> Vec<u8> {
     let mut header = json!({
         "byteorder": "big",
@@ -40,7 +40,7 @@ fn check(bytes: &[u8], want: &Result<Decoded, Malformed>) {
     assert_eq!(&decode(bytes), want, "{}", bytes.escape_ascii());
 }
 
-/// What is no message, and why; in the order in which it can be told.
+/// Bytes that are not a message, and why, in the order in which decoding finds out.
 fn malformed() -> Vec<(Vec<u8>, Malformed)> {
     let content_length = |value| header_with("content-length", Some(value));
     let mut rows = vec![
@@ -75,7 +75,7 @@ fn messages_are_decoded() {
     check(&[&bytes[..], b"more"].concat(), &Ok(Decoded::Complete(message, bytes.len())));
     let empty = Message::json(&Value::Null);
     let empty = Message { content: Vec::new(), ..empty };
-    let bytes = header_with("a field that we do not know", Some(json!([1])));
+    let bytes = header_with("an unknown field", Some(json!([1])));
     check(&bytes, &Ok(Decoded::Complete(empty, bytes.len())));
     let longest = header_with("padding", Some(json!(""))).len() - 2;
     let longest = header_with("padding", Some(json!("x".repeat(HEADER_BYTES_MAX - longest))));
@@ -86,7 +86,7 @@ fn messages_are_decoded() {
 }
 
 #[test]
-fn what_would_be_refused_is_not_encoded() {
+fn a_message_that_decoding_would_refuse_is_not_encoded() {
     let full = Message::binary(vec![0; CONTENT_BYTES_MAX]);
     assert!(matches!(decode(&full.encode().unwrap()), Ok(Decoded::Complete(..))));
     let too_long = Message::binary(vec![0; CONTENT_BYTES_MAX + 1]);
@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn any_start_of_a_message_is_partial(
+    fn any_prefix_of_a_message_is_partial(
         message in any_message(),
         cut in any::<prop::sample::Index>(),
     ) {
@@ -149,17 +149,24 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_at_all_are_judged(header in ".{0,100}", bytes: Vec<u8>) {
+    fn no_bytes_make_decoding_panic(header in ".{0,100}", bytes: Vec<u8>) {
         let _ = decode(&bytes);
         let _ = decode(&[with_header(&header), bytes].concat());
     }
 }
 
-/// Sends these bytes and gives the answer.
+/// Sends these bytes and returns the answer.
 #[track_caller]
 fn ask(stream: &mut TcpStream, bytes: &[u8]) -> Message {
     stream.write_all(bytes).unwrap();
     receive(stream, &mut Vec::new()).unwrap().expect("an answer")
+}
+
+/// A number at the start of a text: the length that the server states for binary content.
+#[track_caller]
+fn stated_length(answer: &Message) -> usize {
+    let text = str::from_utf8(&answer.content).unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
 }
 
 /// The value in a JSON message.
@@ -173,7 +180,9 @@ fn search(name: &str) -> Message {
     Message::json(&json!({"action": "search", "value": name}))
 }
 
+/// What the server's table has for `socket`, and for the sign `☎`.
 const FOUND: &str = "One end of a connection, held like a file.";
+const FOUND_BY_SIGN: &str = "A very old socket. 🔌";
 
 #[test]
 fn several_messages_are_answered_on_each_of_several_connections() {
@@ -188,7 +197,7 @@ fn several_messages_are_answered_on_each_of_several_connections() {
                     assert_eq!(value(&answer), json!({"result": FOUND}));
                     let binary = Message::binary(pattern(1000 * client)).encode().unwrap();
                     let answer = ask(&mut stream, &binary);
-                    assert_eq!(answer.content, format!("{} bytes came", 1000 * client).as_bytes());
+                    assert_eq!(stated_length(&answer), 1000 * client);
                     assert_eq!(answer.content_encoding, "binary");
                 }
             });
@@ -197,7 +206,7 @@ fn several_messages_are_answered_on_each_of_several_connections() {
 }
 
 #[test]
-fn messages_may_come_together_or_byte_by_byte() {
+fn messages_can_arrive_together_or_byte_by_byte() {
     let server = start("message_server");
     let messages = [search("socket"), Message::binary(pattern(10)), search("☎")];
     let bytes: Vec<u8> = messages.iter().flat_map(|it| it.encode().unwrap()).collect();
@@ -210,62 +219,59 @@ fn messages_may_come_together_or_byte_by_byte() {
         let mut pending = Vec::new();
         let mut next = || receive(&stream, &mut pending).unwrap().unwrap();
         assert_eq!(value(&next()), json!({"result": FOUND}));
-        assert_eq!(next().content, b"10 bytes came");
-        assert_eq!(value(&next()), json!({"result": "A very old socket. 🔌"}));
+        assert_eq!(stated_length(&next()), 10);
+        assert_eq!(value(&next()), json!({"result": FOUND_BY_SIGN}));
     }
 }
 
 #[test]
-fn content_of_one_mebibyte_is_taken() {
+fn content_of_one_mebibyte_is_accepted() {
     let server = start("message_server");
     let largest = Message::binary(pattern(CONTENT_BYTES_MAX)).encode().unwrap();
-    assert_eq!(ask(&mut server.connect(), &largest).content, b"1048576 bytes came");
+    assert_eq!(stated_length(&ask(&mut server.connect(), &largest)), 1_048_576);
 }
 
 #[test]
-fn broken_framing_gets_an_error_and_the_connection_closes() {
+fn broken_framing_gets_an_error_and_closes_the_connection() {
     let server = start("message_server");
     for (bytes, why) in malformed() {
         let mut stream = server.connect();
-        // What follows must not reset the connection before the answer is read.
+        // The bytes that follow must not reset the connection before the answer is read.
         let answer = ask(&mut stream, &[bytes, pattern(100_000)].concat());
         assert_eq!(value(&answer), json!({"error": why.to_string()}));
         assert_eq!(read_to_end(&mut stream), b"", "{why}");
     }
 }
 
-/// The content makes no sense: an error, and the connection goes on.
+/// Checks that a request gets an error with this word, and that the connection stays open.
 #[track_caller]
 fn check_fault(server: &Httpd, request: &Message, want: &str) {
     let mut stream = server.connect();
-    let answer = ask(&mut stream, &request.encode().unwrap());
-    assert_eq!(value(&answer), json!({"error": want}));
-    let answer = ask(&mut stream, &search("nobody knows").encode().unwrap());
-    assert_eq!(value(&answer), json!({"result": "no match"}));
+    let answer = value(&ask(&mut stream, &request.encode().unwrap()));
+    let error = answer["error"].as_str().unwrap_or_else(|| panic!("no error: {answer}"));
+    assert!(has_words(error, &[want]), "{error:?} lacks {want:?}");
+    let answer = value(&ask(&mut stream, &search("socket").encode().unwrap()));
+    assert_eq!(answer, json!({"result": FOUND}));
 }
 
 #[test]
-fn a_question_that_makes_no_sense_gets_an_error() {
+fn a_request_that_makes_no_sense_gets_an_error() {
     let server = start("message_server");
     let json = |value: Value| Message::json(&value);
-    check_fault(&server, &json(json!({"action": "dance"})), "the only action is search");
-    check_fault(&server, &json(json!([])), "the only action is search");
-    let want = "the value to search for is not text";
-    check_fault(&server, &json(json!({"action": "search"})), want);
-    check_fault(&server, &json(json!({"action": "search", "value": 5})), want);
+    check_fault(&server, &json(json!({"action": "dance"})), "action");
+    check_fault(&server, &json(json!([])), "action");
+    check_fault(&server, &json(json!({"action": "search"})), "value");
+    check_fault(&server, &json(json!({"action": "search", "value": 5})), "value");
     let with = |content_type: &str, content_encoding: &str, content: &[u8]| Message {
         content_type: content_type.to_owned(),
         content_encoding: content_encoding.to_owned(),
         content: content.to_owned(),
     };
-    let want = "the content is not JSON";
-    check_fault(&server, &with("text/json", "utf-8", b""), want);
-    check_fault(&server, &with("text/json", "utf-8", b"\xff"), want);
-    check_fault(&server, &with("text/json", "utf-8", &b"[".repeat(CONTENT_BYTES_MAX)), want);
-    let want = "JSON is read in utf-8 alone";
-    check_fault(&server, &with("text/json", "utf-16", b"{}"), want);
-    let want = "content is text/json or binary/...";
-    check_fault(&server, &with("text/plain", "utf-8", b"{}"), want);
+    check_fault(&server, &with("text/json", "utf-8", b""), "JSON");
+    check_fault(&server, &with("text/json", "utf-8", b"\xff"), "JSON");
+    check_fault(&server, &with("text/json", "utf-8", &b"[".repeat(CONTENT_BYTES_MAX)), "JSON");
+    check_fault(&server, &with("text/json", "utf-16", b"{}"), "utf-8");
+    check_fault(&server, &with("text/plain", "utf-8", b"{}"), "text/json");
 }
 
 #[test]
@@ -274,21 +280,20 @@ fn the_client_prints_the_answer() {
     let ask = |arguments: &[&str]| run_at("message_client", &server, arguments, "");
     let ok = |text: &str| (0, format!("{text}\n"), String::new());
     assert_eq!(ask(&["search", "socket"]), ok(FOUND));
-    assert_eq!(ask(&["search", "☎"]), ok("A very old socket. 🔌"));
-    assert_eq!(ask(&["search", "nobody knows"]), ok("no match"));
-    assert_eq!(ask(&["binary", "12345"]), ok("5 bytes came"));
-    let failed = |text: &str| (1, String::new(), format!("message_client: {text}\n"));
-    assert_eq!(ask(&["dance", "x"]), failed("the server says: the only action is search"));
+    assert_eq!(ask(&["search", "☎"]), ok(FOUND_BY_SIGN));
+    let (status, stdout, _) = ask(&["search", "no such word"]);
+    assert!(status == 0 && has_words(&stdout, &["no"]), "{status}: {stdout}");
+    let (status, stdout, _) = ask(&["binary", "12345"]);
+    assert!(status == 0 && has_words(&stdout, &["5"]), "{status}: {stdout}");
 }
 
 #[test]
-fn the_client_says_in_one_sentence_what_is_wrong() {
+fn the_client_reports_errors_on_one_line() {
+    let server = start("message_server");
+    let port = server.address().port().to_string();
+    check_failure("message_client", &["127.0.0.1", &port, "dance", "x"], "", &["action"]);
     let (_guard, port) = refusing_port();
-    let (status, _, stderr) = run("message_client", &["127.0.0.1", &port, "search", "x"], "");
-    let want =
-        format!("message_client: cannot connect to 127.0.0.1:{port}: the connection was refused\n");
-    assert_eq!((status, stderr), (1, want));
-    let (status, _, stderr) = run("message_client", &["127.0.0.1", &port, "search"], "");
-    let want = "message_client: the following required arguments were not provided: <VALUE>\n";
-    assert_eq!((status, stderr.as_str()), (1, want));
+    let want = [&format!("127.0.0.1:{port}"), "refused"];
+    check_failure("message_client", &["127.0.0.1", &port, "search", "x"], "", &want);
+    check_failure("message_client", &["127.0.0.1", &port, "search"], "", &["<VALUE>"]);
 }

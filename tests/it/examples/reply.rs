@@ -1,4 +1,4 @@
-//! `reply`: what one read returns is a message.
+//! `reply`: a message is whatever one read returns.
 
 use std::io::Write;
 use std::thread;
@@ -23,7 +23,7 @@ fn each_message_is_answered() {
 }
 
 #[test]
-fn the_message_close_closes() {
+fn the_message_close_closes_the_connection() {
     let server = start("reply");
     for message in ["close", "close\n", "close\r\n"] {
         assert_eq!(server.raw(message), b"", "{message:?}");
