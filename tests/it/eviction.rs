@@ -21,6 +21,9 @@ use crate::support::{
 /// Larger than what the kernel takes into its buffers for a client that does not read.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Between two requests of good clients: time for attackers to come back.
+const GOOD_INTERVAL: Duration = Duration::from_millis(10);
+
 /// How long a client that waits for its seat is watched.
 const A_MOMENT: Duration = Duration::from_millis(200);
 
@@ -42,6 +45,7 @@ fn readers(bytes_a_second: usize) -> Manner {
 #[track_caller]
 fn ask_often(httpd: &Httpd, page: &[u8], sources: &[IpAddr], count: usize) -> Vec<Duration> {
     let asks = sources.iter().cycle().take(count).map(|&source| {
+        thread::sleep(GOOD_INTERVAL);
         let asked = Instant::now();
         let mut stream = connect_from(source, httpd.address());
         stream.write_all(b"GET /page.bin HTTP/1.0\r\n\r\n").unwrap();
