@@ -8,7 +8,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use env_logger::fmt::Formatter;
@@ -17,6 +17,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 use super::sink::{Lines, LogFile, Notice};
 use super::{TARGET, is_unprintable};
 use crate::http::date::Date;
+use crate::lock::lock;
 
 /// What the logger writes, and where.
 #[derive(Clone, Debug)]
@@ -147,7 +148,7 @@ impl Logger {
     }
 
     fn write_standard_error(&self, line: &str) -> Option<Notice> {
-        self.standard_error.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+        lock(&self.standard_error).write(line)
     }
 }
 

@@ -9,9 +9,11 @@ use std::io::{self, ErrorKind, Write};
 use std::mem;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::OFlags;
+
+use crate::lock::lock;
 
 /// The access lines' own file, which another program may rename away (logrotate does).
 #[derive(Debug)]
@@ -49,7 +51,7 @@ impl LogFile {
     /// Opens the path anew, after a rename; when that fails, lines go on into the old file.
     pub(crate) fn reopen(&self) -> io::Result<()> {
         let file = open(&self.path)?;
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).continue_in(file);
+        lock(&self.lines).continue_in(file);
         Ok(())
     }
 
@@ -60,7 +62,7 @@ impl LogFile {
     }
 
     pub(super) fn write(&self, line: &str) -> Option<Notice> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+        lock(&self.lines).write(line)
     }
 }
 

@@ -10,12 +10,13 @@ const COLUMNS_MAX: usize = 100;
 const README_LINES_MAX: usize = 160;
 
 /// Each module of the library, and the modules that it may import from.
-const MAY_IMPORT: [(&str, &[&str]); 8] = [
-    ("access_log", &["http"]),
+const MAY_IMPORT: [(&str, &[&str]); 9] = [
+    ("access_log", &["http", "lock"]),
     ("connection", &["access_log", "http", "net", "site"]),
-    ("log_once", &[]),
+    ("lock", &[]),
+    ("log_once", &["lock"]),
     ("http", &[]),
-    ("net", &["log_once"]),
+    ("net", &["lock", "log_once"]),
     ("sandbox", &[]),
     ("signals", &[]),
     ("site", &["log_once", "http"]),
