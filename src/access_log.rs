@@ -79,16 +79,6 @@ pub(crate) fn record(format: Format, colour: bool, entry: &Entry<'_>) {
     }
 }
 
-/// Whether a character could begin a line, command a terminal, or reorder the text around it
-/// (Unicode's bidirectional controls).
-fn is_unprintable(character: char) -> bool {
-    let reorders = matches!(
-        character,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    );
-    reorders || character.is_control()
-}
-
 impl Outcome {
     /// The outcome's word in the log.
     #[must_use]

@@ -4,12 +4,13 @@
 //! not UTF-8 become U+FFFD, since JSON is text. What could begin a line, command a terminal or
 //! reorder text is escaped, so that no reader sees anything but one line.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::UNIX_EPOCH;
 
+use super::Entry;
 use super::format::{RequestWords, client};
-use super::{Entry, is_unprintable};
 use crate::http::date::Date;
+use crate::text::write_json_string;
 
 /// The entry's object.
 pub(super) struct Json<'a>(pub(super) &'a Entry<'a>);
@@ -50,18 +51,10 @@ fn time(entry: &Entry<'_>) -> String {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(bytes) = self.0 else { return out.write_str("null") };
-        out.write_char('"')?;
-        for character in String::from_utf8_lossy(bytes).chars() {
-            match character {
-                '"' => out.write_str("\\\"")?,
-                '\\' => out.write_str("\\\\")?,
-                // All of them are in the Basic Multilingual Plane: four digits are enough.
-                _ if is_unprintable(character) => write!(out, "\\u{:04x}", u32::from(character))?,
-                _ => out.write_char(character)?,
-            }
+        match self.0 {
+            Some(bytes) => write_json_string(out, &String::from_utf8_lossy(bytes)),
+            None => out.write_str("null"),
         }
-        out.write_char('"')
     }
 }
 
@@ -69,6 +62,7 @@ impl fmt::Display for Text<'_> {
 mod tests {
     use super::*;
     use crate::access_log::{Format, Outcome};
+    use crate::text::is_unprintable;
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::net::{IpAddr, Ipv4Addr};

@@ -14,10 +14,11 @@ use std::time::SystemTime;
 use env_logger::fmt::Formatter;
 use log::{LevelFilter, Log, Metadata, Record};
 
+use super::TARGET;
 use super::sink::{Lines, LogFile, Notice};
-use super::{TARGET, is_unprintable};
 use crate::http::date::Date;
 use crate::lock::lock;
+use crate::text::is_unprintable;
 
 /// What the logger writes, and where.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::sandbox::Level;
 use crate::site::files::{self, Dotfiles};
 use crate::site::root::{Root, Symlinks};
+use crate::text::is_unprintable;
 
 /// What the banner tells of.
 pub(crate) struct Banner<'a> {
@@ -86,7 +87,8 @@ impl fmt::Display for Banner<'_> {
             Symlinks::Follow => "all links, wherever they lead",
         };
         let path = self.root.real_path().to_string_lossy();
-        let path: String = path.chars().map(|it| if it.is_control() { '?' } else { it }).collect();
+        let path: String =
+            path.chars().map(|it| if is_unprintable(it) { '?' } else { it }).collect();
         writeln!(out, "httpd {} serves {path}", env!("CARGO_PKG_VERSION"))?;
         writeln!(out, "  listed    {listed}")?;
         writeln!(out, "  followed  {followed}")?;

@@ -10,8 +10,8 @@ const COLUMNS_MAX: usize = 100;
 const README_LINES_MAX: usize = 160;
 
 /// Each module of the library, and the modules that it may import from.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
-    ("access_log", &["http", "lock"]),
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
+    ("access_log", &["http", "lock", "text"]),
     ("connection", &["access_log", "http", "net", "site"]),
     ("lock", &[]),
     ("log_once", &["lock"]),
@@ -19,7 +19,8 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("net", &["lock", "log_once"]),
     ("sandbox", &[]),
     ("signals", &[]),
-    ("site", &["log_once", "http"]),
+    ("site", &["http", "log_once", "text"]),
+    ("text", &[]),
 ];
 
 /// What the pure module must not touch: the clock, files, sockets, threads, the log. Types that
