@@ -14,11 +14,13 @@ use std::time::SystemTime;
 use env_logger::fmt::Formatter;
 use log::{LevelFilter, Log, Metadata, Record};
 
-use super::TARGET;
 use super::sink::{Lines, LogFile, Notice};
 use crate::http::date::Date;
 use crate::lock::lock;
 use crate::text::is_unprintable;
+
+/// The `log` target of access lines; everything else is logged under its module's name.
+pub(super) const TARGET: &str = "access";
 
 /// What the logger writes, and where.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const TIME: &str = "06/Nov/1994:08:49:37 +0000";
@@ -18,6 +18,7 @@ fn entry(request_line: &[u8]) -> Entry<'_> {
         user_agent: None,
         duration: Duration::from_micros(350),
         outcome: Outcome::Complete,
+        cause: None,
     }
 }
 
@@ -97,8 +98,17 @@ fn short_is_for_eyes() {
     let silent = Entry { status: 408, bytes_sent: 0, outcome: Outcome::TimedOut, ..entry(b"") };
     check_short(&silent, "08:49:37 127.0.0.1 - 408 0 350us timed-out");
 
-    let refused = Entry { status: 400, ..entry(b"\x16\x03\x01 \x1b]0;x\x07") };
-    check_short(&refused, r"08:49:37 127.0.0.1 \x16\x03\x01 \x1b]0;x\x07 400 2326 350us");
+    let hostile = Entry { status: 400, ..entry(b"\x16\x03\x01 \x1b]0;x\x07") };
+    check_short(&hostile, r"08:49:37 127.0.0.1 \x16\x03\x01 \x1b]0;x\x07 400 2326 350us");
+
+    let refused = Entry {
+        status: 404,
+        outcome: Outcome::Refused,
+        cause: Some("encoded-slash"),
+        ..entry(b"GET /a%2fb HTTP/1.0")
+    };
+    let want = "08:49:37 127.0.0.1 GET /a%2fb 404 2326 350us refused encoded-slash";
+    check_short(&refused, want);
 }
 
 #[track_caller]
@@ -143,7 +153,7 @@ fn durations_are_said_in_two_units_at_most() {
 
 #[track_caller]
 fn check_words(line: &[u8], want: Option<(&str, &str, Option<&str>)>) {
-    let words = RequestWords::split(line);
+    let words = entry(line).request_words();
     let got = words.map(|words| (words.method, words.target, words.protocol));
     let bytes = str::as_bytes;
     assert_eq!(got, want.map(|(a, b, c)| (bytes(a), bytes(b), c.map(bytes))));

@@ -75,6 +75,7 @@ fn in_a_process_of_its_own() {
         user_agent: None,
         duration: Duration::from_micros(350),
         outcome: Outcome::Complete,
+        cause: None,
     };
     record(Format::Short, false, &entry);
     log::warn!(target: "httpd::net", "first\nsecond");
