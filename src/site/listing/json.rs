@@ -3,8 +3,9 @@
 //! It says the same as the page in the same order, and hides nothing of a name behind a look: what
 //! is not UTF-8 is replaced in `name`, and `href` leads to the very file all the same.
 
+use super::entry::{Entry, Kind};
+use super::selection::Listing;
 use super::text::push_href;
-use super::{Entry, Kind, Listing};
 use crate::text::write_json_string;
 
 /// An array of `{"name", "type", "size", "modified", "href"}`, one object a line.

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::Entry;
+use super::entry::Entry;
 
 /// The column that a listing is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,7 +165,7 @@ fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
 mod tests {
     use super::*;
     use crate::http::date::Date;
-    use crate::site::listing::Kind;
+    use crate::site::listing::entry::Kind;
     use proptest::prelude::*;
 
     #[track_caller]

@@ -4,9 +4,10 @@
 //! inlined, and their hashes stand in the policy that the response must carry. A folder may hold
 //! ten thousand rows, so a row is little more than its own words: no classes, no optional end tags.
 
+use super::entry::Entry;
 use super::order::{Key, Order};
+use super::selection::Listing;
 use super::text::{push_counted, push_grouped, push_href, push_human_size, push_name, push_text};
-use super::{Entry, Listing};
 use crate::http::target::encode_segment;
 
 /// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that

@@ -1,7 +1,8 @@
 //! Whole listings: what is selected, and that page and JSON say it truly of any name at all.
 
-use super::order::Key;
+use super::order::{Key, Ranked};
 use super::*;
+use crate::http::date::Date;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
