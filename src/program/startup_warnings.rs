@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::site::files::Dotfiles;
-use crate::site::root::Root;
+use crate::site::root::{Root, Symlinks};
 
 /// Names that are seldom meant for others, where names with a dot are served.
 const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];
@@ -18,6 +18,9 @@ pub(crate) fn warn(root: &Root, dotfiles: Dotfiles, addresses: &[SocketAddr]) {
         .is_some_and(|home| home.canonicalize().is_ok_and(|it| it == path))
     {
         log::warn!("the root is a home folder: check what lies in it");
+    }
+    if !root.has_openat2() && root.symlinks() != Symlinks::Follow {
+        log::warn!("openat2 is not available here: symbolic links are not followed");
     }
     if dotfiles != Dotfiles::Deny {
         for name in PRIVATE_NAMES.iter().filter(|name| path.join(name).exists()) {

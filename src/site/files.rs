@@ -9,8 +9,8 @@ use std::os::fd::OwnedFd;
 
 use super::media_type::MediaTypes;
 use super::pages;
-use super::root::{Entry, OpenError, OpenFile, Root};
-use crate::http::conditional::{self, Outcome, Validators};
+use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
+use crate::http::conditional::{self, ETag, Validators};
 use crate::http::date::Date;
 use crate::http::negotiation::{self, Coding};
 use crate::http::range::{self, Multipart, Ranges, Span};
@@ -92,8 +92,8 @@ pub(crate) fn find(
     }
     if !target.is_directory() {
         return match root.entry(path)? {
-            Entry::File(file) => Ok(represent(root, options, request, path, file)),
-            Entry::Directory(_) => Ok(Found::WithoutSlash),
+            Opened::File(file) => Ok(represent(root, options, request, path, file)),
+            Opened::Directory(_) => Ok(Found::WithoutSlash),
         };
     }
     for index in &options.index {
@@ -105,7 +105,7 @@ pub(crate) fn find(
         }
     }
     match root.entry(path)? {
-        Entry::Directory(folder) if options.listing => Ok(Found::Folder(folder)),
+        Opened::Directory(folder) if options.listing => Ok(Found::Folder(folder)),
         _ => Err(OpenError::NotFound),
     }
 }
@@ -127,6 +127,7 @@ fn represent(
     let media_type = options.media_types.of(name);
     let accepted = request.fields.list("accept-encoding");
     for coding in negotiation::acceptable_codings(accepted.as_deref()) {
+        // Whatever keeps this one from being opened, the plain file will do.
         if let Ok(file) = root.file(&[path, coding.extension().as_bytes()].concat()) {
             return Found::File(Representation { file, coding: Some(coding), media_type });
         }
@@ -134,7 +135,7 @@ fn represent(
     Found::File(Representation { file, coding: None, media_type })
 }
 
-/// The response for a file: whole, in part, or none of it, as the request's conditions have it.
+/// The response for a file: all of it, part of it, or none, as the preconditions decide.
 #[must_use]
 pub(crate) fn respond(
     representation: Representation,
@@ -142,15 +143,17 @@ pub(crate) fn respond(
     now: Date,
 ) -> Response {
     let Representation { file, coding, media_type } = representation;
-    let validators = file.metadata.validators(now);
+    let validators = validators(&file.metadata, now);
     let complete_length = file.metadata.size;
     let describe = |response: Response| describe(response, &validators, coding);
     match conditional::evaluate(true, &request.fields, &validators) {
-        Outcome::NotModified => {
+        conditional::Outcome::NotModified => {
             return identify(Response::new(Status::NotModified, Body::None), &validators);
         }
-        Outcome::PreconditionFailed => return pages::error(Status::PreconditionFailed),
-        Outcome::Proceed => {}
+        conditional::Outcome::PreconditionFailed => {
+            return pages::error(Status::PreconditionFailed);
+        }
+        conditional::Outcome::Proceed => {}
     }
     match requested_ranges(request, &validators, complete_length) {
         Ranges::Whole => describe(plain(Status::Ok, file, media_type)),
@@ -163,6 +166,13 @@ pub(crate) fn respond(
         Ranges::Unsatisfiable => pages::error(Status::RangeNotSatisfiable)
             .with("Content-Range", range::unsatisfied_content_range(complete_length)),
     }
+}
+
+/// The validators of a file in a response made at `now`.
+fn validators(metadata: &Metadata, now: Date) -> Validators {
+    let &Metadata { size, modified_seconds, modified_nanoseconds, inode } = metadata;
+    let etag = ETag::from_file(size, modified_seconds, modified_nanoseconds, inode);
+    Validators::new(etag, metadata.modified(), now)
 }
 
 /// A file as it is, without validators.

@@ -10,9 +10,9 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, RawDir};
 use rustix::io::Errno;
 
-use super::files::{self, Options};
-use super::listing::{self, Entry, Kind, Listing, Order, README_LIMIT, Readme, Selection};
-use super::root::{self, Metadata, OpenError, Root};
+use super::files;
+use super::listing::{self, Kind, Listing, Order, README_LIMIT, Readme, Selection};
+use super::root::{Metadata, OpenError, Opened, Root};
 use crate::http::negotiation;
 use crate::http::request::Request;
 use crate::http::response::{Body, Response};
@@ -27,7 +27,7 @@ const NAMES_BYTES: usize = 32 * 1024;
 /// The response for a folder, as a page or as JSON.
 pub(crate) fn respond(
     root: &Root,
-    options: &Options,
+    options: &files::Options,
     folder: &OwnedFd,
     request: &Request<'_>,
 ) -> Result<Response, OpenError> {
@@ -60,7 +60,7 @@ fn wants_json(request: &Request<'_>) -> bool {
 /// The entries that may be seen: the first ones in that order, as many as the limit has it.
 fn read(
     root: &Root,
-    options: &Options,
+    options: &files::Options,
     folder: &OwnedFd,
     path: &[u8],
     order: Order,
@@ -76,7 +76,7 @@ fn read(
             continue;
         }
         if let Some((kind, metadata)) = look(root, folder, path, name) {
-            selection.push(Entry {
+            selection.push(listing::Entry {
                 name: name.to_bytes().to_vec(),
                 kind,
                 size: metadata.map_or(0, |metadata| metadata.size),
@@ -99,8 +99,8 @@ fn look(
         FileType::RegularFile => Some((Kind::File, Some(Metadata::from(&stat)))),
         FileType::Directory => Some((Kind::Directory, Some(Metadata::from(&stat)))),
         FileType::Symlink => match root.entry(&files::join(path, name.to_bytes())) {
-            Ok(root::Entry::File(file)) => Some((Kind::File, Some(file.metadata))),
-            Ok(root::Entry::Directory(folder)) => {
+            Ok(Opened::File(file)) => Some((Kind::File, Some(file.metadata))),
+            Ok(Opened::Directory(folder)) => {
                 let stat = rustix::fs::fstat(&folder).ok()?;
                 Some((Kind::Directory, Some(Metadata::from(&stat))))
             }
