@@ -9,7 +9,7 @@ pub mod fields;
 pub(crate) mod forwarded;
 pub(crate) mod host;
 pub(crate) mod negotiation;
-pub(crate) mod range;
+pub mod range;
 pub mod refusal;
 pub mod request;
 pub mod response;

@@ -11,13 +11,14 @@ pub(crate) const RANGES_MAX: usize = 16;
 /// How many list elements of a Range field are read at most, empty ones included.
 const ELEMENTS_MAX: usize = 256;
 
-/// Bytes that follow each other: at least one, and all within the representation.
+/// Bytes that follow each other, all within the representation. Those of a Range field are at least
+/// one; those of a whole file may be none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
+pub struct Span {
     /// Where the first byte is, counted from 0.
-    pub(crate) first: u64,
-    /// How many bytes there are; never 0.
-    pub(crate) length: u64,
+    pub first: u64,
+    /// How many bytes there are.
+    pub length: u64,
 }
 
 /// What a Range field asks for.
@@ -63,7 +64,7 @@ enum Spec {
 
 impl Span {
     /// Where the byte after the last one is.
-    fn end(self) -> u64 {
+    pub(crate) fn end(self) -> u64 {
         self.first + self.length
     }
 }
@@ -89,7 +90,7 @@ pub(crate) fn parse(value: &[u8], complete_length: u64) -> Ranges {
     }
 }
 
-/// The value of Content-Range for a part: `bytes 0-9/100`.
+/// The value of Content-Range for a part, which is never empty: `bytes 0-9/100`.
 #[must_use]
 pub(crate) fn content_range(span: Span, complete_length: u64) -> String {
     format!("bytes {}-{}/{complete_length}", span.first, span.end() - 1)

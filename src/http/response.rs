@@ -10,6 +10,7 @@ use std::fs::File;
 use std::str::FromStr;
 
 use super::date::Date;
+use super::range::Span;
 use super::status::Status;
 use super::token::is_token;
 
@@ -52,13 +53,8 @@ pub enum Body {
 pub enum Piece {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// That many bytes of the file, from that offset on.
-    Span {
-        /// Offset of the first byte.
-        first: u64,
-        /// Number of bytes.
-        length: u64,
-    },
+    /// These bytes of the file.
+    Span(Span),
 }
 
 /// A field of the user's, sent with every response (`--header`).
@@ -149,7 +145,7 @@ impl Piece {
     pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Span { length, .. } => *length,
+            Self::Span(span) => span.length,
         }
     }
 }
@@ -219,7 +215,8 @@ mod tests {
 
     #[test]
     fn pieces_add_up() {
-        let pieces = vec![Piece::Bytes(b"abc".to_vec()), Piece::Span { first: 10, length: 20 }];
+        let pieces =
+            vec![Piece::Bytes(b"abc".to_vec()), Piece::Span(Span { first: 10, length: 20 })];
         let file = File::open("/dev/null").unwrap();
         assert_eq!(Body::File(file, pieces).length(), Some(23));
     }

@@ -158,7 +158,7 @@ pub(crate) fn respond(
     match requested_ranges(request, &validators, complete_length) {
         Ranges::Whole => describe(plain(Status::Ok, file, media_type)),
         Ranges::One(span) => describe(
-            Response::new(Status::PartialContent, Body::File(file.file, vec![piece(span)]))
+            Response::new(Status::PartialContent, Body::File(file.file, vec![Piece::Span(span)]))
                 .with("Content-Type", media_type)
                 .with("Content-Range", range::content_range(span, complete_length)),
         ),
@@ -178,7 +178,7 @@ fn validators(metadata: &Metadata, now: Date) -> Validators {
 /// A file as it is, without validators.
 #[must_use]
 pub(crate) fn plain(status: Status, file: OpenFile, media_type: String) -> Response {
-    let whole = Piece::Span { first: 0, length: file.metadata.size };
+    let whole = Piece::Span(Span { first: 0, length: file.metadata.size });
     Response::new(status, Body::File(file.file, vec![whole])).with("Content-Type", media_type)
 }
 
@@ -216,18 +216,15 @@ fn requested_ranges(request: &Request<'_>, validators: &Validators, length: u64)
     }
 }
 
-fn piece(span: Span) -> Piece {
-    Piece::Span { first: span.first, length: span.length }
-}
-
 /// Several spans, each with a head of its own (RFC 9110 section 15.3.7.2).
 fn multipart(file: OpenFile, media_type: &str, spans: &[Span]) -> Response {
     // Nobody can guess it, so no file can be made to contain it.
     let boundary = format!("{:016x}", RandomState::new().build_hasher().finish());
     let frame = Multipart::new(&boundary, media_type, spans, file.metadata.size);
     let parts = frame.parts.into_iter();
-    let mut pieces: Vec<Piece> =
-        parts.flat_map(|part| [Piece::Bytes(part.head.into_bytes()), piece(part.span)]).collect();
+    let mut pieces: Vec<Piece> = parts
+        .flat_map(|part| [Piece::Bytes(part.head.into_bytes()), Piece::Span(part.span)])
+        .collect();
     pieces.push(Piece::Bytes(frame.closing.into_bytes()));
     Response::new(Status::PartialContent, Body::File(file.file, pieces))
         .with("Content-Type", frame.content_type)
