@@ -3,12 +3,14 @@
 //! No module below this one reads a socket, a file or a clock, or writes a log line; what they need
 //! of the outside comes in as a value. So a table of inputs and outputs is a whole test.
 
+mod authority;
 pub(crate) mod conditional;
 pub mod date;
 pub mod fields;
 pub(crate) mod forwarded;
 pub(crate) mod host;
 pub(crate) mod negotiation;
+pub(crate) mod percent;
 pub mod range;
 pub mod refusal;
 pub mod request;

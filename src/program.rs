@@ -44,15 +44,14 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let log_file = open_log(flags)?;
     let mut signals = Caught::new(log_file.is_some())?;
     let passed = systemd::passed_sockets()?;
-    let mut site = flags.site();
-    let server = if passed.is_empty() {
-        Server::bind(&flags.addresses(), net_options(flags))?
-    } else {
-        // Whoever passes sockets answers for the names that reach them.
-        site.allowed_hosts = None;
+    let are_inherited = !passed.is_empty();
+    let server = if are_inherited {
         Server::inherit(passed, net_options(flags))?
+    } else {
+        Server::bind(&flags.addresses(), net_options(flags))?
     };
     let addresses = server.addresses();
+    let site = flags.site(&addresses, are_inherited);
     startup_warnings::warn(&root, site.files.dotfiles, &addresses);
     let sandbox = lock_in(flags, &root)?;
     let banner = banner::Banner { root: &root, files: &site.files, sandbox };

@@ -31,8 +31,8 @@ const NOT_FOUND_PAGE: &[u8] = b"404.html";
 pub(crate) struct Options {
     /// Paths that have moved.
     pub(crate) redirects: Vec<Redirect>,
-    /// The names that Host may carry; `None` where any may.
-    pub(crate) allowed_hosts: Option<AllowedHosts>,
+    /// The names that Host may carry.
+    pub(crate) allowed_hosts: AllowedHosts,
     /// How files and folders are served.
     pub(crate) files: files::Options,
 }
@@ -63,8 +63,8 @@ impl Site {
     /// Answers a request; `now` is when it came.
     #[must_use]
     pub(crate) fn answer(&self, request: &Request<'_>, now: Date) -> Answer {
-        if let (Some(allowed), Some(host)) = (&self.options.allowed_hosts, request.host())
-            && !allowed.allows(host)
+        if let Some(host) = request.host()
+            && !self.options.allowed_hosts.allows(host)
         {
             return Answer::Response(pages::misdirected(host));
         }

@@ -8,7 +8,7 @@ use super::entry::Entry;
 use super::order::{Key, Order};
 use super::selection::Listing;
 use super::text::{push_counted, push_grouped, push_href, push_human_size, push_name, push_text};
-use crate::http::target::encode_segment;
+use crate::http::percent::encode_segment;
 
 /// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that
 /// makes ten thousand of them several times quicker. They keep the roles of a table all the same.

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::entry::Entry;
-use crate::http::target::encode_segment;
+use crate::http::percent::encode_segment;
 use crate::site::html::push_escaped;
 use crate::text::is_unprintable;
 
