@@ -1,4 +1,7 @@
 //! The flags as the option types of the modules.
+//!
+//! No module sees the flags, and none sees what only another needs: this is the one file that knows
+//! both sides. What takes more than one flag to decide is decided here.
 
 use std::io::{IsTerminal, stderr};
 use std::net::SocketAddr;
@@ -43,12 +46,12 @@ impl Flags {
         bind.iter().map(|&address| SocketAddr::new(address, *port)).collect()
     }
 
-    /// Whether the process shall lock itself in.
+    /// Whether the process restricts itself.
     pub(crate) fn wants_sandbox(&self) -> bool {
         !self.audience.no_sandbox
     }
 
-    /// How long responses under way get when told to stop.
+    /// How long active responses may take at shutdown.
     pub(crate) fn drain_timeout(&self) -> Duration {
         self.limits.drain_timeout
     }
@@ -63,12 +66,12 @@ impl Flags {
         !self.log.quiet
     }
 
-    /// How much the log tells.
+    /// The least severe messages that are logged.
     pub(crate) fn log_level(&self) -> LevelFilter {
         if self.log.verbose { LevelFilter::Debug } else { LevelFilter::Info }
     }
 
-    /// What the sockets and threads are told.
+    /// The options of the sockets and threads.
     pub(crate) fn net(&self) -> net::Options {
         net::Options {
             max_connections: self.limits.max_connections,
@@ -80,7 +83,7 @@ impl Flags {
         }
     }
 
-    /// How the site is served to clients of these listeners.
+    /// The options of the site, for clients of these listeners.
     pub(crate) fn site(&self, listeners: &[SocketAddr], are_inherited: bool) -> site::Options {
         let content = &self.content;
         site::Options {
@@ -112,7 +115,7 @@ impl Flags {
         }
     }
 
-    /// What each connection is told.
+    /// The options of each connection.
     pub(crate) fn connection(&self) -> connection::Options {
         let takes_colour = access_log::standard_error_takes_colour();
         let is_on_terminal = self.log.log_file.is_none() && stderr().is_terminal();
