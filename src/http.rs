@@ -1,7 +1,8 @@
 //! HTTP as pure functions: bytes and values in, bytes and named outcomes out.
 //!
 //! No module below this one reads a socket, a file or a clock, or writes a log line; what they need
-//! of the outside comes in as a value. So a table of inputs and outputs is a whole test.
+//! from outside comes in as a value. So a table of inputs and outputs is a whole test. A response
+//! may hold an open file, which only the connection reads.
 
 mod authority;
 pub(crate) mod conditional;

@@ -44,7 +44,7 @@ pub(crate) enum Outcome {
     TimedOut,
     /// The seat was given to a newcomer.
     Evicted,
-    /// The request was turned away before it was understood.
+    /// The request was malformed, or its body could not be accepted.
     Refused,
 }
 

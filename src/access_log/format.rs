@@ -1,4 +1,4 @@
-//! An entry as one line of text: Apache's two formats, and the short one for eyes.
+//! An entry as one line of text: Apache's two formats, and the short one for people.
 //!
 //! Pure: an entry in, a line out, without its newline. Every byte of the client's passes through
 //! [`Escaped`], so that a line is printable ASCII whatever the request held: it can neither start
@@ -11,7 +11,7 @@ use super::entry::{Entry, Outcome};
 use super::json::Json;
 use crate::http::date::Date;
 
-/// The terminal's own words (ECMA-48 section 8.3.117, Select Graphic Rendition).
+/// ANSI escape sequences (ECMA-48 section 8.3.117, Select Graphic Rendition).
 const DIM: &str = "\x1b[2m";
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
@@ -22,7 +22,7 @@ const RESET: &str = "\x1b[0m";
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// For eyes: `12:01:07 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
+    /// For people: `12:01:07 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
     Short,
     /// Apache's Common Log Format.
     Common,

@@ -24,7 +24,7 @@ impl fmt::Display for Json<'_> {
         let method = words.as_ref().map(|words| words.method);
         let target = words.as_ref().map(|words| words.target);
         let protocol = words.as_ref().and_then(|words| words.protocol);
-        // Said where its words could not be: the whole line, but not twice.
+        // The whole line, but only where its words are not given.
         let request = words.is_none().then_some(entry.request_line);
         write!(out, "{{\"time\":\"{}\"", time(entry))?;
         write!(out, ",\"client\":\"{}\"", entry.canonical_client())?;

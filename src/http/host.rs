@@ -1,15 +1,15 @@
 //! Which Host values are answered by a server that listens only on loopback.
 //!
 //! By DNS rebinding any web page can point a name of its own at 127.0.0.1 and then read the folder
-//! as if it were its own site. The Host field still carries the page's name, so a name that anybody
-//! could have registered is turned away; addresses and names that only exist locally pass. This
+//! as if it were its own site. The Host field still carries the page's name, so a name that can be
+//! registered is turned away; addresses and names that only exist locally pass. This
 //! module only looks at names: it resolves nothing, and does not know where the server listens.
 
 use std::net::Ipv4Addr;
 
 use super::authority::{self, Host};
 
-/// Domains in which nobody can register a public name: RFC 6761, RFC 6762, RFC 8375, and `internal`
+/// Domains in which no public name can be registered: RFC 6761, RFC 6762, RFC 8375, and `internal`
 /// by ICANN's resolution of 29 July 2024.
 const LOCAL_DOMAINS: [&str; 5] = ["localhost", "test", "local", "internal", "home.arpa"];
 

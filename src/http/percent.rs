@@ -1,7 +1,7 @@
 //! Percent-encoding of paths and names (RFC 3986 section 2.1).
 //!
-//! What this file encodes is safe in a path, in HTML and in a header field alike, so that whoever
-//! puts it there need not think about it again. Decoding is up to the target's parser.
+//! What is encoded here is safe in a path, in HTML and in a header field alike, so it needs no
+//! other escaping there. Decoding is up to the target's parser.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_encode};
 

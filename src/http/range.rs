@@ -75,8 +75,8 @@ impl Span {
 /// rather keep the client's order, but lets no client rely on it; ascending, a file is read once,
 /// from front to back.
 ///
-/// An empty representation has no byte that `bytes=0-` could mean, and no Content-Range could say
-/// which part of it was sent, so that is unsatisfiable by the letter of section 14.1.2.
+/// An empty representation has no byte that `bytes=0-` could mean, and no Content-Range could name
+/// the part that was sent, so that is unsatisfiable by the letter of section 14.1.2.
 #[must_use]
 pub(crate) fn parse(value: &[u8], complete_length: u64) -> Ranges {
     let Some(mut spans) = satisfiable_spans(value, complete_length).map(merged) else {
@@ -105,8 +105,8 @@ pub(crate) fn unsatisfied_content_range(complete_length: u64) -> String {
 impl Multipart {
     /// Frames `spans` of a representation of `complete_length` bytes.
     ///
-    /// `boundary` is 1 to 70 letters and digits (RFC 2046 section 5.1.1) that nobody can guess, so
-    /// that no file can be made to contain it.
+    /// `boundary` is 1 to 70 letters and digits (RFC 2046 section 5.1.1). It must not be guessable,
+    /// so that no file can be made to contain it.
     #[must_use]
     pub(crate) fn new(
         boundary: &str,
@@ -138,7 +138,7 @@ fn satisfiable_spans(value: &[u8], complete_length: u64) -> Option<Vec<Span>> {
         if index == ELEMENTS_MAX {
             return None;
         }
-        // Empty elements are let pass (RFC 9110 section 5.6.1.2).
+        // Empty elements are ignored (RFC 9110 section 5.6.1.2).
         let element = element.trim_ascii();
         if element.is_empty() {
             continue;

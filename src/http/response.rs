@@ -14,7 +14,7 @@ use super::range::Span;
 use super::status::Status;
 use super::token::is_token;
 
-/// What the Server field says.
+/// The value of the Server field.
 pub(crate) const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
 
 /// Fields that the framing of a message or its content depends on: ours to set.
@@ -57,7 +57,7 @@ pub enum Piece {
     Span(Span),
 }
 
-/// A field of the user's, sent with every response (`--header`).
+/// A field that the user adds to every response (`--header`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtraField {
     name: String,
@@ -158,7 +158,7 @@ impl ExtraField {
     }
 }
 
-/// Reads `NAME: VALUE`; the error says what is wrong with it.
+/// Reads `NAME: VALUE`.
 impl FromStr for ExtraField {
     type Err = String;
 

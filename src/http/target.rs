@@ -1,8 +1,8 @@
 //! What a request asks for: the request-target, decoded (RFC 9112 section 3.2, RFC 3986).
 //!
-//! A [`Target`]'s path is decoded exactly once and already resolved, so nobody below this file
-//! handles percent signs, dot segments or doubled slashes again. The path is relative, and no name
-//! in it is empty, `.` or `..`, or holds a slash or NUL. This file does not know whether it exists.
+//! A [`Target`]'s path is decoded exactly once and already resolved, so no other module handles
+//! percent signs, dot segments or doubled slashes again. The path is relative, and no name in it is
+//! empty, `.` or `..`, or holds a slash or NUL. This file does not know whether it exists.
 
 use percent_encoding::percent_decode;
 
@@ -60,8 +60,8 @@ impl<'a> Target<'a> {
         self.is_directory
     }
 
-    /// The query as it came, without the question mark: anything but control bytes, so whoever
-    /// repeats it must encode it for the place.
+    /// The query as it came, without the question mark: anything but control bytes. A caller that
+    /// repeats it must encode it for its place.
     #[must_use]
     pub(crate) fn query(&self) -> Option<&'a [u8]> {
         self.query
@@ -119,7 +119,7 @@ fn strip_scheme<'a>(raw: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// Goes one segment further from `path`; says whether only a directory can be meant by it.
+/// Goes one segment further from `path`; returns whether only a directory can be meant by it.
 fn descend(path: &mut Vec<u8>, segment: &[u8]) -> Result<bool, Refusal> {
     if segment.is_empty() {
         return Ok(true);

@@ -1,7 +1,8 @@
 //! A target becomes a file, and a file becomes a response.
 //!
-//! [`find`] says what a target turned out to be; [`respond`] chooses among the file's codings, its
-//! preconditions and its ranges, in the order of RFC 9110 section 13.2.
+//! [`find`] finds out what a target is, and chooses among the codings that a file is stored in;
+//! [`respond`] evaluates the preconditions and then the ranges, in the order of RFC 9110 section
+//! 13.2.2. What could not be opened is an error, whose status is decided in `site`.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -21,7 +22,7 @@ use crate::http::status::Status;
 /// How files and folders are served.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Names that are served for a folder, the first one found.
+    /// Names that are served for a folder: the first one that is found.
     pub(crate) index: Vec<Vec<u8>>,
     /// Whether a folder without an index is listed; otherwise it is not found.
     pub(crate) listing: bool,
@@ -44,7 +45,7 @@ pub(crate) enum Dotfiles {
     Serve,
 }
 
-/// What a target turned out to be.
+/// What a target is.
 pub(crate) enum Found {
     /// A file.
     File(Representation),
@@ -203,7 +204,7 @@ fn describe(response: Response, validators: &Validators, coding: Option<Coding>)
     }
 }
 
-/// Range is for GET alone (RFC 9110 section 14.2), and only for the state that If-Range names.
+/// Range only applies to GET (RFC 9110 section 14.2), and to the state that If-Range names.
 fn requested_ranges(request: &Request<'_>, validators: &Validators, length: u64) -> Ranges {
     match request.fields.list("range") {
         Some(value)
@@ -218,7 +219,7 @@ fn requested_ranges(request: &Request<'_>, validators: &Validators, length: u64)
 
 /// Several spans, each with a head of its own (RFC 9110 section 15.3.7.2).
 fn multipart(file: OpenFile, media_type: &str, spans: &[Span]) -> Response {
-    // Nobody can guess it, so no file can be made to contain it.
+    // It cannot be guessed, so no file can be made to contain it.
     let boundary = format!("{:016x}", RandomState::new().build_hasher().finish());
     let frame = Multipart::new(&boundary, media_type, spans, file.metadata.size);
     let parts = frame.parts.into_iter();

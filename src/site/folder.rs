@@ -1,6 +1,6 @@
 //! A folder becomes a response: its entries are read, those that may be seen are chosen and shown.
 //!
-//! Nothing is listed that would be answered with 404, and only that is left out: where an entry
+//! Nothing is listed for which a request gets 404, and only that is left out: where an entry
 //! cannot be looked at for now, the whole listing fails. Only links are opened, to see where they
 //! lead; everything else is known from the folder itself.
 
@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, FileType, RawDir};
 use rustix::io::Errno;
 
 use super::files;
-use super::listing::{self, Kind, Listing, Order, README_LIMIT, Readme, Selection};
+use super::listing::{self, Kind, Listing, Order, README_BYTES_MAX, Readme, Selection};
 use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
 use crate::http::negotiation;
 use crate::http::request::Request;
@@ -51,7 +51,7 @@ pub(crate) fn respond(
         .with("Content-Security-Policy", listing::CONTENT_SECURITY_POLICY))
 }
 
-/// `?format=` decides; where it says nothing, Accept does.
+/// `?format=` decides; without it, Accept does.
 fn wants_json(request: &Request<'_>) -> bool {
     let query = request.target.query().unwrap_or_default();
     match form_urlencoded::parse(query).find(|(name, _)| name == "format") {
@@ -80,9 +80,9 @@ fn read(
         }
         match look(root, folder, path, name) {
             Ok(entry) => selection.push(entry),
-            // It would be answered with 404, or has vanished.
+            // A request for it would get 404, or it has vanished.
             Err(OpenError::NotFound) => {}
-            // Anything else may pass: a listing must not lack entries because of it.
+            // Anything else may be over in a moment: no listing lacks an entry because of it.
             Err(error) => return Err(error),
         }
     }
@@ -119,7 +119,7 @@ fn follow(root: &Root, path: &[u8]) -> Result<(Kind, Option<Metadata>), OpenErro
             let stat = rustix::fs::fstat(&folder)?;
             Ok((Kind::Directory, Some(Metadata::from(&stat))))
         }
-        // It leads to something that would be answered with 403: what it is cannot be known.
+        // A request for it would get 403, so it is there; what it is cannot be known.
         Err(OpenError::Forbidden) => Ok((Kind::Other, None)),
         Err(error) => Err(error),
     }
@@ -141,8 +141,8 @@ fn read_me(root: &Root, path: &[u8]) -> Result<Option<Readme>, OpenError> {
 
 /// As much of a README as the page takes.
 fn beginning(file: &File) -> rustix::io::Result<Vec<u8>> {
-    let mut text = Vec::with_capacity(README_LIMIT + 1);
-    while text.len() <= README_LIMIT {
+    let mut text = Vec::with_capacity(README_BYTES_MAX + 1);
+    while text.len() <= README_BYTES_MAX {
         let offset = text.len() as u64;
         match rustix::io::pread(file, spare_capacity(&mut text), offset) {
             Ok(0) => break,

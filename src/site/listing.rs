@@ -15,7 +15,7 @@ mod text;
 pub(crate) use entry::{Entry, Kind};
 pub(crate) use json::json;
 pub(crate) use order::Order;
-pub(crate) use page::{CONTENT_SECURITY_POLICY, README_LIMIT, Readme, page};
+pub(crate) use page::{CONTENT_SECURITY_POLICY, README_BYTES_MAX, Readme, page};
 pub(crate) use selection::{Listing, Selection};
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub(crate) enum Opened {
     Directory(OwnedFd),
 }
 
-/// A regular file and what its descriptor says of it.
+/// A regular file and its metadata, read from its descriptor.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     /// The open file.
@@ -68,7 +68,7 @@ pub(crate) struct OpenFile {
     pub(crate) metadata: Metadata,
 }
 
-/// What the file system says of a file or folder.
+/// What the file system keeps about a file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Metadata {
     /// Bytes.
@@ -202,8 +202,8 @@ impl Root {
     }
 }
 
-/// Only a kernel without the call, or a seccomp filter that forbids it, is a reason to do without:
-/// what else goes wrong now (no more descriptors, say) would make us do without for good.
+/// Only a kernel without the call, or a seccomp filter that forbids it, is a reason to do without.
+/// Any other error, such as a lack of descriptors, may be over in a moment.
 fn probe_openat2(directory: &OwnedFd) -> io::Result<bool> {
     match rustix::fs::openat2(directory, ".", OPEN, Mode::empty(), ResolveFlags::BENEATH) {
         Ok(_) => Ok(true),

@@ -59,7 +59,7 @@ fn combined_adds_where_from_and_what_with() {
 }
 
 #[test]
-fn a_time_that_no_date_can_say_is_clamped() {
+fn a_time_that_no_date_can_hold_is_clamped() {
     let early = Entry { time: UNIX_EPOCH - Duration::from_secs(1), ..entry(b"GET /") };
     let want = r#"127.0.0.1 - - [01/Jan/1970:00:00:00 +0000] "GET /" 200 2326"#;
     assert_eq!(Format::Common.line(&early, false), want);
@@ -88,7 +88,7 @@ fn check_short(entry: &Entry<'_>, want: &str) {
 }
 
 #[test]
-fn short_is_for_eyes() {
+fn short_is_for_people() {
     check_short(&entry(b"GET /a.iso HTTP/1.1"), "08:49:37 127.0.0.1 GET /a.iso 200 2326 350us");
     check_short(&entry(b"GET /old"), "08:49:37 127.0.0.1 GET /old 200 2326 350us");
 
@@ -135,7 +135,7 @@ fn check_human(micros: u64, want: &str) {
 }
 
 #[test]
-fn durations_are_said_in_two_units_at_most() {
+fn durations_have_two_units_at_most() {
     check_human(0, "0us");
     check_human(999, "999us");
     check_human(1_000, "1.0ms");
@@ -190,7 +190,7 @@ proptest! {
     }
 }
 
-/// That many seconds from 1970, either way; 1970 where the system's clock cannot say it.
+/// That many seconds from 1970, either way; 1970 where the system's clock has no such moment.
 fn moment(second: i64) -> SystemTime {
     let distance = Duration::from_secs(second.unsigned_abs());
     let moved = match second {

@@ -146,7 +146,7 @@ fn access_lines_go_to_the_file_and_messages_do_not() {
 }
 
 #[test]
-fn a_full_disk_is_said_once() {
+fn a_full_disk_is_logged_once() {
     let lost = "TIME ERROR httpd::access_log::logger: access lines are lost: \
                 /dev/full cannot be written: No space left on device (os error 28)\n";
     assert_eq!(run(Path::new("/dev/full"), &[], Stdio::piped()), format!("{lost}{WARNING}"));

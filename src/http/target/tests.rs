@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What a target says: path, whether it is a directory, query, authority.
+/// What a target means: path, whether it is a directory, query, authority.
 type Meaning<'a> = (&'a str, bool, Option<&'a str>, Option<&'a str>);
 
 #[track_caller]

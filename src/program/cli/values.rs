@@ -1,7 +1,7 @@
 //! How the values of flags are read, where their type does not define it.
 //!
-//! Each function returns the value or says what it expected: clap adds the flag's name and the
-//! value that was given.
+//! The error of each function is what it expected; clap adds the flag's name and the value that was
+//! given.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! A listing as JSON (RFC 8259), for scripts.
 //!
-//! It says the same as the page in the same order, and hides nothing of a name behind a look: what
-//! is not UTF-8 is replaced in `name`, and `href` leads to the very file all the same.
+//! It has what the page has, in the same order. Where a name is not UTF-8, the bytes that are not
+//! are replaced in `name`; `href` always leads to the very file.
 
 use super::entry::{Entry, Kind};
 use super::selection::Listing;
