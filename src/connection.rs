@@ -220,6 +220,7 @@ fn record(
         user_agent: known.fields.first("user-agent"),
         duration: client.accepted_at().elapsed(),
         outcome,
+        cause: exchange.cause,
     };
     access_log::record(options.log_format, options.log_colour, &entry);
 }

@@ -1,15 +1,18 @@
 //! HTTP as pure functions: bytes and values in, bytes and named outcomes out.
 //!
 //! No module below this one reads a socket, a file or a clock, or writes a log line; what they need
-//! of the outside comes in as a value. So a table of inputs and outputs is a whole test.
+//! from outside comes in as a value. So a table of inputs and outputs is a whole test. A response
+//! may hold an open file, which only the connection reads.
 
+mod authority;
 pub(crate) mod conditional;
 pub mod date;
 pub mod fields;
 pub(crate) mod forwarded;
 pub(crate) mod host;
 pub(crate) mod negotiation;
-pub(crate) mod range;
+pub(crate) mod percent;
+pub mod range;
 pub mod refusal;
 pub mod request;
 pub mod response;

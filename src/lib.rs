@@ -13,6 +13,7 @@ mod log_once;
 mod memory;
 mod program;
 mod site;
+mod text;
 
 use std::process::ExitCode;
 

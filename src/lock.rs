@@ -24,3 +24,20 @@ pub(crate) fn wait_for<'a, T>(
 ) -> MutexGuard<'a, T> {
     condvar.wait_timeout(guard, time_max).unwrap_or_else(PoisonError::into_inner).0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poisoned_lock_is_taken() {
+        let mutex = Mutex::new(1);
+        let panics = || {
+            let _guard = lock(&mutex);
+            panic!("with the lock held");
+        };
+        let ended = std::thread::scope(|scope| scope.spawn(panics).join());
+        assert!(ended.is_err() && mutex.is_poisoned());
+        assert_eq!(*lock(&mutex), 1);
+    }
+}

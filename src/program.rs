@@ -1,4 +1,8 @@
 //! The program: flags in, exit code out; the one place that wires all the modules together.
+//!
+//! The order of the start is decided here: sockets are bound before the sandbox forbids it, and the
+//! sandbox comes before the second thread. Whatever fails on the way is one sentence on standard
+//! error, and exit status 1.
 
 mod banner;
 mod cli;
@@ -21,20 +25,20 @@ use crate::site::root::{Root, Symlinks};
 
 use cli::Flags;
 
-/// Runs the program: reads the flags and serves until a signal says to stop.
+/// Runs the program: reads the flags and serves until a signal stops it.
 pub(crate) fn run() -> ExitCode {
     let flags = cli::read();
     match serve(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where standard error is closed, the exit status says it alone.
+            // Where standard error is closed, only the exit status is left.
             let _ = writeln!(io::stderr(), "httpd: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Serves until a signal says to stop. An error is one plain sentence: why it could not start.
+/// Serves until a signal stops it. An error is one plain sentence: why it could not start.
 fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
     if let Some(page) = flags.page_to_generate() {
         return Ok(page.write(&mut io::stdout().lock())?);
@@ -44,15 +48,14 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let log_file = open_log(flags)?;
     let mut signals = Caught::new(log_file.is_some())?;
     let passed = systemd::passed_sockets()?;
-    let mut site = flags.site();
-    let server = if passed.is_empty() {
-        Server::bind(&flags.addresses(), net_options(flags))?
-    } else {
-        // Whoever passes sockets answers for the names that reach them.
-        site.allowed_hosts = None;
+    let are_inherited = !passed.is_empty();
+    let server = if are_inherited {
         Server::inherit(passed, net_options(flags))?
+    } else {
+        Server::bind(&flags.addresses(), net_options(flags))?
     };
     let addresses = server.addresses();
+    let site = flags.site(&addresses, are_inherited);
     startup_warnings::warn(&root, site.files.dotfiles, &addresses);
     let sandbox = lock_in(flags, &root)?;
     let banner = banner::Banner { root: &root, files: &site.files, sandbox };
@@ -71,7 +74,7 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Opens the log file, if there shall be one, and starts the log.
+/// Opens the log file, if the flags name one, and starts the log.
 fn open_log(flags: &Flags) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
     let open = |path: &Path| {
         let because = |error| format!("cannot open the log file {}: {error}", path.display());
@@ -116,9 +119,9 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
         log_folder: log_file.as_deref().and_then(Path::parent),
         notify_socket: notify_socket.as_deref(),
     })
-    .map_err(|error| format!("cannot lock the process in: {error} (see --no-sandbox)"))?;
+    .map_err(|error| format!("cannot set up the sandbox: {error} (see --no-sandbox)"))?;
     match level {
-        // The banner says it.
+        // The banner has it.
         Level::Landlock { .. } if banner::is_wanted() => {}
         Level::Landlock { .. } => log::info!("sandbox: {level}"),
         Level::Unavailable | Level::Off => log::warn!("sandbox: {level}"),
@@ -129,9 +132,9 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
 fn no_root(path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match error.kind() {
-        ErrorKind::NotFound => format!("there is no folder {path}"),
+        ErrorKind::NotFound => format!("no such folder: {path}"),
         ErrorKind::NotADirectory => format!("{path} is not a folder"),
-        ErrorKind::PermissionDenied => format!("the folder {path} may not be read"),
+        ErrorKind::PermissionDenied => format!("cannot read the folder {path}: permission denied"),
         _ => format!("cannot serve the folder {path}: {error}"),
     }
 }

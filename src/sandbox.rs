@@ -1,8 +1,8 @@
-//! The process locks itself in, by Landlock, before it serves anybody.
+//! The process restricts itself, by Landlock, before it serves any client.
 //!
 //! Afterwards it can read below the root, add to its log, and use the sockets that it has; it can
-//! open nothing else, bind and connect nowhere, and signal nobody, whatever a client makes of it.
-//! Landlock binds the thread that asks for it and those that it makes later: so this is for the
+//! open nothing else, bind and connect nowhere, and signal no process, whatever a client makes of
+//! it. Landlock binds the thread that asks for it and those that it makes later: so this is for the
 //! main thread, before there is any other.
 
 use std::error::Error;
@@ -14,7 +14,7 @@ use landlock::{
     RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
-/// The newest rules that are asked for; a kernel that does not know them all gives what it has.
+/// The newest rules that are asked for; an older kernel enforces those that it knows.
 const NEWEST: ABI = ABI::V10;
 
 /// The first version that has rules for TCP.
@@ -31,7 +31,7 @@ pub struct Rules<'a> {
     pub notify_socket: Option<&'a Path>,
 }
 
-/// What holds.
+/// What the kernel enforces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// The kernel enforces the rules, as far as this version of Landlock has them.
@@ -77,7 +77,7 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
     })
 }
 
-/// As the banner and the log say it.
+/// As the banner and the log show it.
 impl fmt::Display for Level {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (version, files) = match *self {

@@ -1,4 +1,7 @@
 //! Which signals mean what: stop, stop at once, reopen the log.
+//!
+//! An ordinary thread waits for signals. A handler only sets a flag and, at the second signal, ends
+//! the process.
 
 use std::io;
 
@@ -34,7 +37,7 @@ impl Caught {
         Ok(Self { signals })
     }
 
-    /// Waits until the process shall stop; `on_hangup` is called for each SIGHUP before.
+    /// Waits until the process must stop; `on_hangup` is called for each SIGHUP before.
     pub fn wait_for_stop(&mut self, mut on_hangup: impl FnMut()) {
         for signal in self.signals.forever() {
             if signal != SIGHUP {

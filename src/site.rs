@@ -1,7 +1,8 @@
 //! What is served: a request becomes a response here, from routes, files, folders and pages.
 //!
-//! Decide first: [`files`] says what a target turned out to be, and one `match` here makes the
-//! response from it. Errors become statuses in that same `match`; their causes go to the log.
+//! Decide first: [`files`] finds out what a target is, and one `match` here makes the response from
+//! it. What is not found goes on to the built-in rows; any other error becomes a status in
+//! `Site::failed`, which logs its cause.
 
 pub(crate) mod files;
 pub(crate) mod folder;
@@ -26,13 +27,13 @@ use crate::log_once::LogOnce;
 /// The page for 404, if the root has one of its own.
 const NOT_FOUND_PAGE: &[u8] = b"404.html";
 
-/// What the user wants of the site.
+/// How the site is served.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// Paths that have moved.
     pub(crate) redirects: Vec<Redirect>,
-    /// The names that Host may carry; `None` where any may.
-    pub(crate) allowed_hosts: Option<AllowedHosts>,
+    /// The names that Host may carry.
+    pub(crate) allowed_hosts: AllowedHosts,
     /// How files and folders are served.
     pub(crate) files: files::Options,
 }
@@ -63,8 +64,8 @@ impl Site {
     /// Answers a request; `now` is when it came.
     #[must_use]
     pub(crate) fn answer(&self, request: &Request<'_>, now: Date) -> Answer {
-        if let (Some(allowed), Some(host)) = (&self.options.allowed_hosts, request.host())
-            && !allowed.allows(host)
+        if let Some(host) = request.host()
+            && !self.options.allowed_hosts.allows(host)
         {
             return Answer::Response(pages::misdirected(host));
         }
@@ -125,7 +126,7 @@ impl Site {
         }
     }
 
-    /// Every method but GET and HEAD: the built-in rows alone take any.
+    /// Every method but GET and HEAD: only the built-in rows take any.
     fn other(&self, method: Method, request: &Request<'_>) -> Answer {
         let row = routes::built_in(&request.target).find(|row| row.takes(method));
         if let Some(Handler::Form(form)) = row.map(|row| row.handler) {
@@ -155,7 +156,7 @@ impl Site {
         self.options.redirects.iter().find(|redirect| redirect.matches(&request.target))
     }
 
-    /// What could not be opened, as a status; the cause is for the log.
+    /// The response for what could not be opened; the cause is for the log.
     fn failed(&self, request: &Request<'_>, error: &OpenError) -> Response {
         let status = match error {
             OpenError::NotFound => Status::NotFound,

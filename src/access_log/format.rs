@@ -1,18 +1,17 @@
-//! An entry as one line of text: Apache's two formats, and the short one for eyes.
+//! An entry as one line of text: Apache's two formats, and the short one for people.
 //!
 //! Pure: an entry in, a line out, without its newline. Every byte of the client's passes through
 //! [`Escaped`], so that a line is printable ASCII whatever the request held: it can neither start
 //! a second line nor command the terminal.
 
 use std::fmt::{self, Write as _};
-use std::net::IpAddr;
 use std::time::Duration;
 
+use super::entry::{Entry, Outcome};
 use super::json::Json;
-use super::{Entry, Format, Outcome};
 use crate::http::date::Date;
 
-/// The terminal's own words (ECMA-48 section 8.3.117, Select Graphic Rendition).
+/// ANSI escape sequences (ECMA-48 section 8.3.117, Select Graphic Rendition).
 const DIM: &str = "\x1b[2m";
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
@@ -20,12 +19,17 @@ const YELLOW: &str = "\x1b[33m";
 const CYAN: &str = "\x1b[36m";
 const RESET: &str = "\x1b[0m";
 
-/// A request line's three words.
-pub(super) struct RequestWords<'a> {
-    pub(super) method: &'a [u8],
-    pub(super) target: &'a [u8],
-    /// Missing in HTTP/0.9.
-    pub(super) protocol: Option<&'a [u8]>,
+/// How a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// For people: `12:01:07 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
+    Short,
+    /// Apache's Common Log Format.
+    Common,
+    /// Apache's combined format: common, then Referer and User-Agent.
+    Combined,
+    /// One JSON object.
+    Json,
 }
 
 /// `%h %l %u %t "%r" %>s %b` of Apache's `mod_log_config`.
@@ -34,7 +38,8 @@ struct Common<'a>(&'a Entry<'a>);
 /// Common, then `"%{Referer}i" "%{User-Agent}i"`.
 struct Combined<'a>(&'a Entry<'a>);
 
-/// Time of day, client, method and target, status, bytes, duration; a bad outcome last.
+/// Time of day, client, method and target, status, bytes, duration; a bad outcome last, and why a
+/// request was refused.
 struct Short<'a> {
     entry: &'a Entry<'a>,
     colour: bool,
@@ -62,28 +67,12 @@ impl Format {
     }
 }
 
-impl<'a> RequestWords<'a> {
-    /// The words of a line that has two or three of them, one space between.
-    pub(super) fn split(line: &'a [u8]) -> Option<Self> {
-        let mut words = line.split(|&byte| byte == b' ');
-        let (method, target, protocol) = (words.next()?, words.next()?, words.next());
-        let named = protocol.is_none_or(|name| name.starts_with(b"HTTP/"));
-        let whole = words.next().is_none() && !method.is_empty() && !target.is_empty();
-        (whole && named).then_some(Self { method, target, protocol })
-    }
-}
-
-/// The client as it is known elsewhere: an IPv4 address that came over an IPv6 socket is IPv4.
-pub(super) fn client(entry: &Entry<'_>) -> IpAddr {
-    entry.client.to_canonical()
-}
-
 impl fmt::Display for Common<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(entry) = self;
         let time = Date::clamped(entry.time).common_log();
         let line = OrDash(Some(entry.request_line).filter(|line| !line.is_empty()));
-        write!(out, "{} - - [{time}] \"{line}\" {} ", client(entry), entry.status)?;
+        write!(out, "{} - - [{time}] \"{line}\" {} ", entry.canonical_client(), entry.status)?;
         match entry.bytes_sent {
             0 => out.write_str("-"),
             bytes => write!(out, "{bytes}"),
@@ -103,8 +92,8 @@ impl fmt::Display for Short<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entry = self.entry;
         let time_of_day = Date::clamped(entry.time).time_of_day();
-        write!(out, "{}{time_of_day}{} {} ", self.on(DIM), self.off(), client(entry))?;
-        match RequestWords::split(entry.request_line) {
+        write!(out, "{}{time_of_day}{} {} ", self.on(DIM), self.off(), entry.canonical_client())?;
+        match entry.request_words() {
             Some(words) => write!(out, "{} {}", Escaped(words.method), Escaped(words.target))?,
             None if entry.request_line.is_empty() => out.write_str("-")?,
             None => write!(out, "{}", Escaped(entry.request_line))?,
@@ -114,7 +103,10 @@ impl fmt::Display for Short<'_> {
         write!(out, " {class}{status}{off} {} {}", entry.bytes_sent, Human(entry.duration))?;
         match entry.outcome {
             Outcome::Complete => Ok(()),
-            outcome => write!(out, " {}{}{}", self.on(YELLOW), outcome.name(), self.off()),
+            outcome => {
+                let cause = entry.cause.map(|cause| format!(" {cause}")).unwrap_or_default();
+                write!(out, " {}{}{cause}{}", self.on(YELLOW), outcome.name(), self.off())
+            }
         }
     }
 }

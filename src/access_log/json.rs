@@ -4,12 +4,12 @@
 //! not UTF-8 become U+FFFD, since JSON is text. What could begin a line, command a terminal or
 //! reorder text is escaped, so that no reader sees anything but one line.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::UNIX_EPOCH;
 
-use super::format::{RequestWords, client};
-use super::{Entry, is_unprintable};
+use super::entry::Entry;
 use crate::http::date::Date;
+use crate::text::write_json_string;
 
 /// The entry's object.
 pub(super) struct Json<'a>(pub(super) &'a Entry<'a>);
@@ -20,14 +20,14 @@ struct Text<'a>(Option<&'a [u8]>);
 impl fmt::Display for Json<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(entry) = self;
-        let words = RequestWords::split(entry.request_line);
+        let words = entry.request_words();
         let method = words.as_ref().map(|words| words.method);
         let target = words.as_ref().map(|words| words.target);
         let protocol = words.as_ref().and_then(|words| words.protocol);
-        // Said where its words could not be: the whole line, but not twice.
+        // The whole line, but only where its words are not given.
         let request = words.is_none().then_some(entry.request_line);
         write!(out, "{{\"time\":\"{}\"", time(entry))?;
-        write!(out, ",\"client\":\"{}\"", client(entry))?;
+        write!(out, ",\"client\":\"{}\"", entry.canonical_client())?;
         write!(out, ",\"method\":{}", Text(method))?;
         write!(out, ",\"target\":{}", Text(target))?;
         write!(out, ",\"protocol\":{}", Text(protocol))?;
@@ -37,7 +37,8 @@ impl fmt::Display for Json<'_> {
         write!(out, ",\"referer\":{}", Text(entry.referer))?;
         write!(out, ",\"user_agent\":{}", Text(entry.user_agent))?;
         write!(out, ",\"duration_us\":{}", entry.duration.as_micros())?;
-        write!(out, ",\"outcome\":\"{}\"}}", entry.outcome.name())
+        write!(out, ",\"outcome\":\"{}\"", entry.outcome.name())?;
+        write!(out, ",\"cause\":{}}}", Text(entry.cause.map(str::as_bytes)))
     }
 }
 
@@ -50,25 +51,19 @@ fn time(entry: &Entry<'_>) -> String {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(bytes) = self.0 else { return out.write_str("null") };
-        out.write_char('"')?;
-        for character in String::from_utf8_lossy(bytes).chars() {
-            match character {
-                '"' => out.write_str("\\\"")?,
-                '\\' => out.write_str("\\\\")?,
-                // All of them are in the Basic Multilingual Plane: four digits are enough.
-                _ if is_unprintable(character) => write!(out, "\\u{:04x}", u32::from(character))?,
-                _ => out.write_char(character)?,
-            }
+        match self.0 {
+            Some(bytes) => write_json_string(out, &String::from_utf8_lossy(bytes)),
+            None => out.write_str("null"),
         }
-        out.write_char('"')
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access_log::{Format, Outcome};
+    use crate::access_log::entry::Outcome;
+    use crate::access_log::format::Format;
+    use crate::text::is_unprintable;
     use proptest::prelude::*;
     use serde_json::{Value, json};
     use std::net::{IpAddr, Ipv4Addr};
@@ -85,6 +80,7 @@ mod tests {
             user_agent: None,
             duration: Duration::from_micros(1_500),
             outcome: Outcome::Complete,
+            cause: None,
         }
     }
 
@@ -103,7 +99,7 @@ mod tests {
             "time": "1994-11-06T08:49:37.050Z", "client": "192.0.2.7", "method": "GET",
             "target": "/a%20b?c", "protocol": "HTTP/1.1", "request": null, "status": 200,
             "bytes_sent": 1_234, "referer": "http://example.com/", "user_agent": "curl/8",
-            "duration_us": 1_500, "outcome": "complete",
+            "duration_us": 1_500, "outcome": "complete", "cause": null,
         });
         assert_eq!(parsed(&entry), want);
         assert!(Format::Json.line(&entry, false).starts_with("{\"time\":\"1994-11-06T"));
@@ -112,12 +108,19 @@ mod tests {
     #[test]
     fn what_is_not_known_is_null() {
         let got = parsed(&entry(b""));
-        for name in ["method", "target", "protocol", "referer", "user_agent"] {
+        for name in ["method", "target", "protocol", "referer", "user_agent", "cause"] {
             assert_eq!(got[name], Value::Null, "{name}");
         }
         assert_eq!(got["request"], "");
         let simple = parsed(&entry(b"GET /old"));
         assert_eq!((&simple["target"], &simple["protocol"]), (&json!("/old"), &Value::Null));
+    }
+
+    #[test]
+    fn a_refusal_has_its_cause() {
+        let (outcome, cause) = (Outcome::Refused, Some("encoded-slash"));
+        let got = parsed(&Entry { status: 404, outcome, cause, ..entry(b"GET /a%2fb HTTP/1.0") });
+        assert_eq!((&got["outcome"], &got["cause"]), (&json!("refused"), &json!("encoded-slash")));
     }
 
     #[test]
@@ -157,7 +160,7 @@ mod tests {
             entry.referer = referer.as_deref();
             entry.user_agent = Some(&agent);
             let got = parsed(&entry);
-            prop_assert_eq!(got.as_object().map(serde_json::Map::len), Some(12));
+            prop_assert_eq!(got.as_object().map(serde_json::Map::len), Some(13));
             let lossy = String::from_utf8_lossy(&agent);
             prop_assert_eq!(got["user_agent"].as_str(), Some(lossy.as_ref()));
             if let Some(request) = got["request"].as_str() {

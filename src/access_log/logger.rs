@@ -1,6 +1,6 @@
-//! The process's logger: access lines bare to their place, all other messages to standard error.
+//! The process's logger: access lines go unprefixed to their file, messages to standard error.
 //!
-//! `env_logger` chooses by `RUST_LOG`, colours on a terminal and writes the messages; access lines
+//! `env_logger` selects by `RUST_LOG`, colours on a terminal and writes the messages; access lines
 //! go through `sink`. A standard error that is closed or full costs lines, never the process:
 //! nothing here uses `eprintln!`, which panics then.
 
@@ -8,22 +8,26 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use env_logger::fmt::Formatter;
 use log::{LevelFilter, Log, Metadata, Record};
 
 use super::sink::{Lines, LogFile, Notice};
-use super::{TARGET, is_unprintable};
 use crate::http::date::Date;
+use crate::lock::lock;
+use crate::text::is_unprintable;
+
+/// The `log` target of access lines; everything else is logged under its module's name.
+pub(super) const TARGET: &str = "access";
 
 /// What the logger writes, and where.
 #[derive(Clone, Debug)]
 pub(crate) struct LoggerOptions {
-    /// The least severe messages that are written; `RUST_LOG` has the last word.
+    /// The least severe messages that are written; `RUST_LOG` overrides it.
     pub(crate) level: LevelFilter,
-    /// Whether access lines are written; `RUST_LOG` has the last word here too (`access=off`).
+    /// Whether access lines are written; `RUST_LOG` overrides this too (`access=off`).
     pub(crate) access: bool,
     /// Where access lines go; standard error without it.
     pub(crate) log_file: Option<Arc<LogFile>>,
@@ -40,12 +44,12 @@ struct Logger {
 /// the text (Unicode's bidirectional controls).
 struct Printable<'a>(&'a str);
 
-/// Makes this the process's logger; an error says that there is one already.
+/// Makes this the process's logger. It is an error if there is one already.
 pub(crate) fn install(options: LoggerOptions) -> io::Result<()> {
     let mut builder = env_logger::Builder::new();
     let access = if options.access { LevelFilter::Info } else { LevelFilter::Off };
     let is_terminal = io::stderr().is_terminal();
-    let write = if is_terminal { write_message_for_eyes } else { write_message };
+    let write = if is_terminal { write_message_for_people } else { write_message };
     builder.format(write).filter_level(options.level).filter_module(TARGET, access);
     let filters = env::var("RUST_LOG").unwrap_or_default();
     let malformed = malformed_filter(&filters);
@@ -64,7 +68,7 @@ pub(crate) fn install(options: LoggerOptions) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether standard error is a terminal that wants colours (<https://no-color.org/>).
+/// Whether standard error is a terminal whose user takes colours (<https://no-color.org/>).
 #[must_use]
 pub(crate) fn standard_error_takes_colour() -> bool {
     let (no_color, terminal) = (env::var_os("NO_COLOR"), env::var_os("TERM"));
@@ -97,7 +101,7 @@ fn write_message(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
 }
 
 /// `01:02:03 WARN  message`, in the manner of the short access lines.
-fn write_message_for_eyes(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+fn write_message_for_people(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
     let time = Date::clamped(SystemTime::now()).time_of_day();
     let level = record.level();
     let style = out.default_level_style(level);
@@ -122,18 +126,18 @@ impl Log for Logger {
 }
 
 impl Logger {
-    /// Writes the line; what must be said of it is logged when no lock is held any more.
+    /// Writes the line. A notice about it is logged when no lock is held any more.
     fn write_access_line(&self, line: &str) {
         let notice = match &self.log_file {
             Some(file) => file.write(line),
             None => self.write_standard_error(line),
         };
         if let Some(notice) = notice {
-            self.say(&notice);
+            self.report(&notice);
         }
     }
 
-    fn say(&self, notice: &Notice) {
+    fn report(&self, notice: &Notice) {
         let file = self.log_file.as_ref().map(|file| file.path().display().to_string());
         let place = file.as_deref().unwrap_or("standard error");
         match notice {
@@ -147,7 +151,7 @@ impl Logger {
     }
 
     fn write_standard_error(&self, line: &str) -> Option<Notice> {
-        self.standard_error.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+        lock(&self.standard_error).write(line)
     }
 }
 

@@ -9,9 +9,11 @@ use std::io::{self, ErrorKind, Write};
 use std::mem;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::OFlags;
+
+use crate::lock::lock;
 
 /// The access lines' own file, which another program may rename away (logrotate does).
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub(super) struct Lines<W> {
     torn: bool,
 }
 
-/// What the caller should say about the writing of lines.
+/// What the caller should log about the writing of lines.
 #[derive(Debug)]
 pub(super) enum Notice {
     /// A line was dropped, the first after one that was written.
@@ -49,7 +51,7 @@ impl LogFile {
     /// Opens the path anew, after a rename; when that fails, lines go on into the old file.
     pub(crate) fn reopen(&self) -> io::Result<()> {
         let file = open(&self.path)?;
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).continue_in(file);
+        lock(&self.lines).continue_in(file);
         Ok(())
     }
 
@@ -60,7 +62,7 @@ impl LogFile {
     }
 
     pub(super) fn write(&self, line: &str) -> Option<Notice> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).write(line)
+        lock(&self.lines).write(line)
     }
 }
 
@@ -113,7 +115,7 @@ impl<W: Write> Lines<W> {
         Ok(())
     }
 
-    /// Goes on in another place; lines lost before are still said when this one takes a line.
+    /// Goes on in another place. Lines lost before are still reported when this one takes a line.
     fn continue_in(&mut self, out: W) {
         self.out = out;
         self.torn = false;
@@ -127,7 +129,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    /// Takes as many bytes a call as the script says; `None` is a full disk.
+    /// Takes as many bytes with each call as in the script; `None` is a full disk.
     struct Scripted {
         script: Vec<Option<usize>>,
         taken: Vec<u8>,
@@ -147,11 +149,11 @@ mod tests {
         }
     }
 
-    /// Writes `one`, `two`, ...; `want` is the text written and a word for each line's notice.
+    /// Writes `one`, `two`, ...; `want` is the text written, `notices` has a word for each line.
     #[track_caller]
     fn check(script: &[Option<usize>], want: &str, notices: &[&str]) {
         let mut lines = Lines::new(Scripted { script: script.to_vec(), taken: Vec::new() });
-        let said: Vec<String> = ["one", "two", "three", "four"]
+        let got: Vec<String> = ["one", "two", "three", "four"]
             .iter()
             .map(|line| match lines.write(line) {
                 None => String::new(),
@@ -160,11 +162,11 @@ mod tests {
             })
             .collect();
         assert_eq!(String::from_utf8(lines.out.taken).unwrap(), want);
-        assert_eq!(said, notices);
+        assert_eq!(got, notices);
     }
 
     #[test]
-    fn failures_are_said_once_and_lines_stay_whole() {
+    fn failures_are_reported_once_and_lines_stay_whole() {
         check(&[], "one\ntwo\nthree\nfour\n", &["", "", "", ""]);
         check(&[Some(1), Some(2)], "one\ntwo\nthree\nfour\n", &["", "", "", ""]);
         check(&[None], "two\nthree\nfour\n", &["StorageFull", "lost 1", "", ""]);
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_said_once_and_ends_with_reopening() {
+    fn a_full_disk_is_reported_once_and_ends_with_reopening() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_nobody_reads_holds_nothing_up() {
+    fn a_pipe_without_a_reader_holds_nothing_up() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
@@ -238,6 +240,6 @@ mod tests {
         let line = "x".repeat(1 << 20);
         assert!(matches!(log.write(&line), Some(Notice::Failing(_))), "a full pipe took it all");
         drop(reader);
-        assert!(log.write("one").is_none(), "the failure was already said");
+        assert!(log.write("one").is_none(), "the failure was already reported");
     }
 }

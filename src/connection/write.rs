@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, sockopt};
 
 use crate::access_log::Outcome;
+use crate::http::range::Span;
 use crate::http::response::{Body, Piece};
 use crate::net::{Client, Lost};
 
@@ -70,8 +71,8 @@ impl Writer<'_> {
                 self.bytes(bytes)
             }
             Some(Body::File(file, pieces)) => match pieces[..] {
-                [Piece::Span { first, length }] if length <= ONE_WRITE_BYTES_MAX => {
-                    let is_whole = append(output, file, first, length);
+                [Piece::Span(span)] if span.length <= ONE_WRITE_BYTES_MAX => {
+                    let is_whole = append(output, file, span);
                     self.bytes(output)?;
                     if is_whole { Ok(()) } else { Err(Outcome::Truncated) }
                 }
@@ -86,7 +87,7 @@ impl Writer<'_> {
     fn piece(&mut self, file: &File, piece: &Piece) -> Result<(), Outcome> {
         match piece {
             Piece::Bytes(bytes) => self.bytes(bytes),
-            &Piece::Span { first, length } => self.span(file, first, length),
+            &Piece::Span(span) => self.span(file, span),
         }
     }
 
@@ -106,11 +107,11 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn span(&mut self, file: &File, first: u64, length: u64) -> Result<(), Outcome> {
-        let mut offset = first;
-        let end = first + length;
-        while offset < end {
-            let slice = usize::try_from((end - offset).min(SLICE_BYTES_MAX)).expect("one slice");
+    fn span(&mut self, file: &File, span: Span) -> Result<(), Outcome> {
+        let mut offset = span.first;
+        while offset < span.end() {
+            let slice =
+                usize::try_from((span.end() - offset).min(SLICE_BYTES_MAX)).expect("one slice");
             match rustix::fs::sendfile(self.client.stream(), file, Some(&mut offset), slice) {
                 // The file has become shorter than it was.
                 Ok(0) => return Err(Outcome::Truncated),
@@ -157,12 +158,12 @@ impl From<Lost> for Outcome {
 }
 
 /// Appends a span of a file with as few reads as it takes; whether all of it was there.
-fn append(output: &mut Vec<u8>, file: &File, first: u64, length: u64) -> bool {
+fn append(output: &mut Vec<u8>, file: &File, span: Span) -> bool {
     let start = output.len();
-    let end = start + usize::try_from(length).expect("at most ONE_WRITE_BYTES_MAX");
+    let end = start + usize::try_from(span.length).expect("at most ONE_WRITE_BYTES_MAX");
     output.reserve(end - start);
     while output.len() < end {
-        let offset = first + (output.len() - start) as u64;
+        let offset = span.first + (output.len() - start) as u64;
         match rustix::io::pread(file, spare_capacity(output), offset) {
             Ok(0) => return false,
             Ok(_) | Err(Errno::INTR) => {}

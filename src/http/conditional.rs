@@ -69,7 +69,7 @@ impl ETag {
     }
 
     /// Whether the value of If-Match or If-None-Match names this tag: `*`, or a list in which empty
-    /// elements are let pass (RFC 9110 section 5.6.1.2). A malformed list names nothing.
+    /// elements are ignored (RFC 9110 section 5.6.1.2). A malformed list names nothing.
     fn is_listed(&self, list: &[u8], comparison: Comparison) -> bool {
         if list == b"*" {
             return true;

@@ -59,7 +59,7 @@ impl Date {
         [year, "-", month, "-", day, "T", time, "Z"].concat()
     }
 
-    /// The time of day alone: `08:49:37`.
+    /// Only the time of day: `08:49:37`.
     #[must_use]
     pub(crate) fn time_of_day(self) -> String {
         self.parts().time().to_owned()

@@ -1,4 +1,7 @@
-//! The header fields of a request, as the parser found them: names in any case, values as bytes.
+//! The header fields of a request, as the parser found them.
+//!
+//! Names are in any case, values are bytes, and lines of one name stay apart until they are asked
+//! for. What a field means is up to the module that reads it.
 
 use std::borrow::Cow;
 

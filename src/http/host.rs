@@ -1,35 +1,42 @@
-//! Which Host values a server that listens on loopback alone answers.
+//! Which Host values are answered by a server that listens only on loopback.
 //!
 //! By DNS rebinding any web page can point a name of its own at 127.0.0.1 and then read the folder
-//! as if it were its own site. The Host field still carries the page's name, so a name that anybody
-//! could have registered is turned away; addresses and names that only exist locally pass. This
-//! module looks at names alone: it resolves nothing, and does not know where the server listens.
+//! as if it were its own site. The Host field still carries the page's name, so a name that can be
+//! registered is turned away; addresses and names that only exist locally pass. This
+//! module only looks at names: it resolves nothing, and does not know where the server listens.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
-/// Domains in which nobody can register a public name: RFC 6761, RFC 6762, RFC 8375, and `internal`
+use super::authority::{self, Host};
+
+/// Domains in which no public name can be registered: RFC 6761, RFC 6762, RFC 8375, and `internal`
 /// by ICANN's resolution of 29 July 2024.
-const LOCAL_DOMAINS: [&[u8]; 5] = [b"localhost", b"test", b"local", b"internal", b"home.arpa"];
+const LOCAL_DOMAINS: [&str; 5] = ["localhost", "test", "local", "internal", "home.arpa"];
 
-/// The names that the person at the terminal allows besides the local ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AllowedHosts {
-    names: Vec<String>,
+/// The Host values that are answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AllowedHosts {
+    /// Any.
+    Any,
+    /// Local ones, and these names.
+    LocalAnd(Vec<String>),
 }
 
 impl AllowedHosts {
-    /// Takes the names as they are given; `*` allows any Host.
-    #[must_use]
-    pub(crate) fn new(names: impl IntoIterator<Item = String>) -> Self {
-        Self { names: names.into_iter().collect() }
+    /// Local ones and those that the person at the terminal names; `*` allows any Host.
+    pub(crate) fn local_and(names: Vec<String>) -> Self {
+        if names.iter().any(|name| name == "*") { Self::Any } else { Self::LocalAnd(names) }
     }
 
     /// Whether a request with this Host value is answered. Case, port and trailing dot do not
     /// count.
-    #[must_use]
     pub(crate) fn allows(&self, host: &[u8]) -> bool {
-        let is_named = |name: &String| name == "*" || is_same_name(name.as_bytes(), host);
-        is_local(host) || self.names.iter().any(is_named)
+        match self {
+            Self::Any => true,
+            Self::LocalAnd(names) => {
+                is_local(host) || names.iter().any(|name| is_same_name(name.as_bytes(), host))
+            }
+        }
     }
 }
 
@@ -38,61 +45,48 @@ impl AllowedHosts {
 ///
 /// Old spellings of IPv4 addresses (`127.1`, `0x7f.1`) count as names: browsers rewrite them before
 /// they send them.
-#[must_use]
-pub(crate) fn is_local(host: &[u8]) -> bool {
-    without_port(host)
-        .is_some_and(|host| host.is_empty() || is_address(host) || is_local_name(host))
-}
-
-fn is_same_name(one: &[u8], other: &[u8]) -> bool {
-    let (one, other) = (without_port(one), without_port(other));
-    one.zip(other).is_some_and(|(one, other)| {
-        without_trailing_dot(one).eq_ignore_ascii_case(without_trailing_dot(other))
-    })
-}
-
-/// The host of `host [":" port]` (RFC 9110 section 7.2); `None` where what follows is no port. The
-/// colons between brackets belong to the address (RFC 3986 section 3.2.2).
-fn without_port(value: &[u8]) -> Option<&[u8]> {
-    let in_brackets =
-        if value.starts_with(b"[") { value.iter().position(|&byte| byte == b']')? } else { 0 };
-    let colon = value[in_brackets..].iter().position(|&byte| byte == b':');
-    let Some(colon) = colon.map(|at| in_brackets + at) else { return Some(value) };
-    value[colon + 1..].iter().all(u8::is_ascii_digit).then(|| &value[..colon])
-}
-
-/// The root's dot may be written, and means the same name (RFC 1034 section 3.1).
-fn without_trailing_dot(name: &[u8]) -> &[u8] {
-    name.strip_suffix(b".").unwrap_or(name)
-}
-
-fn is_address(host: &[u8]) -> bool {
-    let Ok(host) = str::from_utf8(host) else { return false };
-    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inside) => inside.parse::<Ipv6Addr>().is_ok(),
-        None => host.parse::<Ipv4Addr>().is_ok(),
+fn is_local(host: &[u8]) -> bool {
+    match authority::host(host) {
+        Some(Host::Ipv6(_)) => true,
+        Some(Host::Name(name)) => {
+            name.is_empty() || name.parse::<Ipv4Addr>().is_ok() || is_local_name(name)
+        }
+        None => false,
     }
 }
 
-fn is_local_name(host: &[u8]) -> bool {
-    let name = without_trailing_dot(host);
-    let is_well_formed = name.split(|&byte| byte == b'.').all(is_label);
-    let is_single = !name.contains(&b'.');
+fn is_same_name(one: &[u8], other: &[u8]) -> bool {
+    match (authority::host(one), authority::host(other)) {
+        (Some(Host::Name(one)), Some(Host::Name(other))) => {
+            without_trailing_dot(one).eq_ignore_ascii_case(without_trailing_dot(other))
+        }
+        _ => false,
+    }
+}
+
+/// The root's dot may be written, and means the same name (RFC 1034 section 3.1).
+fn without_trailing_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+fn is_local_name(name: &str) -> bool {
+    let name = without_trailing_dot(name);
+    let is_well_formed = name.split('.').all(is_label);
+    let is_single = !name.contains('.');
     is_well_formed && (is_single || LOCAL_DOMAINS.iter().any(|domain| is_within(name, domain)))
 }
 
 /// Letters, digits and hyphens (RFC 1123 section 2.1), and the underscore, which local names often
-/// have. Other bytes are not looked through: `evil%2Ecom` is no single label.
-fn is_label(label: &[u8]) -> bool {
-    let is_label_byte = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !label.is_empty() && label.iter().all(is_label_byte)
+/// have. Percent-encoding is not looked through: `evil%2Ecom` is no single label.
+fn is_label(label: &str) -> bool {
+    let is_label_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !label.is_empty() && label.bytes().all(is_label_byte)
 }
 
-/// Whether `name` is `domain` or ends in a dot and `domain`, in any case.
-fn is_within(name: &[u8], domain: &[u8]) -> bool {
-    let Some(start) = name.len().checked_sub(domain.len()) else { return false };
-    let (above, end) = name.split_at(start);
-    end.eq_ignore_ascii_case(domain) && (above.is_empty() || above.ends_with(b"."))
+/// Whether the last labels of `name` are those of `domain`, in any case.
+fn is_within(name: &str, domain: &str) -> bool {
+    let mut labels = name.rsplit('.');
+    domain.rsplit('.').all(|want| labels.next().is_some_and(|it| it.eq_ignore_ascii_case(want)))
 }
 
 #[cfg(test)]
@@ -109,7 +103,7 @@ mod tests {
 
     #[track_caller]
     fn check_allowed(names: &[&str], host: &str, want: bool) {
-        let hosts = AllowedHosts::new(names.iter().map(|&name| name.to_owned()));
+        let hosts = AllowedHosts::local_and(names.iter().map(|&name| name.to_owned()).collect());
         assert_eq!(hosts.allows(host.as_bytes()), want, "{host} with {names:?}");
     }
 
@@ -190,7 +184,7 @@ mod tests {
         check_allowed(&["WWW.example.com.:80"], "www.example.com", true);
         check_allowed(&["a.com", "b.com"], "b.com", true);
         check_allowed(&["*"], "evil.com", true);
-        check_allowed(&["*"], "localhost:80:80", true);
+        check_allowed(&["a.com", "*"], "localhost:80:80", true);
 
         check_allowed(&["www.example.com"], "localhost:8080", true);
         check_allowed(&["example.com"], "www.example.com", false);
@@ -220,7 +214,7 @@ mod tests {
         ) {
             let changed = name.to_uppercase() + &port;
             prop_assert_eq!(is_local(name.as_bytes()), is_local(changed.as_bytes()));
-            let hosts = AllowedHosts::new([name]);
+            let hosts = AllowedHosts::local_and(vec![name]);
             prop_assert!(hosts.allows(changed.as_bytes()));
         }
 
@@ -229,7 +223,7 @@ mod tests {
             vec(any::<u8>(), 0..30),
             "[\\[\\]:.0-9a-f]{0,20}".prop_map(String::into_bytes),
         ]) {
-            let hosts = AllowedHosts::new(["example.com".to_owned()]);
+            let hosts = AllowedHosts::local_and(vec!["example.com".to_owned()]);
             prop_assert!(hosts.allows(&host) || !is_local(&host));
         }
     }

@@ -1,5 +1,4 @@
-//! Content negotiation (RFC 9110 section 12.5): which of our representations a client would rather
-//! have.
+//! Content negotiation (RFC 9110 section 12.5): which of our representations a client prefers.
 //!
 //! Members of a list that are malformed are ignored, the others count; preferences are wishes, and
 //! never a reason to refuse a request. This module does not know which representations exist.
@@ -76,8 +75,7 @@ pub(crate) fn acceptable_codings(
     codings.into_iter().filter(is_welcome).map(|(coding, _)| coding)
 }
 
-/// Whether a client would rather have `application/json` than `text/html`, by the value of its
-/// Accept field.
+/// Whether a client prefers `application/json` to `text/html`, by the value of its Accept field.
 ///
 /// The most specific range that matches a type gives its weight (RFC 9110 section 12.5.1). Between
 /// equal weights the type that is named more exactly wins, so that `application/json, */*` asks for

@@ -11,13 +11,14 @@ pub(crate) const RANGES_MAX: usize = 16;
 /// How many list elements of a Range field are read at most, empty ones included.
 const ELEMENTS_MAX: usize = 256;
 
-/// Bytes that follow each other: at least one, and all within the representation.
+/// Bytes that follow each other, all within the representation. Those of a Range field are at least
+/// one; those of a whole file may be none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
+pub struct Span {
     /// Where the first byte is, counted from 0.
-    pub(crate) first: u64,
-    /// How many bytes there are; never 0.
-    pub(crate) length: u64,
+    pub first: u64,
+    /// How many bytes there are.
+    pub length: u64,
 }
 
 /// What a Range field asks for.
@@ -63,7 +64,7 @@ enum Spec {
 
 impl Span {
     /// Where the byte after the last one is.
-    fn end(self) -> u64 {
+    pub(crate) fn end(self) -> u64 {
         self.first + self.length
     }
 }
@@ -74,8 +75,8 @@ impl Span {
 /// rather keep the client's order, but lets no client rely on it; ascending, a file is read once,
 /// from front to back.
 ///
-/// An empty representation has no byte that `bytes=0-` could mean, and no Content-Range could say
-/// which part of it was sent, so that is unsatisfiable by the letter of section 14.1.2.
+/// An empty representation has no byte that `bytes=0-` could mean, and no Content-Range could name
+/// the part that was sent, so that is unsatisfiable by the letter of section 14.1.2.
 #[must_use]
 pub(crate) fn parse(value: &[u8], complete_length: u64) -> Ranges {
     let Some(mut spans) = satisfiable_spans(value, complete_length).map(merged) else {
@@ -89,7 +90,7 @@ pub(crate) fn parse(value: &[u8], complete_length: u64) -> Ranges {
     }
 }
 
-/// The value of Content-Range for a part: `bytes 0-9/100`.
+/// The value of Content-Range for a part, which is never empty: `bytes 0-9/100`.
 #[must_use]
 pub(crate) fn content_range(span: Span, complete_length: u64) -> String {
     format!("bytes {}-{}/{complete_length}", span.first, span.end() - 1)
@@ -104,8 +105,8 @@ pub(crate) fn unsatisfied_content_range(complete_length: u64) -> String {
 impl Multipart {
     /// Frames `spans` of a representation of `complete_length` bytes.
     ///
-    /// `boundary` is 1 to 70 letters and digits (RFC 2046 section 5.1.1) that nobody can guess, so
-    /// that no file can be made to contain it.
+    /// `boundary` is 1 to 70 letters and digits (RFC 2046 section 5.1.1). It must not be guessable,
+    /// so that no file can be made to contain it.
     #[must_use]
     pub(crate) fn new(
         boundary: &str,
@@ -137,7 +138,7 @@ fn satisfiable_spans(value: &[u8], complete_length: u64) -> Option<Vec<Span>> {
         if index == ELEMENTS_MAX {
             return None;
         }
-        // Empty elements are let pass (RFC 9110 section 5.6.1.2).
+        // Empty elements are ignored (RFC 9110 section 5.6.1.2).
         let element = element.trim_ascii();
         if element.is_empty() {
             continue;

@@ -10,9 +10,10 @@ mod known;
 mod lines;
 mod method;
 
+use super::authority;
 use super::fields::Fields;
 use super::refusal::Refusal;
-use super::target::{self, Target};
+use super::target::Target;
 use grammar::{parse_field, parse_request_line};
 use lines::Lines;
 
@@ -145,7 +146,7 @@ fn check_host(version: Version, fields: &Fields<'_>) -> Result<(), Refusal> {
     match (hosts.next(), hosts.next()) {
         (None, _) if version == Version::Http11 => Err(Refusal::HostMissing),
         (Some(_), Some(_)) => Err(Refusal::HostRepeated),
-        (Some(host), None) if !target::is_authority(host) => Err(Refusal::HostMalformed),
+        (Some(host), None) if authority::host(host).is_none() => Err(Refusal::HostMalformed),
         _ => Ok(()),
     }
 }

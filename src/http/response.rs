@@ -10,10 +10,11 @@ use std::fs::File;
 use std::str::FromStr;
 
 use super::date::Date;
+use super::range::Span;
 use super::status::Status;
 use super::token::is_token;
 
-/// What the Server field says.
+/// The value of the Server field.
 pub(crate) const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
 
 /// Fields that the framing of a message or its content depends on: ours to set.
@@ -52,16 +53,11 @@ pub enum Body {
 pub enum Piece {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// That many bytes of the file, from that offset on.
-    Span {
-        /// Offset of the first byte.
-        first: u64,
-        /// Number of bytes.
-        length: u64,
-    },
+    /// These bytes of the file.
+    Span(Span),
 }
 
-/// A field of the user's, sent with every response (`--header`).
+/// A field that the user adds to every response (`--header`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtraField {
     name: String,
@@ -149,7 +145,7 @@ impl Piece {
     pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Span { length, .. } => *length,
+            Self::Span(span) => span.length,
         }
     }
 }
@@ -162,7 +158,7 @@ impl ExtraField {
     }
 }
 
-/// Reads `NAME: VALUE`; the error says what is wrong with it.
+/// Reads `NAME: VALUE`.
 impl FromStr for ExtraField {
     type Err = String;
 
@@ -219,7 +215,8 @@ mod tests {
 
     #[test]
     fn pieces_add_up() {
-        let pieces = vec![Piece::Bytes(b"abc".to_vec()), Piece::Span { first: 10, length: 20 }];
+        let pieces =
+            vec![Piece::Bytes(b"abc".to_vec()), Piece::Span(Span { first: 10, length: 20 })];
         let file = File::open("/dev/null").unwrap();
         assert_eq!(Body::File(file, pieces).length(), Some(23));
     }

@@ -1,6 +1,9 @@
 //! The status codes that this server sends, and their reason phrases (RFC 9110 section 15).
+//!
+//! Which of them answers what is decided elsewhere; a status that is missing here is never sent.
+//! The pages in their words are in `site::pages`.
 
-/// A status that a response of ours can carry.
+/// A status that one of our responses can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 #[expect(missing_docs, reason = "the names are those of RFC 9110 section 15")]

@@ -1,28 +1,14 @@
 //! What a request asks for: the request-target, decoded (RFC 9112 section 3.2, RFC 3986).
 //!
-//! A [`Target`]'s path is decoded exactly once and already resolved, so nobody below this file
-//! handles percent signs, dot segments or doubled slashes again. The path is relative, and no name
-//! in it is empty, `.` or `..`, or holds a slash or NUL. This file does not know whether it exists.
+//! A [`Target`]'s path is decoded exactly once and already resolved, so no other module handles
+//! percent signs, dot segments or doubled slashes again. The path is relative, and no name in it is
+//! empty, `.` or `..`, or holds a slash or NUL. This file does not know whether it exists.
 
-use std::net::Ipv6Addr;
+use percent_encoding::percent_decode;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode, percent_encode};
-
+use super::authority::{self, Host};
+use super::percent::{encode_segment, has_whole_triplets};
 use super::refusal::Refusal;
-
-/// What is encoded in a path segment: all but the unreserved characters and six delimiters that
-/// mean nothing in a path, in HTML or in a header field (RFC 3986 sections 2.2, 2.3 and 3.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b',');
 
 /// A request-target, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,8 +60,8 @@ impl<'a> Target<'a> {
         self.is_directory
     }
 
-    /// The query as it came, without the question mark: anything but control bytes, so whoever
-    /// repeats it must encode it for the place.
+    /// The query as it came, without the question mark: anything but control bytes. A caller that
+    /// repeats it must encode it for its place.
     #[must_use]
     pub(crate) fn query(&self) -> Option<&'a [u8]> {
         self.query
@@ -94,20 +80,13 @@ impl<'a> Target<'a> {
         let mut encoded = String::with_capacity(self.path.len() + 2);
         for name in self.names() {
             encoded.push('/');
-            encoded.extend(percent_encode(name, ENCODED));
+            encoded.extend(encode_segment(name));
         }
         if self.is_directory {
             encoded.push('/');
         }
         encoded
     }
-}
-
-/// One name as it stands in a path, percent-encoded. Also safe as a relative reference, where a
-/// colon would otherwise make a scheme of what is before it (RFC 3986 section 4.2).
-#[must_use]
-pub(crate) fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
-    percent_encode(name, ENCODED)
 }
 
 /// What is before the first `mark`, and what is after it.
@@ -128,12 +107,11 @@ fn split_authority(raw: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Refusal> {
         .ok_or(Refusal::TargetForm)?;
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
-    // A URI without a host must be refused (RFC 9110 section 4.2.1).
-    let names_host = !authority.is_empty() && !authority.starts_with(b":");
-    if !(names_host && is_authority(authority)) {
-        return Err(Refusal::TargetAuthority);
+    match authority::host(authority) {
+        // A URI without a host must be refused (RFC 9110 section 4.2.1).
+        None | Some(Host::Name("")) => Err(Refusal::TargetAuthority),
+        Some(_) => Ok((Some(authority), rest)),
     }
-    Ok((Some(authority), rest))
 }
 
 fn strip_scheme<'a>(raw: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
@@ -141,7 +119,7 @@ fn strip_scheme<'a>(raw: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// Goes one segment further from `path`; says whether only a directory can be meant by it.
+/// Goes one segment further from `path`; returns whether only a directory can be meant by it.
 fn descend(path: &mut Vec<u8>, segment: &[u8]) -> Result<bool, Refusal> {
     if segment.is_empty() {
         return Ok(true);
@@ -168,36 +146,6 @@ fn descend(path: &mut Vec<u8>, segment: &[u8]) -> Result<bool, Refusal> {
         _ => return Ok(false),
     }
     Ok(true)
-}
-
-/// Whether two hexadecimal digits follow each percent sign (RFC 3986 section 2.1).
-fn has_whole_triplets(text: &[u8]) -> bool {
-    let mut after_percent = text.split(|&byte| byte == b'%').skip(1);
-    after_percent.all(|rest| {
-        rest.first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
-}
-
-/// Whether this is `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2), which
-/// excludes user information. A host may be empty; an address in brackets must be IPv6, since no
-/// later version exists.
-pub(super) fn is_authority(text: &[u8]) -> bool {
-    let Ok(text) = str::from_utf8(text) else { return false };
-    let (is_host, port) = if let Some(bracketed) = text.strip_prefix('[') {
-        let Some((address, port)) = bracketed.split_once(']') else { return false };
-        (address.parse::<Ipv6Addr>().is_ok(), port)
-    } else {
-        let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
-        (is_registered_name(name.as_bytes()), port)
-    };
-    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-    is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
-}
-
-/// The characters of `reg-name`, among them all IPv4 addresses.
-fn is_registered_name(name: &[u8]) -> bool {
-    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte);
-    name.iter().all(is_allowed) && has_whole_triplets(name)
 }
 
 #[cfg(test)]

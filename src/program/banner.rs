@@ -1,8 +1,8 @@
-//! What is said on standard output at the start: a line for each listener, for scripts and people
-//! alike, and before them on a terminal what is served, under which rules, and how to stop.
+//! What standard output gets at the start: a line for each listener, for scripts and people alike.
 //!
-//! On a terminal each line is a URL that can be opened: a listener that stands for every address is
-//! named by the addresses of the machine's interfaces. A script gets exactly one line a listener.
+//! On a terminal the lines follow a summary: what is served, under which rules, and how to stop.
+//! There each line is a URL that can be opened: a listener that stands for every address is named
+//! by the addresses of the machine's interfaces. A script gets exactly one line for each listener.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -11,21 +11,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::sandbox::Level;
 use crate::site::files::{self, Dotfiles};
 use crate::site::root::{Root, Symlinks};
+use crate::text::is_unprintable;
 
-/// What the banner tells of.
+/// What the banner describes.
 pub(crate) struct Banner<'a> {
     pub(crate) root: &'a Root,
     pub(crate) files: &'a files::Options,
     pub(crate) sandbox: Level,
 }
 
-/// Whether there is somebody to read the banner.
+/// Whether the banner is printed: only a terminal has a reader for it.
 pub(crate) fn is_wanted() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints the banner, if it is wanted, and a line for each listener. Where standard output is
-/// closed, nobody misses them.
+/// Prints the banner, if it is wanted, and a line for each listener. It is no error if standard
+/// output is closed.
 pub(crate) fn print(banner: &Banner<'_>, listeners: &[SocketAddr]) -> io::Result<()> {
     let text = if is_wanted() {
         let interfaces: Vec<_> = if_addrs::get_if_addrs()
@@ -58,7 +59,7 @@ fn reachable(listeners: &[SocketAddr], interfaces: &[IpAddr]) -> Vec<SocketAddr>
             addresses.push(*listener);
             continue;
         }
-        // It is there even where the interfaces are not told.
+        // Loopback is always there, even where the interfaces cannot be listed.
         let loopback = match listener {
             SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
             SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
@@ -86,7 +87,8 @@ impl fmt::Display for Banner<'_> {
             Symlinks::Follow => "all links, wherever they lead",
         };
         let path = self.root.real_path().to_string_lossy();
-        let path: String = path.chars().map(|it| if it.is_control() { '?' } else { it }).collect();
+        let path: String =
+            path.chars().map(|it| if is_unprintable(it) { '?' } else { it }).collect();
         writeln!(out, "httpd {} serves {path}", env!("CARGO_PKG_VERSION"))?;
         writeln!(out, "  listed    {listed}")?;
         writeln!(out, "  followed  {followed}")?;
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn who_listens_everywhere_is_named_by_the_interfaces() {
+    fn a_listener_on_every_address_is_named_by_the_interfaces() {
         check(&["127.0.0.1:80"], &["127.0.0.1:80"]);
         check(&["192.0.2.9:80", "[::1]:80"], &["[::1]:80", "192.0.2.9:80"]);
         check(&["0.0.0.0:80"], &["127.0.0.1:80", "192.0.2.2:80"]);

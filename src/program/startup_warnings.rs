@@ -1,15 +1,19 @@
-//! What somebody who starts a server may not have meant: said once, at the start, as warnings.
+//! Warnings about settings that may be unintended.
+//!
+//! They are logged once, at the start, and stop nothing: who starts a server on `/`, or for the
+//! whole network, may well mean it.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::site::files::Dotfiles;
-use crate::site::root::Root;
+use crate::site::root::{Root, Symlinks};
 
-/// Names that are seldom meant for others, where names with a dot are served.
+/// Names that are seldom meant to be served, where names that start with a dot are.
 const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];
 
-/// Warns of a root that holds more than one may think, and of listeners that others can reach.
+/// Warns of a root that may hold more than intended, of links that cannot be followed, and of
+/// listeners that other machines can reach.
 pub(crate) fn warn(root: &Root, dotfiles: Dotfiles, addresses: &[SocketAddr]) {
     let path = root.real_path();
     if path == Path::new("/") {
@@ -17,7 +21,10 @@ pub(crate) fn warn(root: &Root, dotfiles: Dotfiles, addresses: &[SocketAddr]) {
     } else if std::env::home_dir()
         .is_some_and(|home| home.canonicalize().is_ok_and(|it| it == path))
     {
-        log::warn!("the root is a home folder: check what lies in it");
+        log::warn!("the root is a home folder: check what is in it");
+    }
+    if !root.has_openat2() && root.symlinks() != Symlinks::Follow {
+        log::warn!("openat2 is not available here: symbolic links are not followed");
     }
     if dotfiles != Dotfiles::Deny {
         for name in PRIVATE_NAMES.iter().filter(|name| path.join(name).exists()) {

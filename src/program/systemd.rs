@@ -1,5 +1,7 @@
-//! What systemd and its like pass to a service, and want to hear from it: sockets (`LISTEN_FDS`)
-//! and a word when it is ready and when it stops (`NOTIFY_SOCKET`). Without them, nothing happens.
+//! What service managers such as systemd pass to a service, and what they wait for.
+//!
+//! They pass listening sockets (`LISTEN_FDS`), and wait for a message when the service is ready and
+//! when it stops (`NOTIFY_SOCKET`). Without these variables, nothing here does anything.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -22,15 +24,15 @@ pub(crate) fn passed_sockets() -> Result<Vec<TcpListener>, String> {
     Ok(sockets?.into_iter().flatten().collect())
 }
 
-/// The file that is the service manager's socket, if it has one that is a file and is there.
+/// The path of the service manager's socket, where it has one in the file system.
 pub(crate) fn notify_socket() -> Option<PathBuf> {
     let path = std::env::var_os("NOTIFY_SOCKET").map(PathBuf::from);
     path.filter(|path| path.is_absolute() && path.exists())
 }
 
-/// Tells the service manager, if there is one.
+/// Notifies the service manager, if there is one.
 pub(crate) fn notify(state: &NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
-        log::warn!("cannot tell the service manager: {error}");
+        log::warn!("cannot notify the service manager: {error}");
     }
 }

@@ -1,7 +1,8 @@
 //! A target becomes a file, and a file becomes a response.
 //!
-//! [`find`] says what a target turned out to be; [`respond`] chooses among the file's codings, its
-//! preconditions and its ranges, in the order of RFC 9110 section 13.2.
+//! [`find`] finds out what a target is, and chooses among the codings that a file is stored in;
+//! [`respond`] evaluates the preconditions and then the ranges, in the order of RFC 9110 section
+//! 13.2.2. What could not be opened is an error, whose status is decided in `site`.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -9,8 +10,8 @@ use std::os::fd::OwnedFd;
 
 use super::media_type::MediaTypes;
 use super::pages;
-use super::root::{Entry, OpenError, OpenFile, Root};
-use crate::http::conditional::{self, Outcome, Validators};
+use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
+use crate::http::conditional::{self, ETag, Validators};
 use crate::http::date::Date;
 use crate::http::negotiation::{self, Coding};
 use crate::http::range::{self, Multipart, Ranges, Span};
@@ -21,7 +22,7 @@ use crate::http::status::Status;
 /// How files and folders are served.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Names that are served for a folder, the first one found.
+    /// Names that are served for a folder: the first one that is found.
     pub(crate) index: Vec<Vec<u8>>,
     /// Whether a folder without an index is listed; otherwise it is not found.
     pub(crate) listing: bool,
@@ -44,7 +45,7 @@ pub(crate) enum Dotfiles {
     Serve,
 }
 
-/// What a target turned out to be.
+/// What a target is.
 pub(crate) enum Found {
     /// A file.
     File(Representation),
@@ -92,8 +93,8 @@ pub(crate) fn find(
     }
     if !target.is_directory() {
         return match root.entry(path)? {
-            Entry::File(file) => Ok(represent(root, options, request, path, file)),
-            Entry::Directory(_) => Ok(Found::WithoutSlash),
+            Opened::File(file) => Ok(represent(root, options, request, path, file)),
+            Opened::Directory(_) => Ok(Found::WithoutSlash),
         };
     }
     for index in &options.index {
@@ -105,7 +106,7 @@ pub(crate) fn find(
         }
     }
     match root.entry(path)? {
-        Entry::Directory(folder) if options.listing => Ok(Found::Folder(folder)),
+        Opened::Directory(folder) if options.listing => Ok(Found::Folder(folder)),
         _ => Err(OpenError::NotFound),
     }
 }
@@ -127,6 +128,7 @@ fn represent(
     let media_type = options.media_types.of(name);
     let accepted = request.fields.list("accept-encoding");
     for coding in negotiation::acceptable_codings(accepted.as_deref()) {
+        // Whatever keeps this one from being opened, the plain file will do.
         if let Ok(file) = root.file(&[path, coding.extension().as_bytes()].concat()) {
             return Found::File(Representation { file, coding: Some(coding), media_type });
         }
@@ -134,7 +136,7 @@ fn represent(
     Found::File(Representation { file, coding: None, media_type })
 }
 
-/// The response for a file: whole, in part, or none of it, as the request's conditions have it.
+/// The response for a file: all of it, part of it, or none, as the preconditions decide.
 #[must_use]
 pub(crate) fn respond(
     representation: Representation,
@@ -142,20 +144,22 @@ pub(crate) fn respond(
     now: Date,
 ) -> Response {
     let Representation { file, coding, media_type } = representation;
-    let validators = file.metadata.validators(now);
+    let validators = validators(&file.metadata, now);
     let complete_length = file.metadata.size;
     let describe = |response: Response| describe(response, &validators, coding);
     match conditional::evaluate(true, &request.fields, &validators) {
-        Outcome::NotModified => {
+        conditional::Outcome::NotModified => {
             return identify(Response::new(Status::NotModified, Body::None), &validators);
         }
-        Outcome::PreconditionFailed => return pages::error(Status::PreconditionFailed),
-        Outcome::Proceed => {}
+        conditional::Outcome::PreconditionFailed => {
+            return pages::error(Status::PreconditionFailed);
+        }
+        conditional::Outcome::Proceed => {}
     }
     match requested_ranges(request, &validators, complete_length) {
         Ranges::Whole => describe(plain(Status::Ok, file, media_type)),
         Ranges::One(span) => describe(
-            Response::new(Status::PartialContent, Body::File(file.file, vec![piece(span)]))
+            Response::new(Status::PartialContent, Body::File(file.file, vec![Piece::Span(span)]))
                 .with("Content-Type", media_type)
                 .with("Content-Range", range::content_range(span, complete_length)),
         ),
@@ -165,10 +169,17 @@ pub(crate) fn respond(
     }
 }
 
+/// The validators of a file in a response made at `now`.
+fn validators(metadata: &Metadata, now: Date) -> Validators {
+    let &Metadata { size, modified_seconds, modified_nanoseconds, inode } = metadata;
+    let etag = ETag::from_file(size, modified_seconds, modified_nanoseconds, inode);
+    Validators::new(etag, metadata.modified(), now)
+}
+
 /// A file as it is, without validators.
 #[must_use]
 pub(crate) fn plain(status: Status, file: OpenFile, media_type: String) -> Response {
-    let whole = Piece::Span { first: 0, length: file.metadata.size };
+    let whole = Piece::Span(Span { first: 0, length: file.metadata.size });
     Response::new(status, Body::File(file.file, vec![whole])).with("Content-Type", media_type)
 }
 
@@ -193,7 +204,7 @@ fn describe(response: Response, validators: &Validators, coding: Option<Coding>)
     }
 }
 
-/// Range is for GET alone (RFC 9110 section 14.2), and only for the state that If-Range names.
+/// Range only applies to GET (RFC 9110 section 14.2), and to the state that If-Range names.
 fn requested_ranges(request: &Request<'_>, validators: &Validators, length: u64) -> Ranges {
     match request.fields.list("range") {
         Some(value)
@@ -206,18 +217,15 @@ fn requested_ranges(request: &Request<'_>, validators: &Validators, length: u64)
     }
 }
 
-fn piece(span: Span) -> Piece {
-    Piece::Span { first: span.first, length: span.length }
-}
-
 /// Several spans, each with a head of its own (RFC 9110 section 15.3.7.2).
 fn multipart(file: OpenFile, media_type: &str, spans: &[Span]) -> Response {
-    // Nobody can guess it, so no file can be made to contain it.
+    // It cannot be guessed, so no file can be made to contain it.
     let boundary = format!("{:016x}", RandomState::new().build_hasher().finish());
     let frame = Multipart::new(&boundary, media_type, spans, file.metadata.size);
     let parts = frame.parts.into_iter();
-    let mut pieces: Vec<Piece> =
-        parts.flat_map(|part| [Piece::Bytes(part.head.into_bytes()), piece(part.span)]).collect();
+    let mut pieces: Vec<Piece> = parts
+        .flat_map(|part| [Piece::Bytes(part.head.into_bytes()), Piece::Span(part.span)])
+        .collect();
     pieces.push(Piece::Bytes(frame.closing.into_bytes()));
     Response::new(Status::PartialContent, Body::File(file.file, pieces))
         .with("Content-Type", frame.content_type)

@@ -1,18 +1,21 @@
 //! A folder becomes a response: its entries are read, those that may be seen are chosen and shown.
 //!
-//! Nothing is listed that would be answered with 404. Only links are opened, to see where they
+//! Nothing is listed for which a request gets 404, and only that is left out: where an entry
+//! cannot be looked at for now, the whole listing fails. Only links are opened, to see where they
 //! lead; everything else is known from the folder itself.
 
 use std::borrow::Cow;
 use std::ffi::CStr;
+use std::fs::File;
 use std::os::fd::OwnedFd;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, RawDir};
 use rustix::io::Errno;
 
-use super::files::{self, Options};
-use super::listing::{self, Entry, Kind, Listing, Order, README_LIMIT, Readme, Selection};
-use super::root::{self, Metadata, OpenError, Root};
+use super::files;
+use super::listing::{self, Kind, Listing, Order, README_BYTES_MAX, Readme, Selection};
+use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
 use crate::http::negotiation;
 use crate::http::request::Request;
 use crate::http::response::{Body, Response};
@@ -27,7 +30,7 @@ const NAMES_BYTES: usize = 32 * 1024;
 /// The response for a folder, as a page or as JSON.
 pub(crate) fn respond(
     root: &Root,
-    options: &Options,
+    options: &files::Options,
     folder: &OwnedFd,
     request: &Request<'_>,
 ) -> Result<Response, OpenError> {
@@ -37,7 +40,7 @@ pub(crate) fn respond(
     let (media_type, body) = if wants_json(request) {
         ("application/json", listing::json(&listing))
     } else {
-        let readme = read_me(root, path);
+        let readme = read_me(root, path)?;
         ("text/html; charset=utf-8", listing::page(path, &listing, order, readme.as_ref()))
     };
     // No validator would be true: a file's size can change without a trace on its folder.
@@ -48,7 +51,7 @@ pub(crate) fn respond(
         .with("Content-Security-Policy", listing::CONTENT_SECURITY_POLICY))
 }
 
-/// `?format=` decides; where it says nothing, Accept does.
+/// `?format=` decides; without it, Accept does.
 fn wants_json(request: &Request<'_>) -> bool {
     let query = request.target.query().unwrap_or_default();
     match form_urlencoded::parse(query).find(|(name, _)| name == "format") {
@@ -57,10 +60,10 @@ fn wants_json(request: &Request<'_>) -> bool {
     }
 }
 
-/// The entries that may be seen: the first ones in that order, as many as the limit has it.
+/// The entries that may be seen: the first ones in that order, at most `listing_limit`.
 fn read(
     root: &Root,
-    options: &Options,
+    options: &files::Options,
     folder: &OwnedFd,
     path: &[u8],
     order: Order,
@@ -75,54 +78,77 @@ fn read(
         if is_itself_or_parent || !options.dotfiles.lists(name.to_bytes()) {
             continue;
         }
-        if let Some((kind, metadata)) = look(root, folder, path, name) {
-            selection.push(Entry {
-                name: name.to_bytes().to_vec(),
-                kind,
-                size: metadata.map_or(0, |metadata| metadata.size),
-                modified: metadata.and_then(|metadata| metadata.modified()),
-            });
+        match look(root, folder, path, name) {
+            Ok(entry) => selection.push(entry),
+            // A request for it would get 404, or it has vanished.
+            Err(OpenError::NotFound) => {}
+            // Anything else may be over in a moment: no listing lacks an entry because of it.
+            Err(error) => return Err(error),
         }
     }
     Ok(selection.finish())
 }
 
-/// What that name in the folder leads to; `None` where it would be 404, or has vanished.
+/// What that name in the folder leads to.
 fn look(
     root: &Root,
     folder: &OwnedFd,
     path: &[u8],
     name: &CStr,
-) -> Option<(Kind, Option<Metadata>)> {
-    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Some((Kind::File, Some(Metadata::from(&stat)))),
-        FileType::Directory => Some((Kind::Directory, Some(Metadata::from(&stat)))),
-        FileType::Symlink => match root.entry(&files::join(path, name.to_bytes())) {
-            Ok(root::Entry::File(file)) => Some((Kind::File, Some(file.metadata))),
-            Ok(root::Entry::Directory(folder)) => {
-                let stat = rustix::fs::fstat(&folder).ok()?;
-                Some((Kind::Directory, Some(Metadata::from(&stat))))
-            }
-            // It leads to something that we may not read: 403, and nobody knows what it is.
-            Err(OpenError::Forbidden) => Some((Kind::Other, None)),
-            Err(_) => None,
-        },
-        _ => None,
+) -> Result<listing::Entry, OpenError> {
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let (kind, metadata) = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => (Kind::File, Some(Metadata::from(&stat))),
+        FileType::Directory => (Kind::Directory, Some(Metadata::from(&stat))),
+        FileType::Symlink => follow(root, &files::join(path, name.to_bytes()))?,
+        _ => return Err(OpenError::NotFound),
+    };
+    Ok(listing::Entry {
+        name: name.to_bytes().to_vec(),
+        kind,
+        size: metadata.map_or(0, |metadata| metadata.size),
+        modified: metadata.and_then(|metadata| metadata.modified()),
+    })
+}
+
+/// What the link at that path leads to.
+fn follow(root: &Root, path: &[u8]) -> Result<(Kind, Option<Metadata>), OpenError> {
+    match root.entry(path) {
+        Ok(Opened::File(file)) => Ok((Kind::File, Some(file.metadata))),
+        Ok(Opened::Directory(folder)) => {
+            let stat = rustix::fs::fstat(&folder)?;
+            Ok((Kind::Directory, Some(Metadata::from(&stat))))
+        }
+        // A request for it would get 403, so it is there; what it is cannot be known.
+        Err(OpenError::Forbidden) => Ok((Kind::Other, None)),
+        Err(error) => Err(error),
     }
 }
 
-fn read_me(root: &Root, path: &[u8]) -> Option<Readme> {
-    let open = |name: &'static [u8]| Some((name, root.file(&files::join(path, name)).ok()?));
-    let (name, file) = README_NAMES.into_iter().find_map(open)?;
-    let mut text = Vec::with_capacity(README_LIMIT + 1);
-    while text.len() <= README_LIMIT {
-        let offset = text.len() as u64;
-        match rustix::io::pread(&file.file, rustix::buffer::spare_capacity(&mut text), offset) {
-            Ok(0) => break,
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(_) => return None,
+/// The first README that is there and may be read.
+fn read_me(root: &Root, path: &[u8]) -> Result<Option<Readme>, OpenError> {
+    for name in README_NAMES {
+        match root.file(&files::join(path, name)) {
+            Ok(OpenFile { file, .. }) => {
+                return Ok(Some(Readme { name: name.to_vec(), text: beginning(&file)? }));
+            }
+            Err(OpenError::NotFound | OpenError::Forbidden) => {}
+            Err(error) => return Err(error),
         }
     }
-    Some(Readme { name: name.to_vec(), text })
+    Ok(None)
+}
+
+/// As much of a README as the page takes.
+fn beginning(file: &File) -> rustix::io::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(README_BYTES_MAX + 1);
+    while text.len() <= README_BYTES_MAX {
+        let offset = text.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut text), offset) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(text)
 }

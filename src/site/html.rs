@@ -1,4 +1,7 @@
-//! HTML that holds what others wrote: text is escaped here and nowhere else.
+//! Text as HTML: what others wrote is escaped here and nowhere else.
+//!
+//! The five characters that mean something between tags and in quoted attributes become references;
+//! so what is escaped is safe in both places, and must not be put into any other.
 
 use std::borrow::Cow;
 

@@ -1,9 +1,12 @@
 //! Which Content-Type a file's name stands for.
+//!
+//! By its name only: a file's content is never looked at, and browsers are asked not to guess from
+//! it either (`X-Content-Type-Options: nosniff`). All text is taken to be UTF-8.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-/// For names without an extension that anybody knows.
+/// For names without a known extension.
 const UNKNOWN: &str = "application/octet-stream";
 
 /// Names without an extension that are known to be text wherever they turn up.
@@ -56,7 +59,7 @@ impl MediaTypes {
     }
 }
 
-/// Where the well-known table says nothing, or what nobody expects of a file that is served.
+/// Where the well-known table lacks an extension, or has a type that no one expects from a server.
 fn correction(extension: &str) -> Option<&'static str> {
     match extension {
         "mjs" => Some("text/javascript"),
@@ -67,7 +70,7 @@ fn correction(extension: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a type is text whose charset we say: everything here is taken to be UTF-8. JSON is not
+/// Whether a type is text, whose charset we add: everything is taken to be UTF-8. JSON is not
 /// among them, for its type has no such parameter (RFC 8259 section 11).
 fn is_text(media_type: &str) -> bool {
     media_type.starts_with("text/") || media_type.ends_with("+xml")

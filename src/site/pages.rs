@@ -1,4 +1,7 @@
-//! The built-in pages: what the program says itself, in HTML that a person can read.
+//! The built-in pages: the program's own words, in HTML for people.
+//!
+//! An error page explains its status in a sentence. It never has the cause, which is for the log,
+//! nor a byte of the request that is not escaped.
 
 use std::borrow::Cow;
 
@@ -6,7 +9,7 @@ use super::html::escape;
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 
-/// The answer to a form that did not hold what it should.
+/// The answer to a form without an `id`.
 const NO_ID: &str = "You did not post your student id correctly.";
 
 /// Small, readable in the dark and on a phone.
@@ -28,12 +31,12 @@ pub(crate) fn get() -> Response {
 /// `HEAD /head.html`.
 #[must_use]
 pub(crate) fn head() -> Response {
-    let text = "<p>This page is made to be asked with <code>HEAD</code>: that request gets the \
-                fields that you got, and not this text.</p>";
+    let text = "<p>This page is for <code>HEAD</code> requests: they get the fields that you got, \
+                and not this text.</p>";
     page(Status::Ok, "HEAD works", text)
 }
 
-/// `POST /post.html`: the posted `id`, or a word that there was none.
+/// `POST /post.html`: the posted `id`, or a sentence that there was none.
 #[must_use]
 pub(crate) fn echo_id(form: &[u8]) -> Response {
     let id = form_urlencoded::parse(form).find(|(name, _)| name == "id").map(|(_, value)| value);
@@ -47,11 +50,11 @@ pub(crate) fn echo_id(form: &[u8]) -> Response {
 /// 301: the new place, as a field and as a link.
 #[must_use]
 pub(crate) fn redirect(location: String) -> Response {
-    let text = format!("<p>It is at <a href=\"{0}\">{0}</a> now.</p>", escape(&location));
+    let text = format!("<p>This page is now at <a href=\"{0}\">{0}</a>.</p>", escape(&location));
     page(Status::MovedPermanently, "Moved", &text).with("Location", location)
 }
 
-/// The page of an error status. What caused it is for the log alone.
+/// The page of an error status.
 #[must_use]
 pub(crate) fn error(status: Status) -> Response {
     let text = format!("<p>{}</p>", explanation(status));
@@ -64,13 +67,13 @@ pub(crate) fn method_not_allowed(allow: String) -> Response {
     error(Status::MethodNotAllowed).with("Allow", allow)
 }
 
-/// 421: a name that this server was not told to answer to.
+/// 421: a Host that this server does not accept.
 #[must_use]
 pub(crate) fn misdirected(host: &[u8]) -> Response {
     let host = String::from_utf8_lossy(host);
     let host = escape(&host);
     let text = format!(
-        "<p>This server is open to this machine alone, and does not answer to the name \
+        "<p>This server only serves this machine, and does not accept the name \
          <strong>{host}</strong>: otherwise any web page could read it under a name of its own. \
          If the name is yours, start the server with <code>--allow-host {host}</code>.</p>"
     );
@@ -98,17 +101,17 @@ fn explanation(status: Status) -> &'static str {
         Status::NotFound => "There is nothing here under this name.",
         Status::MethodNotAllowed => "This page does not take that method.",
         Status::RequestTimeout => "The request took too long to arrive.",
-        Status::LengthRequired => "A request with content must say its length.",
+        Status::LengthRequired => "A request with content must state its length.",
         Status::PreconditionFailed => "A condition of the request does not hold.",
         Status::ContentTooLarge => "The content of the request is too large.",
-        Status::UriTooLong => "The address is too long.",
+        Status::UriTooLong => "The request line is too long.",
         Status::RangeNotSatisfiable => "The file has no such range of bytes.",
-        Status::MisdirectedRequest => "This server does not answer to that name.",
+        Status::MisdirectedRequest => "This server does not accept that name.",
         Status::HeaderFieldsTooLarge => "The request has too many or too long header fields.",
-        Status::InternalServerError => "The server failed; its log says how.",
+        Status::InternalServerError => "The server failed; its log has the cause.",
         Status::NotImplemented => "The server does not know this method.",
         Status::ServiceUnavailable => "The server is too busy for this now. Try again in a moment.",
-        Status::VersionNotSupported => "The server speaks HTTP/1.0 and 1.1 alone.",
+        Status::VersionNotSupported => "The server only supports HTTP/1.0 and 1.1.",
     }
 }
 

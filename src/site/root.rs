@@ -2,7 +2,8 @@
 //!
 //! Opening is the check: each path is opened below a descriptor of the root by one call of
 //! `openat2` with `RESOLVE_BENEATH`, and what is known of it is read from the descriptor that came
-//! back. No path is ever tested and then opened.
+//! back. Where there is no `openat2`, paths are opened name by name, and no link is followed. No
+//! path is ever tested and then opened.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -14,15 +15,19 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use crate::http::conditional::{ETag, Validators};
 use crate::http::date::Date;
 
 /// How often a path is tried again when a rename raced with it, before we give up.
 const RACES_MAX: usize = 8;
 
-/// `O_NONBLOCK`, so that a FIFO hangs nobody; `O_NOCTTY`, so that a terminal captures nobody.
+/// `O_NONBLOCK`, so that opening a FIFO does not block; `O_NOCTTY`, so that no terminal becomes our
+/// controlling one.
 const OPEN: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+
+/// `O_PATH`, so that a folder on the way need not be readable: `openat2` does not need that either.
+const OPEN_ON_THE_WAY: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Which symbolic links may be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,19 +46,20 @@ pub(crate) struct Root {
     directory: OwnedFd,
     real_path: PathBuf,
     symlinks: Symlinks,
+    /// Linux has it since 5.6; a seccomp filter may forbid it.
     has_openat2: bool,
 }
 
 /// Something below the root, open for reading.
 #[derive(Debug)]
-pub(crate) enum Entry {
+pub(crate) enum Opened {
     /// A regular file.
     File(OpenFile),
     /// A folder.
     Directory(OwnedFd),
 }
 
-/// A regular file and what its descriptor says of it.
+/// A regular file and its metadata, read from its descriptor.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     /// The open file.
@@ -62,7 +68,7 @@ pub(crate) struct OpenFile {
     pub(crate) metadata: Metadata,
 }
 
-/// What the file system says of a file or folder.
+/// What the file system keeps about a file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Metadata {
     /// Bytes.
@@ -94,9 +100,8 @@ impl Root {
         let real_path = path.canonicalize()?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(&real_path, flags, Mode::empty())?;
-        let beneath = ResolveFlags::BENEATH;
-        let probe = rustix::fs::openat2(&directory, ".", OPEN, Mode::empty(), beneath);
-        Ok(Self { directory, real_path, symlinks, has_openat2: probe.is_ok() })
+        let has_openat2 = probe_openat2(&directory)?;
+        Ok(Self { directory, real_path, symlinks, has_openat2 })
     }
 
     /// The folder's path, absolute and without links.
@@ -105,7 +110,13 @@ impl Root {
         &self.real_path
     }
 
-    /// Which links are followed: none where the kernel lacks `openat2` and can't guard them.
+    /// Whether the kernel guards each path that is opened. Without that, no link that should stay
+    /// inside can be followed safely, and none is.
+    pub(crate) fn has_openat2(&self) -> bool {
+        self.has_openat2
+    }
+
+    /// Which links are followed.
     #[must_use]
     pub(crate) fn symlinks(&self) -> Symlinks {
         match self.symlinks {
@@ -116,15 +127,15 @@ impl Root {
 
     /// Opens the file or folder at `path`, which is relative to the root, in its decoded form:
     /// without empty names, `.` and `..`; empty for the root itself.
-    pub(crate) fn entry(&self, path: &[u8]) -> Result<Entry, OpenError> {
+    pub(crate) fn entry(&self, path: &[u8]) -> Result<Opened, OpenError> {
         let descriptor = self.descriptor(path).map_err(OpenError::from)?;
         let stat = rustix::fs::fstat(&descriptor).map_err(OpenError::from)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {
                 let metadata = Metadata::from(&stat);
-                Ok(Entry::File(OpenFile { file: File::from(descriptor), metadata }))
+                Ok(Opened::File(OpenFile { file: File::from(descriptor), metadata }))
             }
-            FileType::Directory => Ok(Entry::Directory(descriptor)),
+            FileType::Directory => Ok(Opened::Directory(descriptor)),
             _ => Err(OpenError::NotFound),
         }
     }
@@ -132,8 +143,8 @@ impl Root {
     /// As `entry`, for what is only wanted if it is a file.
     pub(crate) fn file(&self, path: &[u8]) -> Result<OpenFile, OpenError> {
         match self.entry(path)? {
-            Entry::File(file) => Ok(file),
-            Entry::Directory(_) => Err(OpenError::NotFound),
+            Opened::File(file) => Ok(file),
+            Opened::Directory(_) => Err(OpenError::NotFound),
         }
     }
 
@@ -176,17 +187,28 @@ impl Root {
         self.open_beneath(if below.is_empty() { b"." } else { below }, ResolveFlags::NO_SYMLINKS)
     }
 
-    /// For kernels without `openat2`: name by name, and no link at all.
+    /// Without `openat2`: name by name, and no link at all. A decoded path has no `..`, by which a
+    /// name could lead out.
     fn walk(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
         let mut names = path.split(|&byte| byte == b'/').map(OsStr::from_bytes).peekable();
         let mut directory: Option<OwnedFd> = None;
         while let Some(name) = names.next() {
             let parent = directory.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd);
-            let folder = if names.peek().is_some() { OFlags::DIRECTORY } else { OFlags::empty() };
-            let flags = OPEN | OFlags::NOFOLLOW | folder;
+            let is_on_the_way = names.peek().is_some();
+            let flags = if is_on_the_way { OPEN_ON_THE_WAY } else { OPEN | OFlags::NOFOLLOW };
             directory = Some(rustix::fs::openat(parent, name, flags, Mode::empty())?);
         }
         directory.ok_or(Errno::NOENT)
+    }
+}
+
+/// Only a kernel without the call, or a seccomp filter that forbids it, is a reason to do without.
+/// Any other error, such as a lack of descriptors, may be over in a moment.
+fn probe_openat2(directory: &OwnedFd) -> io::Result<bool> {
+    match rustix::fs::openat2(directory, ".", OPEN, Mode::empty(), ResolveFlags::BENEATH) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOSYS | Errno::PERM) => Ok(false),
+        Err(errno) => Err(errno.into()),
     }
 }
 
@@ -219,14 +241,6 @@ impl Metadata {
     pub(crate) fn modified(&self) -> Option<Date> {
         Date::from_unix(self.modified_seconds)
     }
-
-    /// What a response made at `now` says of this state of the file.
-    #[must_use]
-    pub(crate) fn validators(&self, now: Date) -> Validators {
-        let (seconds, nanoseconds) = (self.modified_seconds, self.modified_nanoseconds);
-        let etag = ETag::from_file(self.size, seconds, nanoseconds, self.inode);
-        Validators::new(etag, self.modified(), now)
-    }
 }
 
 impl From<&Stat> for Metadata {
@@ -239,3 +253,6 @@ impl From<&Stat> for Metadata {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

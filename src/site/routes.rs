@@ -1,8 +1,8 @@
 //! The route table: which method on which path is answered by what.
 //!
 //! The user's redirects come first, then files, then the built-in rows, so that a real file of the
-//! same name wins and nobody's own folder is ever shadowed. Rows match method and path: a file
-//! takes GET and HEAD alone, so `POST /post.html` works beside a file of that name.
+//! same name wins and no user's folder is ever shadowed. Rows match method and path: a file only
+//! takes GET and HEAD, so `POST /post.html` works beside a file of that name.
 
 use std::str::FromStr;
 
@@ -21,7 +21,7 @@ pub(super) struct Row {
 /// What answers a request.
 #[derive(Clone, Copy)]
 pub(super) enum Handler {
-    /// A page of the program's own.
+    /// A built-in page.
     Page(fn() -> Response),
     /// 301 to that path.
     Redirect(&'static str),
@@ -57,7 +57,7 @@ impl Row {
     }
 }
 
-/// A redirect of the user's (`--redirect FROM=TO`).
+/// A redirect that the user asked for (`--redirect FROM=TO`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
     /// The path, as [`Target`] decodes it.
@@ -92,7 +92,7 @@ pub(super) fn with_query(mut location: String, query: Option<&[u8]>) -> String {
     location
 }
 
-/// Reads `FROM=TO`; the error says what is wrong with it.
+/// Reads `FROM=TO`.
 impl FromStr for Redirect {
     type Err = String;
 

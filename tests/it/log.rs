@@ -54,6 +54,7 @@ fn json_has_duration_and_outcome() {
     assert_eq!(line["status"], 200);
     assert_eq!(line["bytes_sent"], 5);
     assert_eq!(line["outcome"], "complete");
+    assert_eq!(line["cause"], serde_json::Value::Null);
     assert!(line["duration_us"].is_u64());
 }
 

@@ -29,6 +29,7 @@ mod listing_policy;
 mod log;
 mod memory;
 mod net;
+mod old_kernel;
 mod proxy;
 mod ranges;
 mod requests;

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::thread;
 
 use crate::attack::{Attack, Manner, loopback};
-use crate::support::{Httpd, Tree, eventually, is_root, read_to_end, tool};
+use crate::support::{Httpd, Reply, Tree, eventually, is_root, read_to_end, tool};
 
 /// Requests of a good client among attackers.
 const REQUESTS: usize = 30;
@@ -159,34 +159,58 @@ fn hold(httpd: &Httpd) -> TcpStream {
     stream
 }
 
-/// The process's descriptors are all taken by the time the file is opened: the limit is lowered
-/// when the server has found out how many there are.
-#[test]
-fn what_cannot_be_opened_may_be_asked_for_later() {
-    let Some(prlimit) = tool("prlimit") else { return };
-    let tree = Tree::with(&[("a", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &[]);
-    let idle = httpd.usage().descriptors;
-    assert_eq!(httpd.get("/a").body, b"hello");
+/// The answer to a GET while at most so many more descriptors can be opened. The limit is lowered
+/// when the client is connected, and raised again afterwards.
+#[track_caller]
+fn get_with_descriptors(httpd: &Httpd, free: usize, target: &str) -> Reply {
     let set_limit = |limit: usize| {
-        let mut command = Command::new(&prlimit);
+        let mut command = Command::new(tool("prlimit").unwrap());
         command.arg(format!("--pid={}", httpd.pid())).arg(format!("--nofile={limit}:"));
         assert!(command.status().unwrap().success());
     };
-    eventually("the client before has gone", || httpd.usage().descriptors == idle);
-    let mut waits = hold(&httpd);
+    let idle = httpd.usage().descriptors;
+    let mut client = hold(httpd);
     eventually("it is accepted", || httpd.usage().descriptors > idle);
-    let numbers = descriptors(&httpd);
-    set_limit((0..).find(|number| !numbers.contains(number)).unwrap());
-    waits.write_all(b"ET /a HTTP/1.0\r\n\r\n").unwrap();
-    let reply = crate::support::Reply::parse(&read_to_end(&mut waits));
-    assert_eq!(reply.status, 503);
+    let open = descriptors(httpd);
+    set_limit((0..).filter(|number| !open.contains(number)).nth(free).unwrap());
+    client.write_all(format!("ET {target} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+    let reply = Reply::parse(&read_to_end(&mut client));
     set_limit(1000);
-    eventually("the file is there again", || httpd.get("/a").body == b"hello");
+    eventually("it has gone", || httpd.usage().descriptors == idle);
+    reply
 }
 
 /// The numbers of the server's open descriptors.
 fn descriptors(httpd: &Httpd) -> Vec<usize> {
     let open = std::fs::read_dir(format!("/proc/{}/fd", httpd.pid())).unwrap();
     open.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn what_cannot_be_opened_may_be_asked_for_later() {
+    let Some(_) = tool("prlimit") else { return };
+    let tree = Tree::with(&[("a", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    assert_eq!(get_with_descriptors(&httpd, 0, "/a").status, 503);
+    assert_eq!(httpd.get("/a").body, b"hello");
+}
+
+/// The folder takes a descriptor, and so do a README and a link whose end is looked at. A thread
+/// that waits in `accept` has one reserved, so how many it takes in all is tried.
+#[test]
+fn a_listing_lacks_nothing() {
+    let Some(_) = tool("prlimit") else { return };
+    let tree = Tree::with(&[("folder/file", b"hello"), ("plain/README", b"text")]);
+    tree.link("folder/link", "file");
+    let httpd = Httpd::serve(tree.path(), &[]);
+    for target in ["/folder/?format=json", "/folder/", "/plain/"] {
+        let whole = httpd.get(target).body;
+        assert_eq!(get_with_descriptors(&httpd, 0, target).status, 503, "{target}");
+        let replies: Vec<_> =
+            (1..8).map(|free| get_with_descriptors(&httpd, free, target)).collect();
+        for reply in &replies {
+            assert!(reply.status == 503 || reply.body == whole, "{target}: {reply:?}");
+        }
+        assert_eq!(replies.last().unwrap().status, 200, "{target}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const TIME: &str = "06/Nov/1994:08:49:37 +0000";
@@ -18,6 +18,7 @@ fn entry(request_line: &[u8]) -> Entry<'_> {
         user_agent: None,
         duration: Duration::from_micros(350),
         outcome: Outcome::Complete,
+        cause: None,
     }
 }
 
@@ -58,7 +59,7 @@ fn combined_adds_where_from_and_what_with() {
 }
 
 #[test]
-fn a_time_that_no_date_can_say_is_clamped() {
+fn a_time_that_no_date_can_hold_is_clamped() {
     let early = Entry { time: UNIX_EPOCH - Duration::from_secs(1), ..entry(b"GET /") };
     let want = r#"127.0.0.1 - - [01/Jan/1970:00:00:00 +0000] "GET /" 200 2326"#;
     assert_eq!(Format::Common.line(&early, false), want);
@@ -87,7 +88,7 @@ fn check_short(entry: &Entry<'_>, want: &str) {
 }
 
 #[test]
-fn short_is_for_eyes() {
+fn short_is_for_people() {
     check_short(&entry(b"GET /a.iso HTTP/1.1"), "08:49:37 127.0.0.1 GET /a.iso 200 2326 350us");
     check_short(&entry(b"GET /old"), "08:49:37 127.0.0.1 GET /old 200 2326 350us");
 
@@ -97,8 +98,17 @@ fn short_is_for_eyes() {
     let silent = Entry { status: 408, bytes_sent: 0, outcome: Outcome::TimedOut, ..entry(b"") };
     check_short(&silent, "08:49:37 127.0.0.1 - 408 0 350us timed-out");
 
-    let refused = Entry { status: 400, ..entry(b"\x16\x03\x01 \x1b]0;x\x07") };
-    check_short(&refused, r"08:49:37 127.0.0.1 \x16\x03\x01 \x1b]0;x\x07 400 2326 350us");
+    let hostile = Entry { status: 400, ..entry(b"\x16\x03\x01 \x1b]0;x\x07") };
+    check_short(&hostile, r"08:49:37 127.0.0.1 \x16\x03\x01 \x1b]0;x\x07 400 2326 350us");
+
+    let refused = Entry {
+        status: 404,
+        outcome: Outcome::Refused,
+        cause: Some("encoded-slash"),
+        ..entry(b"GET /a%2fb HTTP/1.0")
+    };
+    let want = "08:49:37 127.0.0.1 GET /a%2fb 404 2326 350us refused encoded-slash";
+    check_short(&refused, want);
 }
 
 #[track_caller]
@@ -125,7 +135,7 @@ fn check_human(micros: u64, want: &str) {
 }
 
 #[test]
-fn durations_are_said_in_two_units_at_most() {
+fn durations_have_two_units_at_most() {
     check_human(0, "0us");
     check_human(999, "999us");
     check_human(1_000, "1.0ms");
@@ -143,7 +153,7 @@ fn durations_are_said_in_two_units_at_most() {
 
 #[track_caller]
 fn check_words(line: &[u8], want: Option<(&str, &str, Option<&str>)>) {
-    let words = RequestWords::split(line);
+    let words = entry(line).request_words();
     let got = words.map(|words| (words.method, words.target, words.protocol));
     let bytes = str::as_bytes;
     assert_eq!(got, want.map(|(a, b, c)| (bytes(a), bytes(b), c.map(bytes))));
@@ -180,7 +190,7 @@ proptest! {
     }
 }
 
-/// That many seconds from 1970, either way; 1970 where the system's clock cannot say it.
+/// That many seconds from 1970, either way; 1970 where the system's clock has no such moment.
 fn moment(second: i64) -> SystemTime {
     let distance = Duration::from_secs(second.unsigned_abs());
     let moved = match second {

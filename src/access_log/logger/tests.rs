@@ -75,6 +75,7 @@ fn in_a_process_of_its_own() {
         user_agent: None,
         duration: Duration::from_micros(350),
         outcome: Outcome::Complete,
+        cause: None,
     };
     record(Format::Short, false, &entry);
     log::warn!(target: "httpd::net", "first\nsecond");
@@ -145,7 +146,7 @@ fn access_lines_go_to_the_file_and_messages_do_not() {
 }
 
 #[test]
-fn a_full_disk_is_said_once() {
+fn a_full_disk_is_logged_once() {
     let lost = "TIME ERROR httpd::access_log::logger: access lines are lost: \
                 /dev/full cannot be written: No space left on device (os error 28)\n";
     assert_eq!(run(Path::new("/dev/full"), &[], Stdio::piped()), format!("{lost}{WARNING}"));

@@ -1,4 +1,4 @@
-//! Tables for each precondition, alone and together, and a model of entity-tag lists.
+//! Tables for each precondition, single and together, and a model of entity-tag lists.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

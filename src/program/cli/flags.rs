@@ -1,8 +1,9 @@
-//! The flags: every one that there is, with its help text, its default and its variable.
+//! Every flag, with its help text, its default and its variable.
 //!
 //! Each flag can also be set by an environment variable, `HTTPD_` and its name: `HTTPD_PORT`. A
-//! repeatable one takes several values from there, one a line; addresses, networks and plain names
-//! may also be separated by commas. What the flags mean to each module is in `options`.
+//! repeatable flag takes several values from its variable, one on each line; addresses, networks
+//! and host names may also be separated by commas. What the flags mean to each module is in
+//! `options`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use crate::http::forwarded::Network;
 use crate::http::response::ExtraField;
 use crate::site::routes::Redirect;
 
-/// The heading of the flags that tell about the program.
+/// The heading of the flags about the program.
 pub(super) const ABOUT: &str = "About";
 
 /// Serve a folder over HTTP.
@@ -30,16 +31,16 @@ pub(crate) struct Flags {
 
     #[command(flatten, next_help_heading = "What is served")]
     pub(super) content: Content,
-    #[command(flatten, next_help_heading = "To whom")]
+    #[command(flatten, next_help_heading = "Network and access")]
     pub(super) audience: Audience,
-    #[command(flatten, next_help_heading = "How responses look")]
+    #[command(flatten, next_help_heading = "Responses")]
     pub(super) responses: Responses,
     #[command(flatten, next_help_heading = "Limits")]
     pub(super) limits: Limits,
     #[command(flatten, next_help_heading = "Log")]
     pub(super) log: Log,
 
-    /// Print the man page or a shell's completions, and end
+    /// Print the man page or a shell's completions, and exit
     #[arg(long, value_name = "man|bash|zsh|fish", hide_possible_values = true)]
     #[arg(help_heading = ABOUT)]
     pub(super) generate: Option<Page>,
@@ -47,11 +48,11 @@ pub(crate) struct Flags {
 
 #[derive(Args, Debug)]
 pub(super) struct Content {
-    /// Folder to serve, said as a flag
+    /// Folder to serve (same as ROOT)
     #[arg(short, long, value_name = "DIR", env = "HTTPD_ROOT")]
     pub(super) root: Option<PathBuf>,
 
-    /// File that is served for a folder; repeatable
+    /// File to serve for a folder; repeatable
     #[arg(
         long,
         value_name = "NAME",
@@ -65,13 +66,13 @@ pub(super) struct Content {
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_LISTING")]
     pub(super) no_listing: bool,
 
-    /// Entries shown of one folder
+    /// Maximum number of entries in a listing
     #[arg(long, value_name = "N", default_value_t = 10_000, env = "HTTPD_LISTING_LIMIT")]
     pub(super) listing_limit: usize,
 
     /// Names that start with a dot: deny, unlisted or serve
     ///
-    /// Whatever is said here, .well-known is served.
+    /// .well-known is always served.
     #[arg(long, value_name = "HOW", default_value = "deny", env = "HTTPD_DOTFILES")]
     pub(super) dotfiles: DotfilesFlag,
 
@@ -79,14 +80,14 @@ pub(super) struct Content {
     #[arg(long, value_name = "WHICH", default_value = "within", env = "HTTPD_SYMLINKS")]
     pub(super) symlinks: SymlinksFlag,
 
-    /// Path that is moved to another place (301); repeatable
+    /// Path that has moved (301); repeatable
     #[arg(long, value_name = "FROM=TO", value_delimiter = '\n', env = "HTTPD_REDIRECT")]
     pub(super) redirect: Vec<Redirect>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Audience {
-    /// Port to listen on; 0 takes a free one
+    /// Port to listen on; 0 picks a free one
     #[arg(short, long, value_name = "PORT", default_value_t = 8080, env = "HTTPD_PORT")]
     pub(super) port: u16,
 
@@ -101,29 +102,29 @@ pub(super) struct Audience {
     )]
     pub(super) bind: Vec<IpAddr>,
 
-    /// Further name that a loopback server answers to, * for any; repeatable
+    /// Extra Host name to accept on loopback; * accepts any; repeatable
     ///
-    /// A server that listens on loopback alone answers to addresses and to names that nobody can
-    /// register, so that no web page can read the folder by pointing a name of its own at it.
+    /// A server that only listens on loopback accepts addresses and names that cannot be
+    /// registered, so that no web page can read the folder by pointing a name of its own at it.
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "HTTPD_ALLOW_HOST")]
     pub(super) allow_host: Vec<String>,
 
-    /// Proxies whose X-Forwarded-For is believed; repeatable
+    /// Proxies whose X-Forwarded-For is trusted; repeatable
     #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "HTTPD_TRUSTED_PROXY")]
     pub(super) trusted_proxy: Vec<Network>,
 
-    /// Don't let the kernel lock the process into the folder (Landlock)
+    /// Disable the Landlock sandbox
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_SANDBOX")]
     pub(super) no_sandbox: bool,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Responses {
-    /// Field added to every response; repeatable
+    /// Header field added to every response; repeatable
     #[arg(long, value_name = "NAME: VALUE", value_delimiter = '\n', env = "HTTPD_HEADER")]
     pub(super) header: Vec<ExtraField>,
 
-    /// Let the pages of other sites read (Access-Control-Allow-Origin: *)
+    /// Allow cross-origin reads (Access-Control-Allow-Origin: *)
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_CORS")]
     pub(super) cors: bool,
 
@@ -140,7 +141,7 @@ pub(super) struct Responses {
 
 #[derive(Args, Debug)]
 pub(super) struct Limits {
-    /// Clients served at once
+    /// Maximum number of clients served at once
     #[arg(
         long,
         value_name = "N",
@@ -150,13 +151,13 @@ pub(super) struct Limits {
     )]
     pub(super) max_connections: usize,
 
-    /// Threads kept for the next clients
+    /// Idle threads to keep
     ///
-    /// With 0, each client has a newly spawned one.
+    /// With 0, a new thread is spawned for each client.
     #[arg(long, value_name = "N", default_value_t = 128, env = "HTTPD_THREAD_CACHE")]
     pub(super) thread_cache: usize,
 
-    /// For a whole request to come in
+    /// Time limit for receiving a request, head and body
     #[arg(
         long,
         value_name = "SECONDS",
@@ -166,7 +167,7 @@ pub(super) struct Limits {
     )]
     pub(super) request_timeout: Duration,
 
-    /// For a client that takes no more of its response
+    /// Time limit without progress while sending
     #[arg(
         long,
         value_name = "SECONDS",
@@ -176,7 +177,7 @@ pub(super) struct Limits {
     )]
     pub(super) stall_timeout: Duration,
 
-    /// For responses under way when told to stop
+    /// How long active responses may take at shutdown
     #[arg(
         long,
         value_name = "SECONDS",
@@ -198,22 +199,22 @@ pub(super) struct Log {
     #[arg(long, value_name = "PATH", env = "HTTPD_LOG_FILE")]
     pub(super) log_file: Option<PathBuf>,
 
-    /// No access lines
+    /// Do not log requests
     #[arg(short, long, value_parser = FalseyValueParser::new(), env = "HTTPD_QUIET")]
     pub(super) quiet: bool,
 
-    /// Debug lines, too
+    /// Log debug messages too
     #[arg(short, long, value_parser = FalseyValueParser::new(), env = "HTTPD_VERBOSE")]
     pub(super) verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum DotfilesFlag {
-    /// They are not found
+    /// Not found
     Deny,
-    /// They are served, but not listed
+    /// Served, but not listed
     Unlisted,
-    /// They are served and listed
+    /// Served and listed
     Serve,
 }
 
@@ -231,7 +232,7 @@ pub(super) enum SymlinksFlag {
 pub(super) enum LogFormatFlag {
     /// Short on a terminal, else combined
     Auto,
-    /// One for eyes, coloured on a terminal
+    /// For people, coloured on a terminal
     Short,
     /// Apache's common log format
     Common,

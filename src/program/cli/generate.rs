@@ -1,4 +1,7 @@
-//! The man page and the shells' completions, made from the same definitions as the flags.
+//! The man page and the shells' completions.
+//!
+//! Both are made from the definitions of the flags, so they cannot miss one. Only the chapters
+//! below, which the flags' texts have no place for, are written by hand.
 
 use std::io::{self, Write};
 
@@ -10,21 +13,20 @@ use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use super::flags::Page;
 use super::help;
 
-/// What the man page tells beside the flags, under these headings.
+/// Chapters of the man page that are not about single flags.
 const CHAPTERS: [(&str, &str); 3] = [
     (
         "ENVIRONMENT",
         "Each flag can also be set by a variable: HTTPD_, then the flag's name in capitals with \
-         underscores. HTTPD_PORT is --port, HTTPD_LOG_FORMAT is --log-format. What the command \
-         line says wins. A repeatable flag takes several values from its variable, one a line; \
-         addresses, networks and host names may also be separated by commas. RUST_LOG chooses \
-         log lines by module and level; access=off leaves the access lines out. NO_COLOR leaves \
-         colours out.",
+         underscores. HTTPD_PORT is --port, HTTPD_LOG_FORMAT is --log-format. A flag on the \
+         command line wins. The variable of a repeatable flag takes one value on each line; \
+         commas may also separate addresses, networks and host names. RUST_LOG selects log lines \
+         by module and level; access=off leaves out access lines. NO_COLOR turns off colours.",
     ),
     (
         "SIGNALS",
-        "SIGINT and SIGTERM stop it: who is queued is served and what is under way is finished, \
-         within the drain timeout; a second one ends it at once. SIGHUP reopens the log file; \
+        "SIGINT and SIGTERM stop it: queued clients are served and active responses completed, \
+         within the drain timeout; a second signal ends it at once. SIGHUP reopens the log file; \
          without --log-file it is not caught.",
     ),
     (

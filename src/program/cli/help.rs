@@ -1,7 +1,7 @@
 //! What `-h` and `--help` print: one table, in two lengths.
 //!
 //! clap's own long form gives each flag three lines and more; a table of all flags is shorter than
-//! two screens and is searched by eye. Values that a flag may take are told in its text.
+//! two screens and is searched by eye. A flag's text names the values that it takes.
 
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 
@@ -23,21 +23,21 @@ const BRIEF: [&str; 12] = [
     "help",
 ];
 
-/// How it is called, and what that does.
+/// Command lines, and what they do.
 pub(super) const EXAMPLES: [(&str, &str); 5] = [
     ("httpd", "serve this folder at http://127.0.0.1:8080/"),
     ("httpd --port 0 ~/Downloads", "serve that folder, on a free port"),
-    ("httpd -b 0.0.0.0 -b ::", "let every machine of the network in"),
+    ("httpd -b 0.0.0.0 -b ::", "serve every machine that can reach this one"),
     ("httpd -p 80 --log-file access.log", "keep the log in a file"),
     ("HTTPD_PORT=3000 httpd", "take a flag from the environment"),
 ];
 
 const VARIABLES: &str = "\
-Each flag is also an environment variable: HTTPD_LOG_FORMAT is --log-format. Those that may be
-repeated take a value a line there; addresses and names may also be separated by commas.
+Each flag is also an environment variable: HTTPD_LOG_FORMAT is --log-format. The variable of a
+repeatable flag takes one value on each line; commas may also separate addresses and host names.
 
-It ends with status 0 when told to stop (Ctrl-C, SIGTERM), 1 when it cannot start, 2 for wrong
-flags. `httpd --generate man | man -l -` shows its manual.";
+The exit status is 0 after Ctrl-C or SIGTERM, 1 when it cannot start, and 2 for wrong flags.
+The manual: httpd --generate man | man -l -";
 
 /// The flags as clap takes them.
 pub(super) fn command() -> Command {
@@ -56,9 +56,9 @@ fn flags_about_the_program() -> [Arg; 3] {
     .map(|flag| flag.help_heading(ABOUT))
 }
 
-/// What the command line is read with: its help is the whole table.
+/// The command line, with the whole table as its help.
 pub(super) fn command_with_help() -> Command {
-    // The variables follow from the flags' names, and the values are told in their texts.
+    // The variables follow from the flags' names, and the flags' texts name the values.
     let command = command().mut_args(|flag| {
         let takes_values = flag.get_action().takes_values();
         flag.hide_env(true).hide_possible_values(takes_values)
@@ -66,7 +66,7 @@ pub(super) fn command_with_help() -> Command {
     command.after_help(format!("{}\n{VARIABLES}", examples()))
 }
 
-/// Prints the short table, if it is asked for, and ends the process.
+/// Prints the short table, if the flags ask for it, and ends the process.
 pub(super) fn print_if_asked(matches: &ArgMatches) {
     if !matches.get_flag("brief") {
         return;
@@ -76,7 +76,7 @@ pub(super) fn print_if_asked(matches: &ArgMatches) {
         let hide = !is_brief(&flag);
         flag.hide(hide)
     });
-    // Where standard output is closed, nobody reads it.
+    // An error means that standard output is closed.
     let _ = brief.after_help(examples()).print_help();
     std::process::exit(0);
 }

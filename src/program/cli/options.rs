@@ -1,4 +1,7 @@
 //! The flags as the option types of the modules.
+//!
+//! No module sees the flags, and none sees what only another needs: this is the one file that knows
+//! both sides. What takes more than one flag to decide is decided here.
 
 use std::io::{IsTerminal, stderr};
 use std::net::SocketAddr;
@@ -43,12 +46,12 @@ impl Flags {
         bind.iter().map(|&address| SocketAddr::new(address, *port)).collect()
     }
 
-    /// Whether the process shall lock itself in.
+    /// Whether the process restricts itself.
     pub(crate) fn wants_sandbox(&self) -> bool {
         !self.audience.no_sandbox
     }
 
-    /// How long responses under way get when told to stop.
+    /// How long active responses may take at shutdown.
     pub(crate) fn drain_timeout(&self) -> Duration {
         self.limits.drain_timeout
     }
@@ -63,12 +66,12 @@ impl Flags {
         !self.log.quiet
     }
 
-    /// How much the log tells.
+    /// The least severe messages that are logged.
     pub(crate) fn log_level(&self) -> LevelFilter {
         if self.log.verbose { LevelFilter::Debug } else { LevelFilter::Info }
     }
 
-    /// What the sockets and threads are told.
+    /// The options of the sockets and threads.
     pub(crate) fn net(&self) -> net::Options {
         net::Options {
             max_connections: self.limits.max_connections,
@@ -80,15 +83,12 @@ impl Flags {
         }
     }
 
-    /// What the site is told.
-    pub(crate) fn site(&self) -> site::Options {
+    /// The options of the site, for clients of these listeners.
+    pub(crate) fn site(&self, listeners: &[SocketAddr], are_inherited: bool) -> site::Options {
         let content = &self.content;
-        let is_loopback = self.addresses().iter().all(|address| address.ip().is_loopback());
-        // A proxy answers for the names that it passes on.
-        let checks_host = is_loopback && self.audience.trusted_proxy.is_empty();
         site::Options {
             redirects: content.redirect.clone(),
-            allowed_hosts: checks_host.then(|| AllowedHosts::new(self.audience.allow_host.clone())),
+            allowed_hosts: self.allowed_hosts(listeners, are_inherited),
             files: files::Options {
                 index: content.index.iter().map(|name| name.clone().into_bytes()).collect(),
                 listing: !content.no_listing,
@@ -103,7 +103,19 @@ impl Flags {
         }
     }
 
-    /// What each connection is told.
+    /// Whether the Host is checked is decided here and nowhere else: on a server that only this
+    /// machine reaches, unless a proxy, or what passed the sockets, answers for the names.
+    fn allowed_hosts(&self, listeners: &[SocketAddr], are_inherited: bool) -> AllowedHosts {
+        let is_loopback = listeners.iter().all(|listener| listener.ip().is_loopback());
+        let is_proxied = are_inherited || !self.audience.trusted_proxy.is_empty();
+        if is_loopback && !is_proxied {
+            AllowedHosts::local_and(self.audience.allow_host.clone())
+        } else {
+            AllowedHosts::Any
+        }
+    }
+
+    /// The options of each connection.
     pub(crate) fn connection(&self) -> connection::Options {
         let takes_colour = access_log::standard_error_takes_colour();
         let is_on_terminal = self.log.log_file.is_none() && stderr().is_terminal();
@@ -123,5 +135,35 @@ impl Flags {
             log_format,
             log_colour: takes_colour && self.log.log_file.is_none(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    /// Whether a server with these flags and listeners checks the Host.
+    #[track_caller]
+    fn check(flags: &[&str], listeners: &[&str], are_inherited: bool, is_checked: bool) {
+        let flags = Flags::parse_from([&["httpd"], flags].concat());
+        let listeners: Vec<_> = listeners.iter().map(|text| text.parse().unwrap()).collect();
+        let allowed = flags.site(&listeners, are_inherited).allowed_hosts;
+        assert!(allowed.allows(b"localhost:8080"));
+        assert_eq!(!allowed.allows(b"evil.example.com"), is_checked, "{flags:?} {listeners:?}");
+    }
+
+    #[test]
+    fn the_host_is_checked_where_only_this_machine_asks() {
+        check(&[], &["127.0.0.1:80"], false, true);
+        check(&[], &["127.0.0.1:80", "[::1]:80", "127.8.8.8:1"], false, true);
+        check(&["--allow-host", "nas.example.com"], &["127.0.0.1:80"], false, true);
+        check(&["--allow-host", "*"], &["127.0.0.1:80"], false, false);
+        check(&["--allow-host", "nas.example.com,*"], &["127.0.0.1:80"], false, false);
+        check(&["--trusted-proxy", "127.0.0.1"], &["127.0.0.1:80"], false, false);
+        check(&[], &["127.0.0.1:80"], true, false);
+        check(&[], &["0.0.0.0:80"], false, false);
+        check(&[], &["[::1]:80", "192.0.2.1:80"], false, false);
     }
 }

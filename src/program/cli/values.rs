@@ -1,14 +1,17 @@
-//! How the values of flags are read, where their type alone does not say it.
+//! How the values of flags are read, where their type does not define it.
+//!
+//! The error of each function is what it expected; clap adds the flag's name and the value that was
+//! given.
 
 use std::time::Duration;
 
-/// About three years: beyond any use, and within what every clock can add.
+/// About three years: longer than any use, and short enough for every clock to add.
 const SECONDS_MAX: f64 = 1e8;
 
 /// More seats than a machine has threads for.
 const SEATS_MAX: usize = 1_000_000;
 
-/// At least a millisecond: sockets take a time-out of zero for none at all.
+/// At least a millisecond: to a socket, a timeout of zero means none at all.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
         timeout if timeout < Duration::from_millis(1) => Err("expected more than 0".to_owned()),
@@ -29,7 +32,7 @@ pub(super) fn seats(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("expected a number from 1 to {SEATS_MAX}"))
 }
 
-/// `EXT=TYPE`; a dot before the extension is let pass.
+/// `EXT=TYPE`; a dot before the extension is ignored.
 pub(super) fn media_type(text: &str) -> Result<(String, String), String> {
     let is_type = |kind: &str| {
         kind.split_once('/').is_some_and(|(kind, subtype)| !kind.is_empty() && !subtype.is_empty())

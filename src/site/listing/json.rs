@@ -1,12 +1,12 @@
 //! A listing as JSON (RFC 8259), for scripts.
 //!
-//! It says the same as the page in the same order, and hides nothing of a name behind a look: what
-//! is not UTF-8 is replaced in `name`, and `href` leads to the very file all the same.
+//! It has what the page has, in the same order. Where a name is not UTF-8, the bytes that are not
+//! are replaced in `name`; `href` always leads to the very file.
 
-use std::fmt::Write as _;
-
+use super::entry::{Entry, Kind};
+use super::selection::Listing;
 use super::text::push_href;
-use super::{Entry, Kind, Listing};
+use crate::text::write_json_string;
 
 /// An array of `{"name", "type", "size", "modified", "href"}`, one object a line.
 ///
@@ -50,48 +50,13 @@ fn push_object(out: &mut String, entry: &Entry) {
     out.push_str("\"}");
 }
 
-/// Escapes what RFC 8259 section 7 demands, DEL and the C1 controls for the sake of terminals, and
-/// U+2028 and U+2029, which end a line in older JavaScript.
 fn push_string(out: &mut String, text: &str) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => out.extend(['\\', character]),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\u{2028}' | '\u{2029}' => push_code(out, character),
-            control if control.is_control() => push_code(out, control),
-            plain => out.push(plain),
-        }
-    }
-    out.push('"');
-}
-
-fn push_code(out: &mut String, character: char) {
-    write!(out, "\\u{:04x}", u32::from(character)).expect("a String takes whatever is written");
+    write_json_string(out, text).expect("a String takes whatever is written");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(text: &str, want: &str) {
-        let mut out = String::new();
-        push_string(&mut out, text);
-        assert_eq!(out, want);
-        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
-    }
-
-    #[test]
-    fn strings_are_escaped() {
-        check("plain ü 🎉", r#""plain ü 🎉""#);
-        check("", r#""""#);
-        check(r#"a"b\c/"#, r#""a\"b\\c/""#);
-        check("\n\t\r\0\x1b\x7f\u{9f}", r#""\n\t\r\u0000\u001b\u007f\u009f""#);
-        check("\u{2028}\u{2029}", r#""\u2028\u2029""#);
-    }
 
     #[test]
     fn an_empty_folder_is_an_empty_array() {

@@ -1,11 +1,11 @@
 //! The order of a listing: what the query asks for, and how two entries compare.
 //!
-//! Folders come first whatever is asked. Comparing allocates nothing, since a large folder costs a
+//! Folders always come first. Comparing allocates nothing, since a large folder costs a
 //! million comparisons, and is a total order: where a list is cut and how it is sorted must agree.
 
 use std::cmp::Ordering;
 
-use super::Entry;
+use super::entry::Entry;
 
 /// The column that a listing is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,8 +61,8 @@ impl Key {
 }
 
 impl Order {
-    /// Reads `sort=name|modified|size` and `order=asc|desc`, the first of each; words that are
-    /// neither count as the default, so that no link ever fails for its query.
+    /// Reads `sort=name|modified|size` and `order=asc|desc`, the first of each. Unknown words count
+    /// as the default, so that no link ever fails because of its query.
     #[must_use]
     pub(crate) fn from_query(query: Option<&[u8]>) -> Self {
         let value = |wanted: &str| {
@@ -127,8 +127,9 @@ fn natural(a: &[u8], b: &[u8]) -> Ordering {
     left.len().cmp(&right.len()).then_with(|| a.cmp(b))
 }
 
-/// The start of a name as a number that is less only where `natural` says less, and the same where
-/// it can't tell: its bytes as small letters, a number as a digit for its length and its digits.
+/// The start of a name as a number: it is less only where `natural` is `Less`, and equal where the
+/// start does not decide. Its bytes are small letters; a number is a digit for its length, then its
+/// digits.
 fn start(name: &[u8]) -> u128 {
     let mut bytes = [0; size_of::<u128>()];
     let mut free = bytes.iter_mut();
@@ -165,7 +166,7 @@ fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
 mod tests {
     use super::*;
     use crate::http::date::Date;
-    use crate::site::listing::Kind;
+    use crate::site::listing::entry::Kind;
     use proptest::prelude::*;
 
     #[track_caller]

@@ -4,10 +4,11 @@
 //! inlined, and their hashes stand in the policy that the response must carry. A folder may hold
 //! ten thousand rows, so a row is little more than its own words: no classes, no optional end tags.
 
+use super::entry::Entry;
 use super::order::{Key, Order};
+use super::selection::Listing;
 use super::text::{push_counted, push_grouped, push_href, push_human_size, push_name, push_text};
-use super::{Entry, Listing};
-use crate::http::target::encode_segment;
+use crate::http::percent::encode_segment;
 
 /// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that
 /// makes ten thousand of them several times quicker. They keep the roles of a table all the same.
@@ -22,16 +23,16 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     script-src 'sha256-O/qWYS5t5av1fJoQaU/n2PdOLic6fOLnCUEnS9VkvkY='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
-/// How many bytes of a README are shown. Who reads one reads a byte more, so that the page can say
+/// How many bytes of a README are shown. The caller reads one byte more, so that the page can note
 /// when there is more.
-pub(crate) const README_LIMIT: usize = 64 * 1024;
+pub(crate) const README_BYTES_MAX: usize = 64 * 1024;
 
 /// The text shown below the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Readme {
     /// The file's name.
     pub(crate) name: Vec<u8>,
-    /// Its content; of what goes beyond [`README_LIMIT`] the page only says that it is there.
+    /// Its content; beyond [`README_BYTES_MAX`], the page only notes that there is more.
     pub(crate) text: Vec<u8>,
 }
 
@@ -46,7 +47,7 @@ pub(crate) fn page(
 ) -> Vec<u8> {
     let folders: Vec<&[u8]> =
         path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
-    let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_LIMIT));
+    let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_BYTES_MAX));
     let mut out = String::with_capacity(6 * 1024 + 240 * listing.entries.len() + readme_length);
 
     push_head(&mut out, &folders);
@@ -216,12 +217,13 @@ fn push_readme(out: &mut String, readme: &Readme) {
     out.push_str("</section>\n");
 }
 
-/// The beginning of a text, up to [`README_LIMIT`], without the pieces of a character cut in two.
+/// The beginning of a text, up to [`README_BYTES_MAX`], without a part of a character at its end.
 fn within_limit(text: &[u8]) -> &[u8] {
-    if text.len() <= README_LIMIT {
+    if text.len() <= README_BYTES_MAX {
         return text;
     }
     let is_continuation = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
-    let end = (README_LIMIT - 3..=README_LIMIT).rev().find(|&end| !is_continuation(text[end]));
-    &text[..end.unwrap_or(README_LIMIT)]
+    let mut ends = (README_BYTES_MAX - 3..=README_BYTES_MAX).rev();
+    let end = ends.find(|&end| !is_continuation(text[end]));
+    &text[..end.unwrap_or(README_BYTES_MAX)]
 }

@@ -1,7 +1,8 @@
-//! Whole listings: what is selected, and that page and JSON say it truly of any name at all.
+//! Whole listings: what is selected, and that page and JSON show any name truly.
 
-use super::order::Key;
+use super::order::{Key, Ranked};
 use super::*;
+use crate::http::date::Date;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
@@ -93,7 +94,7 @@ fn each_link_leads_to_the_very_name() {
 }
 
 #[test]
-fn a_row_says_name_time_and_size() {
+fn a_row_has_name_time_and_size() {
     let page = html(b"/", &all([entry(b"a <b>.iso", Kind::File, 734_003_200)]));
     check_contains(
         &page,
@@ -160,7 +161,7 @@ fn each_heading_sorts_both_ways() {
 }
 
 #[test]
-fn the_foot_counts_all_and_the_note_says_what_is_missing() {
+fn the_foot_counts_all_and_the_note_what_is_missing() {
     let files = (0..12_345).map(|at| entry(format!("file{at}").as_bytes(), Kind::File, 1_000));
     let folders = [entry(b"folder", Kind::Directory, 4096)];
     let cut = listing(Order::default(), 10, files.chain(folders));
@@ -191,14 +192,14 @@ fn a_readme_is_shown_as_plain_text() {
     check_readme(b"# Hello\n\n<b>&</b>\n", "# Hello\n\n&lt;b&gt;&amp;&lt;/b&gt;\n</pre>\n");
     check_readme(b"\n", "\n</pre>\n");
     check_readme(b"</pre><script>", "&lt;/pre&gt;&lt;script&gt;</pre>\n");
-    let limit = "x".repeat(README_LIMIT);
+    let limit = "x".repeat(README_BYTES_MAX);
     check_readme(limit.as_bytes(), &format!("{limit}</pre>\n"));
     let note = "</pre>\n<p role=\"note\">Cut after 64 KiB</p>\n";
     check_readme(format!("{limit}y").as_bytes(), &format!("{limit}{note}"));
     let almost = &limit[2..];
     check_readme(format!("{almost}🎉").as_bytes(), &format!("{almost}{note}"));
-    let bytes = vec![0x80; README_LIMIT + 1];
-    check_readme(&bytes, &format!("{}{note}", "\u{fffd}".repeat(README_LIMIT)));
+    let bytes = vec![0x80; README_BYTES_MAX + 1];
+    check_readme(&bytes, &format!("{}{note}", "\u{fffd}".repeat(README_BYTES_MAX)));
 }
 
 #[test]
@@ -214,7 +215,7 @@ fn the_policy_allows_the_very_style_and_script() {
 }
 
 #[test]
-fn json_says_the_same() {
+fn json_has_the_same() {
     let entries = [
         entry(b"a\xff.txt", Kind::File, u64::MAX),
         Entry { modified: None, ..entry(b"a b", Kind::Directory, 4096) },

@@ -5,9 +5,10 @@
 
 use std::fmt::Write as _;
 
-use super::Entry;
-use crate::http::target::encode_segment;
+use super::entry::Entry;
+use crate::http::percent::encode_segment;
 use crate::site::html::push_escaped;
+use crate::text::is_unprintable;
 
 /// The units of sizes, each with its bytes.
 const UNITS: [(u64, &str); 7] = [
@@ -90,24 +91,15 @@ pub(super) fn push_counted(out: &mut String, count: usize, one: &str, many: &str
     out.push_str(if count == 1 { one } else { many });
 }
 
-/// Controls would be invisible or break the line, and those of writing direction would let
-/// `gpj.exe` pass for `exe.jpg`: each becomes a sign that stands for it.
+/// The sign that stands for an unprintable character, which would be invisible, break the line or
+/// turn the direction of writing.
 fn visible(character: char) -> char {
     match character {
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
         '\x7f' => '\u{2421}',
-        '\u{2028}' | '\u{2029}' => '\u{fffd}',
-        unseen if unseen.is_control() || is_directional(unseen) => '\u{fffd}',
+        _ if is_unprintable(character) => '\u{fffd}',
         plain => plain,
     }
-}
-
-/// The characters that are there only to turn the direction of writing (UAX #9 section 2).
-fn is_directional(character: char) -> bool {
-    matches!(
-        character,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-    )
 }
 
 #[cfg(test)]

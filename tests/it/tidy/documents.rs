@@ -1,0 +1,200 @@
+//! The documents: that they fit the screen, and that what they name is there.
+//!
+//! Paths, links, tests that are named as evidence, the map of the sources: whatever a reader would
+//! look for after reading, a machine looks for here first.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{COLUMNS_MAX, assert_none, rust_files};
+
+const README_LINES_MAX: usize = 160;
+
+/// Where a path in the documents starts that must exist.
+const FOLDERS: [&str; 7] = ["benches/", "contrib/", "docs/", "examples/", "src/", "tests/", "www/"];
+
+/// A page of Markdown, by its path in the repository.
+struct Document {
+    path: PathBuf,
+    text: String,
+}
+
+impl Document {
+    fn read(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let text = fs::read_to_string(repository().join(&path));
+        Self { text: text.unwrap_or_else(|error| panic!("{}: {error}", path.display())), path }
+    }
+
+    /// The lines outside of code blocks, and their numbers.
+    fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
+        let mut is_code = false;
+        self.text.lines().enumerate().filter_map(move |(index, line)| {
+            let is_fence = line.trim_start().starts_with("```");
+            is_code ^= is_fence;
+            (!is_code && !is_fence).then_some((index + 1, line))
+        })
+    }
+
+    /// The headings, as the fragments of links spell them.
+    fn fragments(&self) -> Vec<String> {
+        let headings = self.prose().filter(|(_, line)| line.starts_with('#'));
+        let spell = |heading: &str| {
+            let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+            heading.trim().chars().filter(kept).collect::<String>().to_lowercase().replace(' ', "-")
+        };
+        headings.map(|(_, line)| spell(line.trim_start_matches('#'))).collect()
+    }
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn documents() -> Vec<Document> {
+    let single = ["README.md", "CHANGELOG.md", "examples/README.md"].map(PathBuf::from);
+    let pages = fs::read_dir(repository().join("docs")).unwrap();
+    let pages = pages.map(|entry| Path::new("docs").join(entry.unwrap().file_name()));
+    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    single.into_iter().chain(pages).map(Document::read).collect()
+}
+
+/// What stands between backquotes.
+fn code_spans(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn documents_fit_the_screen() {
+    let mut offences = Vec::new();
+    for document in documents() {
+        let path = document.path.display();
+        for (number, line) in document.prose().filter(|(_, line)| !line.starts_with('|')) {
+            if line.chars().count() > COLUMNS_MAX {
+                offences.push(format!("{path}:{number}: over {COLUMNS_MAX} columns"));
+            }
+        }
+    }
+    let readme = Document::read("README.md");
+    let length = readme.text.lines().count();
+    if length > README_LINES_MAX {
+        offences.push(format!("README.md has {length} lines"));
+    }
+    let wide = readme.text.lines().filter(|line| line.chars().count() > COLUMNS_MAX);
+    offences.extend(wide.map(|line| format!("README.md: over {COLUMNS_MAX} columns: {line}")));
+    assert_none("documents fit the screen", &offences);
+}
+
+#[test]
+fn the_version_is_in_the_changelog() {
+    let heading = concat!("## [", env!("CARGO_PKG_VERSION"), "] - ");
+    let changelog = Document::read("CHANGELOG.md");
+    assert!(changelog.text.lines().any(|line| line.starts_with(heading)), "{heading}");
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut offences = Vec::new();
+    for document in documents() {
+        let folder = document.path.parent().unwrap();
+        for (number, line) in document.prose() {
+            let targets = line.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+            for target in targets.filter(|target| !target.contains("://")) {
+                let (path, fragment) = target.split_once('#').unwrap_or((target, ""));
+                let path = if path.is_empty() { document.path.clone() } else { folder.join(path) };
+                let leads_there = repository().join(&path).exists()
+                    && (fragment.is_empty()
+                        || Document::read(path).fragments().iter().any(|it| it == fragment));
+                if !leads_there {
+                    offences.push(format!("{}:{number}: {target}", document.path.display()));
+                }
+            }
+        }
+    }
+    assert_none("links lead somewhere", &offences);
+}
+
+#[test]
+fn paths_in_documents_exist() {
+    let mut offences = Vec::new();
+    for document in documents() {
+        let near = document.path.parent().unwrap();
+        let is_border = |c: char| c.is_whitespace() || "`()[]|<>,#\"'".contains(c);
+        let words =
+            document.text.split(is_border).map(|word| word.trim_end_matches(['.', ':', ';']));
+        for word in words {
+            let is_source = Path::new(word).extension().is_some_and(|it| it == "rs");
+            if !is_source && !FOLDERS.iter().any(|folder| word.starts_with(folder)) {
+                continue;
+            }
+            // Source files may also be named as they stand below `src`, or beside the document.
+            let root = Path::new("");
+            let folders = if is_source { &[root, Path::new("src"), near][..] } else { &[root] };
+            if !folders.iter().any(|folder| repository().join(folder).join(word).exists()) {
+                offences.push(format!("{}: {word}", document.path.display()));
+            }
+        }
+    }
+    assert_none("paths in documents exist", &offences);
+}
+
+#[test]
+fn the_map_has_every_source_file() {
+    let map = Document::read("docs/architecture.md");
+    let mut offences = Vec::new();
+    for source in rust_files("src").into_iter().filter(|source| !source.is_test()) {
+        let below_src = source.path.strip_prefix(repository().join("src")).unwrap();
+        if !map.text.contains(&format!("| `{}` |", below_src.display())) {
+            offences.push(format!("{} is not on it", below_src.display()));
+        }
+    }
+    assert_none("the map has every source file", &offences);
+}
+
+#[test]
+fn a_request_takes_the_same_steps_on_the_example_site() {
+    let page = fs::read_to_string(repository().join("www/about/index.html")).unwrap();
+    let (_, steps) = page.split_once("<ol class=\"steps\">").unwrap();
+    let (steps, _) = steps.split_once("</ol>").unwrap();
+    let titles = steps.split("<h2>").skip(1).map(|rest| rest.split("</h2>").next().unwrap());
+    let shown: Vec<_> = (1..).zip(titles).map(|(at, title)| format!("{at}. {title}")).collect();
+    let architecture = Document::read("docs/architecture.md");
+    let headings = architecture.prose().filter_map(|(_, line)| line.strip_prefix("### "));
+    let told: Vec<_> =
+        headings.filter(|heading| heading.starts_with(|c: char| c.is_ascii_digit())).collect();
+    assert_eq!(told, shown);
+    assert_eq!(told.len(), 8);
+}
+
+/// Whether `tests/it` has a module of that path, or in it a function.
+fn is_evidence(path: &str) -> bool {
+    let text = |module: &str| {
+        fs::read_to_string(repository().join("tests/it").join(module.replace("::", "/") + ".rs"))
+    };
+    text(path).is_ok()
+        || path.rsplit_once("::").is_some_and(|(module, function)| {
+            text(module).is_ok_and(|text| text.contains(&format!("fn {function}()")))
+        })
+}
+
+#[test]
+fn evidence_exists() {
+    for path in ["README.md", "docs/security.md"] {
+        let document = Document::read(path);
+        let mut named = Vec::new();
+        let mut is_in_table = false;
+        for (_, line) in document.prose() {
+            let last_cell = line.trim_end_matches('|').rsplit('|').next().unwrap();
+            is_in_table = line.starts_with('|') && (is_in_table || last_cell.trim() == "shown by");
+            if is_in_table {
+                named.extend(code_spans(last_cell));
+            }
+            let is_name = |c: char| c.is_ascii_lowercase() || "_:".contains(c);
+            let is_path = |span: &&str| span.contains("::") && span.chars().all(is_name);
+            named.extend(code_spans(line).filter(is_path).filter(|span| *span != "::"));
+        }
+        assert!(named.len() > 10, "{path}: {named:?}");
+        let missing: Vec<_> = named.iter().filter(|name| !is_evidence(name)).collect();
+        assert!(missing.is_empty(), "{path}: {missing:?}");
+    }
+}
