@@ -10,7 +10,7 @@ mod write;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::access_log::{self, Entry, Format, Outcome};
+use crate::access_log::{self, Format, Outcome};
 use crate::http::date::Date;
 use crate::http::forwarded::{self, Network};
 use crate::http::request::{
@@ -206,7 +206,7 @@ fn record(
 ) {
     let known = &exchange.known;
     let forwarded_for = known.fields.list("x-forwarded-for");
-    let entry = Entry {
+    let entry = access_log::Entry {
         client: forwarded::client_address(
             client.peer().ip(),
             forwarded_for.as_deref(),

@@ -10,7 +10,7 @@ use super::status::Status;
 pub enum Refusal {
     /// Not a method, a target and a version with one space between each.
     RequestLine,
-    /// More than [`REQUEST_LINE_BYTES_MAX`](super::request::REQUEST_LINE_BYTES_MAX) bytes.
+    /// More than `REQUEST_LINE_BYTES_MAX` bytes.
     RequestLineTooLong,
     /// A control byte in the request line, a bare CR included.
     ControlByte,
@@ -34,9 +34,9 @@ pub enum Refusal {
     EncodedSlash,
     /// The path rises above the root with `..`.
     AboveRoot,
-    /// More than [`HEAD_BYTES_MAX`](super::request::HEAD_BYTES_MAX) bytes.
+    /// More than `HEAD_BYTES_MAX` bytes.
     HeadTooLong,
-    /// More than [`FIELDS_MAX`](super::request::FIELDS_MAX) field lines.
+    /// More than `FIELDS_MAX` field lines.
     TooManyFields,
     /// A field line starts with white space.
     FoldedLine,

@@ -129,14 +129,16 @@ impl Shared {
     fn make_round(&self) -> Option<Duration> {
         let somebody_waits = self.seats.make_way();
         let is_stopping = self.is_stopping.load(Ordering::Acquire);
-        let is_all_attended =
-            is_stopping || (0..self.loops.len()).fold(true, |so_far, it| self.attend(it) && so_far);
+        let mut is_all_attended = true;
+        for listener in 0..self.loops.len() {
+            is_all_attended &= is_stopping || self.attend(listener);
+        }
         if somebody_waits || !is_all_attended {
             return Some(ROUND_INTERVAL);
         }
         let quiet_for = self.threads.thinned_out_at()?.elapsed();
-        if quiet_for < CROWD_GONE_INTERVAL {
-            return Some(CROWD_GONE_INTERVAL - quiet_for);
+        if let Some(left) = CROWD_GONE_INTERVAL.checked_sub(quiet_for) {
+            return Some(left);
         }
         self.threads.forget_the_crowd();
         memory::give_back();

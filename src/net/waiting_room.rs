@@ -136,7 +136,7 @@ mod tests {
         let client = Arc::new(client_of(1));
         let (came, patience) = (client.accepted_at(), Duration::from_secs(10));
         let _ = room.enter(client);
-        let just_before = came + patience - Duration::from_millis(1);
+        let just_before = came + Duration::from_millis(9_999);
         assert!(room.overdue(just_before, patience).is_empty());
         assert_eq!(room.overdue(came + patience, patience).len(), 1);
         assert!(room.is_empty());

@@ -24,7 +24,7 @@ const REQUESTS: usize = 5_000;
 /// What an allocator may keep for itself.
 const SLACK_BYTES: usize = 1024 * 1024;
 
-/// Resident bytes that thousands of clients may leave behind. A debug build's stacks are larger, and
+/// Resident bytes that thousands of clients may leave behind. A debug build has larger stacks, and
 /// the parked threads keep theirs.
 const CROWD_BYTES_LEFT_MAX: usize = if cfg!(debug_assertions) { 9 } else { 6 } * 1024 * 1024;
 
