@@ -19,13 +19,10 @@ use crate::http::request::{
 use crate::http::response::{self, ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::{Client, Lost};
-use crate::site::{Answer, Site};
+use crate::site::{Answer, Site, pages};
 
 /// The longest body of a request, in bytes.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
-
-/// When a client that was turned away may try again.
-const RETRY_AFTER_SECONDS: &str = "5";
 
 /// How connections are treated.
 #[derive(Clone, Debug)]
@@ -125,7 +122,7 @@ impl Service {
 pub(crate) fn turned_away() -> Vec<u8> {
     let mut head = Vec::new();
     let response = Response::new(Status::ServiceUnavailable, response::Body::Bytes(b""[..].into()));
-    response.with("Retry-After", RETRY_AFTER_SECONDS).write_head(&mut head, None, &[]);
+    response.with("Retry-After", pages::RETRY_AFTER_SECONDS).write_head(&mut head, None, &[]);
     head
 }
 

@@ -12,10 +12,14 @@ pub(crate) mod media_type;
 pub(crate) mod pages;
 pub(crate) mod root;
 pub(crate) mod routes;
+mod workshop;
+
+use std::sync::Arc;
 
 use files::Found;
 use root::{OpenError, Root};
 use routes::{Handler, Redirect};
+use workshop::Workshop;
 
 use crate::http::date::Date;
 use crate::http::host::AllowedHosts;
@@ -43,6 +47,7 @@ pub(crate) struct Options {
 pub(crate) struct Site {
     root: Root,
     options: Options,
+    workshop: Arc<Workshop>,
     unavailable: LogOnce,
 }
 
@@ -58,7 +63,7 @@ impl Site {
     /// The site below `root`.
     #[must_use]
     pub(crate) fn new(root: Root, options: Options) -> Self {
-        Self { root, options, unavailable: LogOnce::new(module_path!()) }
+        Self { root, options, workshop: Workshop::new(), unavailable: LogOnce::new(module_path!()) }
     }
 
     /// Answers a request; `now` is when it came.
@@ -96,7 +101,7 @@ impl Site {
         let error = match files::find(&self.root, options, request) {
             Ok(Found::File(file)) => return files::respond(file, request, now),
             Ok(Found::Folder(folder)) => {
-                match folder::respond(&self.root, options, &folder, request) {
+                match folder::respond(&self.root, options, &self.workshop, &folder, request) {
                     Ok(response) => return response,
                     Err(error) => error,
                 }

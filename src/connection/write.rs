@@ -61,15 +61,9 @@ pub(super) fn response(
 impl Writer<'_> {
     fn head_and_body(&mut self, output: &mut Vec<u8>, body: Option<&Body>) -> Result<(), Outcome> {
         match body {
-            None | Some(Body::None) => self.bytes(output),
-            Some(Body::Bytes(bytes)) if bytes.len() as u64 <= ONE_WRITE_BYTES_MAX => {
-                output.extend_from_slice(bytes);
-                self.bytes(output)
-            }
-            Some(Body::Bytes(bytes)) => {
-                self.bytes(output)?;
-                self.bytes(bytes)
-            }
+            None | Some(Body::None | Body::Omitted { .. }) => self.bytes(output),
+            Some(Body::Bytes(bytes)) => self.head_and_bytes(output, bytes),
+            Some(Body::Lent(content)) => self.head_and_bytes(output, (**content).as_ref()),
             Some(Body::File(file, pieces)) => match pieces[..] {
                 [Piece::Span(span)] if span.length <= ONE_WRITE_BYTES_MAX => {
                     let is_whole = append(output, file, span);
@@ -82,6 +76,15 @@ impl Writer<'_> {
                 }
             },
         }
+    }
+
+    fn head_and_bytes(&mut self, output: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Outcome> {
+        if bytes.len() as u64 <= ONE_WRITE_BYTES_MAX {
+            output.extend_from_slice(bytes);
+            return self.bytes(output);
+        }
+        self.bytes(output)?;
+        self.bytes(bytes)
     }
 
     fn piece(&mut self, file: &File, piece: &Piece) -> Result<(), Outcome> {

@@ -22,6 +22,10 @@ type Weight = u16;
 
 const WEIGHT_MAX: Weight = 1000;
 
+/// How many members of a list are read, empty ones included. Honest clients name a handful; each
+/// one costs several looks.
+const MEMBERS_MAX: usize = 64;
+
 impl Coding {
     /// In the server's order: the smallest first, as a rule.
     const ALL: [Self; 3] = [Self::Brotli, Self::Zstandard, Self::Gzip];
@@ -112,7 +116,8 @@ fn weight_where(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<Weight>
 
 /// The weight of the first well-formed member whose name `is_meant` recognizes.
 fn first_weight(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<Weight> {
-    let mut members = split_unquoted(list, b',').filter_map(name_and_weight);
+    let members = split_unquoted(list, b',').take(MEMBERS_MAX);
+    let mut members = members.filter_map(name_and_weight);
     members.find(|(name, _)| is_meant(name)).map(|(_, weight)| weight)
 }
 

@@ -44,9 +44,21 @@ pub enum Body {
     None,
     /// These bytes.
     Bytes(Cow<'static, [u8]>),
+    /// Bytes whose owner counts them until they are dropped.
+    Lent(Box<dyn Content>),
+    /// So many bytes, which HEAD does not ask for.
+    Omitted {
+        /// Their number.
+        length: u64,
+    },
     /// Pieces, some of which are spans of this file.
     File(File, Vec<Piece>),
 }
+
+/// What a body can be lent by.
+pub trait Content: AsRef<[u8]> + fmt::Debug + Send {}
+
+impl<T: AsRef<[u8]> + fmt::Debug + Send> Content for T {}
 
 /// A part of a body that is sent from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +146,8 @@ impl Body {
         match self {
             Self::None => None,
             Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Lent(content) => Some((**content).as_ref().len() as u64),
+            &Self::Omitted { length } => Some(length),
             Self::File(_, pieces) => Some(pieces.iter().map(Piece::length).sum()),
         }
     }

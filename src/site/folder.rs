@@ -4,10 +4,10 @@
 //! cannot be looked at for now, the whole listing fails. Only links are opened, to see where they
 //! lead; everything else is known from the folder itself.
 
-use std::borrow::Cow;
 use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, RawDir};
@@ -15,9 +15,11 @@ use rustix::io::Errno;
 
 use super::files;
 use super::listing::{self, Kind, Listing, Order, README_BYTES_MAX, Readme, Selection};
+use super::pages;
 use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
+use super::workshop::Workshop;
 use crate::http::negotiation;
-use crate::http::request::Request;
+use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 
@@ -27,24 +29,40 @@ const README_NAMES: [&[u8]; 3] = [b"README.md", b"README", b"README.txt"];
 /// Bytes of names that are read from the folder at once.
 const NAMES_BYTES: usize = 32 * 1024;
 
-/// The response for a folder, as a page or as JSON.
+/// The response for a folder, as a page or as JSON; 503 where too many others are being made.
 pub(crate) fn respond(
     root: &Root,
     options: &files::Options,
+    workshop: &Arc<Workshop>,
     folder: &OwnedFd,
     request: &Request<'_>,
 ) -> Result<Response, OpenError> {
+    let Some(permit) = workshop.enter() else {
+        return Ok(pages::error(Status::ServiceUnavailable));
+    };
     let path = request.target.path();
     let order = Order::from_query(request.target.query());
     let listing = read(root, options, folder, path, order)?;
+    let is_head = request.method == Method::Head;
     let (media_type, body) = if wants_json(request) {
-        ("application/json", listing::json(&listing))
+        let body = if is_head {
+            Body::Omitted { length: listing::json_length(&listing) }
+        } else {
+            Body::Lent(Box::new(permit.finish(listing::json(&listing))))
+        };
+        ("application/json", body)
     } else {
         let readme = read_me(root, path)?;
-        ("text/html; charset=utf-8", listing::page(path, &listing, order, readme.as_ref()))
+        let readme = readme.as_ref();
+        let body = if is_head {
+            Body::Omitted { length: listing::page_length(path, &listing, order, readme) }
+        } else {
+            Body::Lent(Box::new(permit.finish(listing::page(path, &listing, order, readme))))
+        };
+        ("text/html; charset=utf-8", body)
     };
     // No validator would be true: a file's size can change without a trace on its folder.
-    Ok(Response::new(Status::Ok, Body::Bytes(Cow::Owned(body)))
+    Ok(Response::new(Status::Ok, body)
         .with("Content-Type", media_type)
         .with("Cache-Control", "no-cache")
         .with("Vary", "Accept")

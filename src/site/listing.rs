@@ -8,14 +8,15 @@
 mod entry;
 mod json;
 mod order;
+mod out;
 mod page;
 mod selection;
 mod text;
 
 pub(crate) use entry::{Entry, Kind};
-pub(crate) use json::json;
+pub(crate) use json::{json, json_length};
 pub(crate) use order::Order;
-pub(crate) use page::{CONTENT_SECURITY_POLICY, README_BYTES_MAX, Readme, page};
+pub(crate) use page::{CONTENT_SECURITY_POLICY, README_BYTES_MAX, Readme, page, page_length};
 pub(crate) use selection::{Listing, Selection};
 
 #[cfg(test)]

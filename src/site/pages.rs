@@ -12,6 +12,9 @@ use crate::http::status::Status;
 /// The answer to a form without an `id`.
 const NO_ID: &str = "You did not post your student id correctly.";
 
+/// When a client that gets 503 may try again.
+pub(crate) const RETRY_AFTER_SECONDS: &str = "5";
+
 /// Small, readable in the dark and on a phone.
 const STYLE: &str = "\
     :root{color-scheme:light dark}\
@@ -58,7 +61,11 @@ pub(crate) fn redirect(location: String) -> Response {
 #[must_use]
 pub(crate) fn error(status: Status) -> Response {
     let text = format!("<p>{}</p>", explanation(status));
-    page(status, status.reason(), &text)
+    let response = page(status, status.reason(), &text);
+    match status {
+        Status::ServiceUnavailable => response.with("Retry-After", RETRY_AFTER_SECONDS),
+        _ => response,
+    }
 }
 
 /// 405, with the methods that the target does take (RFC 9110 section 15.5.6).

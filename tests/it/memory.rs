@@ -4,7 +4,9 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::time::Duration;
 
+use crate::attack::{Attack, Manner, loopback};
 use crate::support::{Httpd, Tree, eventually, pattern, raise_descriptor_limit, read_to_end};
 
 /// Clients that wait at once; fewer where a process may not have twice as many descriptors.
@@ -27,6 +29,16 @@ const SLACK_BYTES: usize = 1024 * 1024;
 /// Resident bytes that thousands of clients may leave behind. A debug build has larger stacks, and
 /// the parked threads keep theirs.
 const CROWD_BYTES_LEFT_MAX: usize = if cfg!(debug_assertions) { 9 } else { 6 } * 1024 * 1024;
+
+/// Bytes of listings that are held when another one is begun, at most.
+const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// More cores than machines have on which this is tested make as many listings at once.
+const MAKERS_MAX: usize = 4;
+
+/// A folder whose listing is larger than what the kernel takes for a client.
+const LISTED_FILES: usize = 10_000;
+const SLOW_READERS: usize = 300;
 
 /// Resident bytes for each of `count` clients that have sent `bytes` and end nothing.
 #[track_caller]
@@ -133,4 +145,35 @@ fn a_crowd_leaves_little_behind() {
     eventually("their memory is given back", || {
         httpd.usage().memory <= before.memory + CROWD_BYTES_LEFT_MAX
     });
+}
+
+/// Listings stay in memory until their clients have taken them. Those that would be too many wait
+/// for their turn.
+#[test]
+fn listings_that_are_taken_slowly_are_bounded() {
+    let tree = Tree::new();
+    for number in 0..LISTED_FILES {
+        std::fs::write(tree.join(format!("a file with a long name, number {number}")), b"")
+            .unwrap();
+    }
+    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
+    let page = httpd.get("/").body.len();
+    let before = httpd.usage().memory;
+    let manner = Manner::Takes { path: "/".to_owned(), bytes_a_second: 1_000 };
+    let attack = Attack::start(httpd.address(), &[loopback(2)], SLOW_READERS, manner);
+    eventually("each has a thread", || httpd.usage().threads > SLOW_READERS);
+    let bound = HELD_BYTES_MAX
+        + 2 * page.next_power_of_two() * MAKERS_MAX
+        + SLOW_READERS * BYTES_PER_CLIENT_MAX;
+    let mut most = 0;
+    for _ in 0..100 {
+        std::thread::sleep(Duration::from_millis(20));
+        most = most.max(httpd.usage().memory.saturating_sub(before));
+    }
+    println!("{SLOW_READERS} readers of a page of {page} bytes: {most} resident bytes");
+    assert!(most <= bound, "{most}, not {bound}");
+    drop(attack);
+    eventually("the next one is made", || httpd.get("/").status == 200);
+    let head = httpd.head("/");
+    assert_eq!(head.field("Content-Length"), Some(page.to_string().as_str()));
 }

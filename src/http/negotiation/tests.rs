@@ -26,6 +26,14 @@ fn check_json(value: &str, want: bool) {
 }
 
 #[test]
+fn a_long_list_is_not_read_to_its_end() {
+    let commas = |count: usize| ",".repeat(count);
+    check_codings(&format!("{}br", commas(MEMBERS_MAX - 1)), "br");
+    check_codings(&format!("{}br", commas(MEMBERS_MAX)), "");
+    check_codings(&format!("gzip{}br", commas(15_000)), "gzip");
+}
+
+#[test]
 fn codings_have_a_name_and_an_extension() {
     assert_eq!(Coding::ALL.map(Coding::name), ["br", "zstd", "gzip"]);
     assert_eq!(Coding::ALL.map(Coding::extension), [".br", ".zst", ".gz"]);

@@ -6,6 +6,7 @@
 
 use super::entry::Entry;
 use super::order::{Key, Order};
+use super::out::Out;
 use super::selection::Listing;
 use super::text::{push_counted, push_grouped, push_href, push_human_size, push_name, push_text};
 use crate::http::percent::encode_segment;
@@ -45,22 +46,38 @@ pub(crate) fn page(
     order: Order,
     readme: Option<&Readme>,
 ) -> Vec<u8> {
+    let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_BYTES_MAX));
+    let mut out = Out::kept(6 * 1024 + 240 * listing.entries.len() + readme_length);
+    write(&mut out, path, listing, order, readme);
+    out.into_bytes()
+}
+
+/// The length of that page in bytes.
+#[must_use]
+pub(crate) fn page_length(
+    path: &[u8],
+    listing: &Listing,
+    order: Order,
+    readme: Option<&Readme>,
+) -> u64 {
+    let mut out = Out::counted();
+    write(&mut out, path, listing, order, readme);
+    out.length()
+}
+
+fn write(out: &mut Out, path: &[u8], listing: &Listing, order: Order, readme: Option<&Readme>) {
     let folders: Vec<&[u8]> =
         path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
-    let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_BYTES_MAX));
-    let mut out = String::with_capacity(6 * 1024 + 240 * listing.entries.len() + readme_length);
-
-    push_head(&mut out, &folders);
-    push_breadcrumbs(&mut out, &folders);
-    out.push_str("<main>\n");
-    push_table(&mut out, &folders, listing, order);
+    push_head(&mut out.text, &folders);
+    push_breadcrumbs(&mut out.text, &folders);
+    out.text.push_str("<main>\n");
+    push_table(out, &folders, listing, order);
     if let Some(readme) = readme {
-        push_readme(&mut out, readme);
+        push_readme(&mut out.text, readme);
     }
-    out.push_str("</main>\n<script>");
-    out.push_str(SCRIPT);
-    out.push_str("</script>\n</body>\n</html>\n");
-    out.into_bytes()
+    out.text.push_str("</main>\n<script>");
+    out.text.push_str(SCRIPT);
+    out.text.push_str("</script>\n</body>\n</html>\n");
 }
 
 fn push_head(out: &mut String, folders: &[&[u8]]) {
@@ -106,31 +123,36 @@ fn push_breadcrumbs(out: &mut String, folders: &[&[u8]]) {
     out.push_str("</bdi>/</h1></nav>\n</header>\n");
 }
 
-fn push_table(out: &mut String, folders: &[&[u8]], listing: &Listing, order: Order) {
+fn push_table(out: &mut Out, folders: &[&[u8]], listing: &Listing, order: Order) {
+    let text = &mut out.text;
     let (shown, total) = (listing.entries.len(), listing.total());
     if shown < total {
-        out.push_str("<p role=\"note\">Showing the first ");
-        push_grouped(out, shown as u64);
-        out.push_str(" of ");
-        push_counted(out, total, "entry", "entries");
-        out.push_str(" in this order</p>\n");
+        text.push_str("<p role=\"note\">Showing the first ");
+        push_grouped(text, shown as u64);
+        text.push_str(" of ");
+        push_counted(text, total, "entry", "entries");
+        text.push_str(" in this order</p>\n");
     }
-    out.push_str("<table>\n<caption>Folders and files in ");
-    push_path(out, folders);
-    out.push_str("</caption>\n<thead>\n<tr>");
+    text.push_str("<table>\n<caption>Folders and files in ");
+    push_path(text, folders);
+    text.push_str("</caption>\n<thead>\n<tr>");
     for key in Key::ALL {
-        push_heading(out, key, order);
+        push_heading(text, key, order);
     }
-    out.push_str("\n</thead>\n<tbody>\n");
+    text.push_str("\n</thead>\n<tbody>\n");
     if !folders.is_empty() {
-        out.push_str("<tr><th scope=row><a href=\"../\" title=\"Parent folder\">../</a><td><td>\n");
+        text.push_str(
+            "<tr><th scope=row><a href=\"../\" title=\"Parent folder\">../</a><td><td>\n",
+        );
     }
     for entry in &listing.entries {
-        push_row(out, entry);
+        push_row(&mut out.text, entry);
+        out.settle();
     }
-    out.push_str("</tbody>\n<tfoot>\n");
-    push_sums(out, listing);
-    out.push_str("</tfoot>\n</table>\n");
+    let text = &mut out.text;
+    text.push_str("</tbody>\n<tfoot>\n");
+    push_sums(text, listing);
+    text.push_str("</tfoot>\n</table>\n");
 }
 
 /// A heading that sorts by its column; a second click turns the order round.

@@ -298,6 +298,20 @@ proptest! {
     }
 
     #[test]
+    fn the_length_is_that_of_the_text(
+        entries in prop::collection::vec(any_entry(), 0..20),
+        order in any_order(),
+    ) {
+        let listing = listing(order, 10, entries);
+        let readme = Readme { name: b"README".to_vec(), text: b"<hello>\n".to_vec() };
+        for readme in [None, Some(&readme)] {
+            let whole = page(b"a/b", &listing, order, readme).len() as u64;
+            prop_assert_eq!(page_length(b"a/b", &listing, order, readme), whole);
+        }
+        prop_assert_eq!(json_length(&listing), json(&listing).len() as u64);
+    }
+
+    #[test]
     fn json_is_read_back_as_it_was_meant(entries in prop::collection::vec(any_entry(), 0..20)) {
         let listing = all(entries);
         let array: Vec<serde_json::Value> = serde_json::from_slice(&json(&listing)).unwrap();
