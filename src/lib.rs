@@ -1,5 +1,35 @@
 //! A blocking static file server: one OS thread for each client, HTTP/1.0, one request for each
 //! connection.
+//!
+//! This is the library below the program, as far as examples and tests use it:
+//!
+//! - [`net`]: sockets and threads; knows nothing of HTTP, so any protocol can stand on it;
+//! - [`http`]: the protocol as pure functions: bytes in, a request or a refusal out;
+//! - [`sandbox`]: the process locks itself into a folder;
+//! - [`signals`]: which signals stop it;
+//! - [`run`]: the program itself. What it serves and logs is not public.
+//!
+//! A request is a value that goes one way: bytes, `Request`, route, outcome, `Response`, bytes.
+//!
+//! ```
+//! use httpd::http::request::{self, Parsed};
+//! use httpd::http::response::{Body, Response};
+//! use httpd::http::status::Status;
+//!
+//! let input = b"GET /a%20b HTTP/1.0\r\nUser-Agent: me\r\n\r\n";
+//! let response = match request::parse(input) {
+//!     Ok(Parsed::Complete { request, .. }) if request.target.path() == b"a b" => {
+//!         Response::new(Status::Ok, Body::Bytes(b"Hello".into()))
+//!     }
+//!     Ok(Parsed::Complete { .. }) => Response::new(Status::NotFound, Body::None),
+//!     Ok(Parsed::Partial) => unreachable!("the blank line is there"),
+//!     Err(refused) => Response::new(refused.refusal.status(), Body::None),
+//! };
+//! let mut head = Vec::new();
+//! response.write_head(&mut head, None, &[]);
+//! assert!(head.starts_with(b"HTTP/1.0 200 OK\r\n"));
+//! assert!(head.ends_with(b"\r\n\r\n"));
+//! ```
 
 pub mod http;
 pub mod net;

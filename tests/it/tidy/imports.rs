@@ -21,7 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("net", &["lock", "log_once", "memory"]),
     ("sandbox", &[]),
     ("signals", &[]),
-    ("site", &["http", "log_once", "text"]),
+    ("site", &["http", "lock", "log_once", "text"]),
     ("text", &[]),
 ];
 
