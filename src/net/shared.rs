@@ -92,16 +92,17 @@ impl Shared {
         }
     }
 
-    /// Calls a thread into a loop that the calling one is about to leave empty. Where there is
-    /// none, a client makes way, as when every seat is taken: its thread finds the empty loop when
-    /// it ends its work. Until then the watchman looks after it.
+    /// Calls a thread into a loop that the calling one is about to leave empty. Where the system
+    /// refuses one, a client makes way, as when every seat is taken: its thread finds the empty
+    /// loop when it ends its work. Until then the watchman looks after it.
     pub(super) fn find_acceptor(&self, listener: usize) {
         let Err(error) = self.threads.call(listener) else { return };
         self.loops[listener].leave();
-        self.make_way_at(listener);
         self.watchman.call();
+        // As many as may be alive: one of them is about to end.
         if error.kind() != io::ErrorKind::QuotaExceeded {
             self.refused.warn(format_args!("cannot spawn a thread: {error}; new clients wait"));
+            self.make_way_at(listener);
         }
     }
 
