@@ -13,16 +13,17 @@ use crate::http::date::Date;
 
 /// ANSI escape sequences (ECMA-48 section 8.3.117, Select Graphic Rendition).
 const DIM: &str = "\x1b[2m";
-const RED: &str = "\x1b[31m";
-const GREEN: &str = "\x1b[32m";
-const YELLOW: &str = "\x1b[33m";
-const CYAN: &str = "\x1b[36m";
-const RESET: &str = "\x1b[0m";
+pub(super) const RED: &str = "\x1b[31m";
+pub(super) const GREEN: &str = "\x1b[32m";
+pub(super) const YELLOW: &str = "\x1b[33m";
+pub(super) const BLUE: &str = "\x1b[34m";
+pub(super) const CYAN: &str = "\x1b[36m";
+pub(super) const RESET: &str = "\x1b[0m";
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// For people: `12:01:07 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
+    /// For people: `12:01:07Z 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
     Short,
     /// Apache's Common Log Format.
     Common,
