@@ -111,6 +111,25 @@ fn short_is_for_people() {
     check_short(&refused, want);
 }
 
+#[test]
+fn what_clients_say_is_cut_in_every_format() {
+    let (most, more) = ([1; CLIENT_BYTES_MAX], [1; CLIENT_BYTES_MAX + 1]);
+    let long = Entry { referer: Some(&more), user_agent: Some(&more), ..entry(&more) };
+    let all = Entry { referer: Some(&most), user_agent: Some(&most), ..entry(&most) };
+    for (format, escaped, fields) in [
+        (Format::Short, r"\x01", 1),
+        (Format::Common, r"\x01", 1),
+        (Format::Combined, r"\x01", 3),
+        (Format::Json, r"\u0001", 3),
+    ] {
+        let (cut, whole) = (format.line(&long, false), format.line(&all, false));
+        let wanted = escaped.repeat(CLIENT_BYTES_MAX);
+        assert_eq!(cut.matches(&(wanted.clone() + "...")).count(), fields, "{format:?}");
+        assert_eq!(cut.replace("...", ""), whole, "{format:?}");
+        assert_eq!(whole.matches(&wanted).count(), fields, "{format:?}");
+    }
+}
+
 #[track_caller]
 fn check_colour(status: u16, want: &str) {
     let entry = Entry { status, outcome: Outcome::Truncated, ..entry(b"GET / HTTP/1.0") };
