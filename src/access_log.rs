@@ -1,15 +1,17 @@
 //! The access log: one line for each response, and the places that lines and messages go to.
 //!
-//! `entry` is what is known of a response; `format` and `json` turn it into a line and are pure;
-//! `logger` hands lines and messages to their places; `sink` writes lines and survives a full disk
-//! or a closed pipe. Whatever a client sends, a line stays one line of printable text. Nothing in
-//! this module may panic or stop serving.
+//! `entry` is what is known of a response; `format` and `json` turn it into a line and are pure, as
+//! is `message` for messages; `logger` hands both to their places; `sink` writes lines and survives
+//! a full disk or a closed pipe, `standard_error` also one that blocks. Whatever a client sends, a
+//! line stays one line of printable text. Nothing in this module may panic or stop serving.
 
 mod entry;
 mod format;
 mod json;
 mod logger;
+mod message;
 mod sink;
+mod standard_error;
 
 pub(crate) use entry::{Entry, Outcome};
 pub(crate) use format::Format;

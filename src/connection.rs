@@ -16,7 +16,7 @@ use crate::http::forwarded::{self, Network};
 use crate::http::request::{
     self, Framing, HEAD_BYTES_MAX, Known, Method, Parsed, Refused, Request, Version,
 };
-use crate::http::response::{self, ExtraField, Response};
+use crate::http::response::{Body, ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::{Client, Lost};
 use crate::site::{Answer, Site, pages};
@@ -60,6 +60,8 @@ struct Exchange<'a> {
     outcome: Outcome,
     /// Why it was refused, if it was.
     cause: Option<&'static str>,
+    /// What the client gets in place of the response, if it would not understand one.
+    foreign_answer: Option<&'static [u8]>,
     /// Whether bytes of the client's may still be on their way, which a reset would answer.
     has_more_to_read: bool,
 }
@@ -73,18 +75,21 @@ impl Service {
     /// Serves a client until its connection can be closed.
     pub(crate) fn serve(&mut self, client: &Client) {
         let Self { site, options, input, output } = self;
-        let time = SystemTime::now();
-        let now = Date::clamped(time);
         let deadline = client.accepted_at() + options.request_timeout;
         input.clear();
         input.reserve_exact(HEAD_BYTES_MAX);
+        // When the head had come, or the wait for it ended; that may be long after accept.
+        let mut time;
         let exchange = loop {
-            if let Err(lost) = read::more_of_head(client, input, deadline) {
+            let result = read::more_of_head(client, input, deadline);
+            time = SystemTime::now();
+            if let Err(lost) = result {
                 break Err(lost);
             }
             match request::parse(input) {
                 Ok(Parsed::Partial) => {}
                 Ok(Parsed::Complete { request, length }) => {
+                    let now = Date::clamped(time);
                     break answer(site, client, request, &input[length..], deadline, now);
                 }
                 Err(refused) => break Ok(refuse(site, client, refused)),
@@ -103,11 +108,7 @@ impl Service {
             }
         };
         output.clear();
-        if exchange.known.version != Some(Version::Http09) {
-            exchange.response.write_head(output, Some(now), &options.extra_fields);
-        }
-        let is_head = exchange.known.method == Some(Method::Head);
-        let body = (!is_head).then(|| exchange.response.body());
+        let body = exchange.write_start(output, Date::clamped(time), &options.extra_fields);
         let sent = write::response(client, output, body, options.stall_timeout);
         let mut outcome = sent.failure.unwrap_or(exchange.outcome);
         if sent.failure.is_none() && exchange.has_more_to_read && client.finish().is_err() {
@@ -121,7 +122,7 @@ impl Service {
 /// HEAD too, and without Date, which a 503 may lack (RFC 9110 section 6.6.1).
 pub(crate) fn turned_away() -> Vec<u8> {
     let mut head = Vec::new();
-    let response = Response::new(Status::ServiceUnavailable, response::Body::Bytes(b""[..].into()));
+    let response = Response::new(Status::ServiceUnavailable, Body::Bytes(b""[..].into()));
     response.with("Retry-After", pages::RETRY_AFTER_SECONDS).write_head(&mut head, None, &[]);
     head
 }
@@ -130,19 +131,36 @@ impl<'a> Exchange<'a> {
     /// A request that was answered as the site has it.
     fn complete(request: Request<'a>, response: Response, has_more_to_read: bool) -> Self {
         let outcome = Outcome::Complete;
-        Self { known: request.into(), response, outcome, cause: None, has_more_to_read }
+        let known = request.into();
+        Self { known, response, outcome, cause: None, foreign_answer: None, has_more_to_read }
     }
 
     /// A request that is turned away. More of it may be on its way.
     fn refused(known: Known<'a>, response: Response, cause: &'static str) -> Self {
         let outcome = Outcome::Refused;
-        Self { known, response, outcome, cause: Some(cause), has_more_to_read: true }
+        let (cause, foreign_answer) = (Some(cause), None);
+        Self { known, response, outcome, cause, foreign_answer, has_more_to_read: true }
     }
 
     /// A request that did not come whole.
     fn unfinished(known: Known<'a>, site: &Site, outcome: Outcome) -> Self {
         let response = site.error(Status::RequestTimeout);
-        Self { known, response, outcome, cause: None, has_more_to_read: true }
+        let (cause, foreign_answer) = (None, None);
+        Self { known, response, outcome, cause, foreign_answer, has_more_to_read: true }
+    }
+}
+
+impl Exchange<'_> {
+    /// Writes what the client gets first, and gives the body that follows, if one does.
+    fn write_start(&self, output: &mut Vec<u8>, now: Date, extra: &[ExtraField]) -> Option<&Body> {
+        if let Some(bytes) = self.foreign_answer {
+            output.extend_from_slice(bytes);
+            return None;
+        }
+        if self.known.version != Some(Version::Http09) {
+            self.response.write_head(output, Some(now), extra);
+        }
+        (self.known.method != Some(Method::Head)).then(|| self.response.body())
     }
 }
 
@@ -150,7 +168,8 @@ impl<'a> Exchange<'a> {
 fn refuse<'a>(site: &Site, client: &Client, refused: Refused<'a>) -> Exchange<'a> {
     let Refused { refusal, known } = refused;
     log::debug!("{}: refused: {}", client.peer(), refusal.cause());
-    Exchange::refused(known, site.error(refusal.status()), refusal.cause())
+    let exchange = Exchange::refused(known, site.error(refusal.status()), refusal.cause());
+    Exchange { foreign_answer: refusal.foreign_answer(), ..exchange }
 }
 
 /// Finds the answer to a request, reading its body if the answer is made from one. `rest` is what

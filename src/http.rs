@@ -18,4 +18,5 @@ pub mod request;
 pub mod response;
 pub mod status;
 pub mod target;
+mod tls;
 mod token;

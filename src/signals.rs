@@ -1,11 +1,11 @@
-//! Which signals mean what: stop, stop at once, reopen the log.
+//! Which signals mean what: stop, stop at once, reopen the log; and one that must mean nothing.
 //!
 //! An ordinary thread waits for signals. A handler only sets a flag and, at the second signal, ends
 //! the process.
 
 use std::io;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,6 +18,8 @@ pub struct Caught {
 impl Caught {
     /// Catches SIGINT and SIGTERM, and SIGHUP if there is a log to reopen. From the second SIGINT
     /// or SIGTERM on, the process ends at once, with the status that a shell gives to such an end.
+    /// A log file that reaches a limit on its size ends nothing: SIGXFSZ only sets a flag that is
+    /// never read, and the write that caused it fails.
     pub fn new(catch_hangup: bool) -> io::Result<Self> {
         let is_second = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
@@ -30,6 +32,7 @@ impl Caught {
             )?;
             signal_hook::flag::register(signal, Arc::clone(&is_second))?;
         }
+        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         let signals = Signals::new([SIGINT, SIGTERM])?;
         if catch_hangup {
             signals.add_signal(SIGHUP)?;

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 pub(crate) struct Entry<'a> {
     /// Whose request it was.
     pub(crate) client: IpAddr,
-    /// When the request came.
+    /// When the head of the request had come, or the wait for it ended.
     pub(crate) time: SystemTime,
     /// The first line, without its line end; empty where none could be read.
     pub(crate) request_line: &'a [u8],

@@ -4,6 +4,7 @@
 //! [`Escaped`], so that a line is printable ASCII whatever the request held: it can neither start
 //! a second line nor command the terminal.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -13,16 +14,24 @@ use crate::http::date::Date;
 
 /// ANSI escape sequences (ECMA-48 section 8.3.117, Select Graphic Rendition).
 const DIM: &str = "\x1b[2m";
-const RED: &str = "\x1b[31m";
-const GREEN: &str = "\x1b[32m";
-const YELLOW: &str = "\x1b[33m";
-const CYAN: &str = "\x1b[36m";
-const RESET: &str = "\x1b[0m";
+pub(super) const RED: &str = "\x1b[31m";
+pub(super) const GREEN: &str = "\x1b[32m";
+pub(super) const YELLOW: &str = "\x1b[33m";
+pub(super) const BLUE: &str = "\x1b[34m";
+pub(super) const CYAN: &str = "\x1b[36m";
+pub(super) const RESET: &str = "\x1b[0m";
+
+/// The most that is kept of what a client says in one field, in bytes before they are escaped: each
+/// may become six.
+const CLIENT_BYTES_MAX: usize = 2 * 1024;
+
+/// Stands in a line for what was cut off.
+const CUT_MARK: &[u8] = b"...";
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// For people: `12:01:07 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
+    /// For people: `12:01:07Z 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
     Short,
     /// Apache's Common Log Format.
     Common,
@@ -58,6 +67,14 @@ impl Format {
     /// The entry's line, without its newline. Only the short format is ever coloured.
     #[must_use]
     pub(crate) fn line(self, entry: &Entry<'_>, colour: bool) -> String {
+        let request_line = cut(entry.request_line);
+        let (referer, user_agent) = (entry.referer.map(cut), entry.user_agent.map(cut));
+        let entry = &Entry {
+            request_line: &request_line,
+            referer: referer.as_deref(),
+            user_agent: user_agent.as_deref(),
+            ..*entry
+        };
         match self {
             Self::Short => Short { entry, colour }.to_string(),
             Self::Common => Common(entry).to_string(),
@@ -65,6 +82,14 @@ impl Format {
             Self::Json => Json(entry).to_string(),
         }
     }
+}
+
+/// The start of a client's bytes and a mark, where they are too many.
+fn cut(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.len() <= CLIENT_BYTES_MAX {
+        return bytes.into();
+    }
+    [&bytes[..CLIENT_BYTES_MAX], CUT_MARK].concat().into()
 }
 
 impl fmt::Display for Common<'_> {

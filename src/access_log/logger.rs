@@ -1,23 +1,21 @@
-//! The process's logger: access lines go unprefixed to their file, messages to standard error.
+//! The process's logger: access lines go to their file, messages to standard error.
 //!
-//! `env_logger` selects by `RUST_LOG`, colours on a terminal and writes the messages; access lines
-//! go through `sink`. A standard error that is closed or full costs lines, never the process:
-//! nothing here uses `eprintln!`, which panics then.
+//! `env_filter` selects by `RUST_LOG`. A standard error that is closed, full or blocked costs
+//! lines, never the process, and no thread more than a moment: so nothing here uses `eprintln!`,
+//! which panics in the first two cases and waits in the third.
 
 use std::env;
 use std::ffi::OsStr;
-use std::fmt::{self, Write as _};
-use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex};
+use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use env_logger::fmt::Formatter;
 use log::{LevelFilter, Log, Metadata, Record};
 
-use super::sink::{Lines, LogFile, Notice};
+use super::message::{self, Style};
+use super::sink::{LogFile, Notice};
+use super::standard_error::StandardError;
 use crate::http::date::Date;
-use crate::lock::lock;
-use crate::text::is_unprintable;
 
 /// The `log` target of access lines; everything else is logged under its module's name.
 pub(super) const TARGET: &str = "access";
@@ -34,32 +32,30 @@ pub(crate) struct LoggerOptions {
 }
 
 struct Logger {
-    /// Filters every record, and writes those that are no access lines.
-    messages: env_logger::Logger,
+    /// Which records are wanted.
+    filter: env_filter::Filter,
+    /// How messages look.
+    style: Style,
     log_file: Option<Arc<LogFile>>,
-    standard_error: Mutex<Lines<io::Stderr>>,
+    standard_error: StandardError,
 }
-
-/// A message with every character escaped that could begin a line, command a terminal or reorder
-/// the text (Unicode's bidirectional controls).
-struct Printable<'a>(&'a str);
 
 /// Makes this the process's logger. It is an error if there is one already.
 pub(crate) fn install(options: LoggerOptions) -> io::Result<()> {
-    let mut builder = env_logger::Builder::new();
+    let mut builder = env_filter::Builder::new();
     let access = if options.access { LevelFilter::Info } else { LevelFilter::Off };
-    let is_terminal = io::stderr().is_terminal();
-    let write = if is_terminal { write_message_for_people } else { write_message };
-    builder.format(write).filter_level(options.level).filter_module(TARGET, access);
+    builder.filter_level(options.level).filter_module(TARGET, access);
     let filters = env::var("RUST_LOG").unwrap_or_default();
     let malformed = malformed_filter(&filters);
     if malformed.is_none() {
-        builder.parse_filters(&filters);
+        builder.parse(&filters);
     }
-    let messages = builder.build();
-    let level = messages.filter();
-    let standard_error = Mutex::new(Lines::new(io::stderr()));
-    let logger = Logger { messages, log_file: options.log_file, standard_error };
+    let filter = builder.build();
+    let level = filter.filter();
+    let style =
+        Style { is_short: io::stderr().is_terminal(), colour: standard_error_takes_colour() };
+    let standard_error = StandardError::open()?;
+    let logger = Logger { filter, style, log_file: options.log_file, standard_error };
     log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
     log::set_max_level(level);
     if let Some(part) = malformed {
@@ -79,7 +75,7 @@ fn colour_wanted(no_color: Option<&OsStr>, terminal: Option<&OsStr>) -> bool {
     no_color.is_none_or(OsStr::is_empty) && terminal.is_none_or(|name| name != "dumb")
 }
 
-/// The part of `RUST_LOG` that `env_logger` would complain about with `eprintln!`: more than one
+/// The part of `RUST_LOG` that `env_filter` would complain about with `eprintln!`: more than one
 /// text to look for (`/text`), or a directive that is not `level`, `module` or `module=level`.
 fn malformed_filter(filters: &str) -> Option<&str> {
     let (directives, text) = filters.split_once('/').unwrap_or((filters, ""));
@@ -91,34 +87,25 @@ fn malformed_filter(filters: &str) -> Option<&str> {
     if text.contains('/') { Some(filters) } else { directives.split(',').find(malformed) }
 }
 
-/// `2026-11-23T01:02:03Z WARN  httpd::net: message`, the level coloured where colours are on.
-fn write_message(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
-    let time = Date::clamped(SystemTime::now()).rfc3339();
-    let (level, target) = (record.level(), record.target());
-    let style = out.default_level_style(level);
-    let message = record.args().to_string();
-    writeln!(out, "{time} {style}{level:<5}{style:#} {target}: {}", Printable(&message))
-}
-
-/// `01:02:03 WARN  message`, in the manner of the short access lines.
-fn write_message_for_people(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
-    let time = Date::clamped(SystemTime::now()).time_of_day();
-    let level = record.level();
-    let style = out.default_level_style(level);
-    let message = record.args().to_string();
-    writeln!(out, "{time} {style}{level:<5}{style:#} {}", Printable(&message))
-}
-
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.messages.enabled(metadata)
+        self.filter.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.filter.matches(record) {
+            return;
+        }
+        // A notice about a line is logged when no lock is held any more.
         if record.target() != TARGET {
-            self.messages.log(record);
-        } else if self.messages.matches(record) {
-            self.write_access_line(&record.args().to_string());
+            let now = Date::clamped(SystemTime::now());
+            self.write_standard_error(&message::line(record, now, self.style));
+            return;
+        }
+        let line = record.args().to_string();
+        match &self.log_file {
+            Some(file) => report_file(file, file.write(&line)),
+            None => self.write_standard_error(&line),
         }
     }
 
@@ -126,44 +113,24 @@ impl Log for Logger {
 }
 
 impl Logger {
-    /// Writes the line. A notice about it is logged when no lock is held any more.
-    fn write_access_line(&self, line: &str) {
-        let notice = match &self.log_file {
-            Some(file) => file.write(line),
-            None => self.write_standard_error(line),
-        };
-        if let Some(notice) = notice {
-            self.report(&notice);
+    fn write_standard_error(&self, line: &str) {
+        // While it fails, there is no place left to report that.
+        if let Some(Notice::Recovered { lost }) = self.standard_error.write(line) {
+            log::warn!("standard error can be written again; lines lost: {lost}");
         }
-    }
-
-    fn report(&self, notice: &Notice) {
-        let file = self.log_file.as_ref().map(|file| file.path().display().to_string());
-        let place = file.as_deref().unwrap_or("standard error");
-        match notice {
-            Notice::Failing(error) => {
-                log::error!("access lines are lost: {place} cannot be written: {error}");
-            }
-            Notice::Recovered { lost } => {
-                log::warn!("{place} can be written again; access lines lost: {lost}");
-            }
-        }
-    }
-
-    fn write_standard_error(&self, line: &str) -> Option<Notice> {
-        lock(&self.standard_error).write(line)
     }
 }
 
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                _ if is_unprintable(character) => write!(out, "{}", character.escape_default())?,
-                _ => out.write_char(character)?,
-            }
+fn report_file(file: &LogFile, notice: Option<Notice>) {
+    let path = file.path().display();
+    match notice {
+        None => {}
+        Some(Notice::Failing(error)) => {
+            log::error!("access lines are lost: {path} cannot be written: {error}");
         }
-        Ok(())
+        Some(Notice::Recovered { lost }) => {
+            log::warn!("{path} can be written again; access lines lost: {lost}");
+        }
     }
 }
 

@@ -82,11 +82,28 @@ impl<W: Write> Lines<W> {
         Self { out, lost: 0, torn: false }
     }
 
-    /// Writes the line and its end, in one call to the system as long as it takes all of it.
+    /// Writes the line, or counts it as lost.
     pub(super) fn write(&mut self, line: &str) -> Option<Notice> {
+        let result = self.attempt(line);
+        self.note(result)
+    }
+
+    /// Writes the line and its end, in one call to the system as long as it takes all of it.
+    pub(super) fn attempt(&mut self, line: &str) -> io::Result<()> {
         // What is left of a line that was cut off must not become the start of this one.
         let start = if self.torn { "\n" } else { "" };
-        let result = self.write_all(format!("{start}{line}\n").as_bytes());
+        self.write_all(format!("{start}{line}\n").as_bytes())
+    }
+
+    /// Whether a line that met with this may be attempted again after a wait: none of it was
+    /// written, only for want of room, and no line was lost there before.
+    pub(super) fn may_wait(&self, result: &io::Result<()>) -> bool {
+        let is_full = matches!(result, Err(error) if error.kind() == ErrorKind::WouldBlock);
+        is_full && !self.torn && self.lost == 0
+    }
+
+    /// Counts a line that was not written, and gives what the caller should log.
+    pub(super) fn note(&mut self, result: io::Result<()>) -> Option<Notice> {
         match result {
             Ok(()) => match mem::take(&mut self.lost) {
                 0 => None,

@@ -9,15 +9,14 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
-use crate::http::request::{HEAD_BYTES_MAX, REQUEST_LINE_BYTES_MAX, Request, Version};
+use crate::http::request::{self, Request, Version};
 use crate::net::{Client, Lost};
 
 /// What lets a client send its body that waits to be told so (RFC 9110 section 10.1.1). The version
 /// is the client's, since HTTP/1.0 has no interim responses.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// Appends to `input` what comes next of a head, until it may be judged: a line has ended, or is
-/// too long whatever it is.
+/// Appends to `input` what comes next of a head, until there is something to judge.
 pub(super) fn more_of_head(
     client: &Client,
     input: &mut Vec<u8>,
@@ -29,10 +28,7 @@ pub(super) fn more_of_head(
         if length == 0 {
             client.note_first_bytes();
         }
-        // A blank line may come before the request line.
-        let has_line_end = |bytes: &[u8]| bytes.contains(&b'\n');
-        let is_one_line = input.len() > REQUEST_LINE_BYTES_MAX && !has_line_end(&input[2..]);
-        if has_line_end(&input[length..]) || is_one_line || input.len() >= HEAD_BYTES_MAX {
+        if request::has_news(input, length) {
             return Ok(());
         }
     }

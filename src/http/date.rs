@@ -59,10 +59,10 @@ impl Date {
         [year, "-", month, "-", day, "T", time, "Z"].concat()
     }
 
-    /// Only the time of day: `08:49:37`.
+    /// Only the time of day, which says that it is UTC: `08:49:37Z`.
     #[must_use]
     pub(crate) fn time_of_day(self) -> String {
-        self.parts().time().to_owned()
+        [self.parts().time(), "Z"].concat()
     }
 
     fn parts(self) -> Parts {
@@ -114,7 +114,7 @@ mod tests {
         let want = want.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
         assert_eq!(got, want);
         if let Some(date) = date {
-            assert!(date.rfc3339().ends_with(&format!("T{}Z", date.time_of_day())));
+            assert!(date.rfc3339().ends_with(&format!("T{}", date.time_of_day())));
             assert_eq!(Date::parse(date.to_string().as_bytes()), Some(date));
         }
     }

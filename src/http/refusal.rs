@@ -4,10 +4,13 @@
 //! round. No variant carries bytes of the request, so none can leak into an answer.
 
 use super::status::Status;
+use super::tls;
 
 /// What is wrong with a request head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
+    /// The start of a TLS connection.
+    TlsHandshake,
     /// Not a method, a target and a version with one space between each.
     RequestLine,
     /// More than `REQUEST_LINE_BYTES_MAX` bytes.
@@ -72,9 +75,19 @@ impl Refusal {
         }
     }
 
+    /// What is sent in place of a response, to a client that would not understand one. The status
+    /// is then only for the log.
+    pub(crate) fn foreign_answer(self) -> Option<&'static [u8]> {
+        match self {
+            Self::TlsHandshake => Some(tls::ALERT),
+            _ => None,
+        }
+    }
+
     /// A word for the log, never for the client.
     pub(crate) fn cause(self) -> &'static str {
         match self {
+            Self::TlsHandshake => "tls-handshake",
             Self::RequestLine => "request-line",
             Self::RequestLineTooLong => "request-line-too-long",
             Self::ControlByte => "control-byte",

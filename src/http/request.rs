@@ -14,6 +14,7 @@ use super::authority;
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::target::Target;
+use super::tls;
 use grammar::{parse_field, parse_request_line};
 use lines::Lines;
 
@@ -96,7 +97,21 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refused<'_>> {
     judge(bytes).map_err(|refusal| Refused { refusal, known: Known::of(bytes) })
 }
 
+/// Whether [`parse`] may find more than before, now that `bytes` have grown from `length`: a line
+/// has ended, or is too long whatever it is, or it is no line at all. Most heads come in one piece;
+/// this keeps those that trickle in from being read again with every byte.
+pub(crate) fn has_news(bytes: &[u8], length: usize) -> bool {
+    let has_line_end = |bytes: &[u8]| bytes.contains(&b'\n');
+    // A blank line may come before the request line.
+    let is_one_line = bytes.len() > REQUEST_LINE_BYTES_MAX && !has_line_end(&bytes[2..]);
+    let is_at_limit = is_one_line || bytes.len() >= HEAD_BYTES_MAX;
+    has_line_end(&bytes[length..]) || is_at_limit || tls::is_handshake(bytes)
+}
+
 fn judge(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
+    if tls::is_handshake(bytes) {
+        return Err(Refusal::TlsHandshake);
+    }
     let mut lines = Lines::new(bytes);
     let Some(line) = first_line(&mut lines)? else { return partial(bytes) };
     let (method, target, version) = parse_request_line(line)?;

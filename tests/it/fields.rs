@@ -1,7 +1,14 @@
 //! The fields of every kind of response: which ones there are, and that no input can inject one.
 
+use std::fs;
+use std::io::Write;
+use std::thread;
+use std::time::Duration;
+
+use httpdate::HttpDate;
+
 use crate::ask::{ask, ask_for};
-use crate::support::{Httpd, Reply, Tree};
+use crate::support::{Httpd, Reply, Tree, read_to_end};
 
 /// What every response starts with.
 const START: &str = "Date Server Connection Content-Length";
@@ -13,9 +20,9 @@ fn site() -> Tree {
         ("indexed/index.html", b"<h1>index</h1>"),
         ("indexed/style.mycss", b""),
     ]);
-    std::fs::create_dir(tree.join("\\evil")).unwrap();
-    std::fs::create_dir(tree.join("evil")).unwrap();
-    std::fs::create_dir(tree.join("a b\r\nSet-Cookie: x=1")).unwrap();
+    fs::create_dir(tree.join("\\evil")).unwrap();
+    fs::create_dir(tree.join("evil")).unwrap();
+    fs::create_dir(tree.join("a b\r\nSet-Cookie: x=1")).unwrap();
     tree
 }
 
@@ -97,6 +104,29 @@ fn a_files_fields_have_the_right_values() {
     let json = ask_for(&httpd, "/listed/", "Accept: application/json\r\n");
     assert_eq!(json.field("Content-Type"), Some("application/json"));
     assert_eq!(json.field("Vary"), Some("Accept"));
+}
+
+/// The client is accepted a second earlier, and the file changes in between.
+#[test]
+fn times_are_those_of_the_request_not_of_the_connection() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &["--log-format", "json"]);
+    let mut stream = httpd.connect();
+    stream.write_all(b"GET /a.txt HTTP/1.0\r\n").unwrap();
+    thread::sleep(Duration::from_millis(1_200));
+    let changed = fs::metadata(tree.write("a.txt", b"hallo")).unwrap().modified().unwrap();
+    stream.write_all(b"\r\n").unwrap();
+    let reply = Reply::parse(&read_to_end(&mut stream));
+
+    let date = reply.field("Date").unwrap();
+    let changed = HttpDate::from(changed);
+    assert!(date.parse::<HttpDate>().unwrap() >= changed, "{date} is before {changed}");
+    assert_eq!(reply.field("Last-Modified"), Some(changed.to_string().as_str()));
+    let line = httpd.log_line(|line| line.contains("/a.txt"));
+    let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+    // The time of day in RFC 3339 and in HTTP's form.
+    assert_eq!(&entry["time"].as_str().unwrap()[11..19], &date[17..25], "{line}");
+    assert!(entry["duration_us"].as_u64().unwrap() > 1_000_000, "{line}");
 }
 
 #[test]

@@ -273,6 +273,16 @@ fn a_log_that_cannot_be_written_does_not_stop_the_server() {
 }
 
 #[test]
+fn what_clients_say_is_cut() {
+    let long = "a".repeat(5_000);
+    let tree = Tree::new();
+    let httpd = Httpd::serve(tree.path(), &["--log-format", "combined"]);
+    httpd.request("GET", &format!("/{long}"), &format!("User-Agent: {long}\r\n"));
+    let line = httpd.log_line(|line| line.contains("/aaa"));
+    assert!(line.len() < 4_300 && line.ends_with("aaa...\""), "{} bytes: {line}", line.len());
+}
+
+#[test]
 fn the_log_can_go_to_standard_output() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &["--log-file", "/dev/stdout"]);

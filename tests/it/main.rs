@@ -9,6 +9,7 @@
 mod ask;
 mod attack;
 mod balancer;
+mod blocked_log;
 mod browser;
 mod chaos;
 mod clients;

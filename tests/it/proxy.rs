@@ -209,6 +209,58 @@ fn haproxy_in_front() {
     check_addresses((&proxy, &httpd), (&other, &doubting));
 }
 
+/// What a proxy adds, and what it passes on.
+const FIELDS: &str = "X-Forwarded-For: 203.0.113.9\r\nReferer: /r\r\nUser-Agent: agent\r\n";
+
+/// Checks that the log has a line with this outcome for this marked request, and what it says of
+/// the client.
+#[track_caller]
+fn check_entry(httpd: &Httpd, mark: &str, outcome: &str) {
+    let line = httpd.log_line(|line| line.contains(mark) && line.contains(outcome));
+    let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(entry["outcome"], outcome, "{line}");
+    let client = ["client", "referer", "user_agent"].map(|name| entry[name].as_str());
+    assert_eq!(client, [Some("203.0.113.9"), Some("/r"), Some("agent")], "{line}");
+}
+
+#[test]
+fn refused_and_late_requests_have_the_clients_address_too() {
+    let tree = tree();
+    let flags = ["--trusted-proxy", "127.0.0.1", "--log-format", "json"];
+    let httpd = Httpd::serve(tree.path(), &[&flags[..], &["--request-timeout", "1"]].concat());
+    let fields_of_a_client = "A: b\r\n".repeat(100);
+    for (start, mark, status) in [
+        ("GET /a%2fb HTTP/1.0\r\n", "a%2fb", 404),
+        ("PROPFIND /a HTTP/1.0\r\n", "PROPFIND", 501),
+        ("GET /%00 HTTP/1.0\r\n", "%00", 400),
+        ("POST /post.html HTTP/1.0\r\n", "post.html", 411),
+        ("GET /folded HTTP/1.0\r\n folded\r\n", "folded", 400),
+        (&format!("GET /many HTTP/1.0\r\n{fields_of_a_client}"), "many", 431),
+        (&format!("GET /{} HTTP/1.0\r\n", "l".repeat(9_000)), "/lll", 414),
+    ] {
+        assert_eq!(httpd.reply(format!("{start}{FIELDS}\r\n")).status, status, "{mark}");
+        check_entry(&httpd, mark, "refused");
+    }
+    // What has come of these is no whole request.
+    assert_eq!(httpd.reply(format!("GET /late HTTP/1.0\r\n{FIELDS}Accept: ")).status, 408);
+    check_entry(&httpd, "/late", "timed-out");
+    let body = format!("POST /post.html?body HTTP/1.0\r\n{FIELDS}Content-Length: 9\r\n\r\nid=");
+    assert_eq!(httpd.reply(body).status, 408);
+    check_entry(&httpd, "?body", "timed-out");
+}
+
+#[test]
+fn an_evicted_request_has_the_clients_address_too() {
+    let tree = tree();
+    let flags = ["--trusted-proxy", "127.0.0.1", "--log-format", "json"];
+    let httpd = Httpd::serve(tree.path(), &[&flags[..], &["--max-connections", "1"]].concat());
+    let mut owes = httpd.connect();
+    write!(owes, "GET /evicted HTTP/1.0\r\n{FIELDS}Accept: ").unwrap();
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    assert_eq!(read_to_end(&mut owes), b"");
+    check_entry(&httpd, "/evicted", "evicted");
+}
+
 #[test]
 fn a_client_that_goes_away_behind_a_proxy_leaves_the_server_well() {
     let tree = Tree::with(&[("large", &pattern(64 << 20)), ("a.txt", b"hello")]);

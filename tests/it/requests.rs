@@ -4,9 +4,11 @@
 //! outside, with its status and the frame of its reply, and each GET once more as HEAD.
 
 use std::fmt::Write as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::ask::ask;
-use crate::support::{Httpd, Reply, Tree};
+use crate::support::{Httpd, Reply, Tree, output_of, tool};
 
 /// A folder with the names that the rows request, and a server for it.
 fn site() -> (Tree, Httpd) {
@@ -389,4 +391,28 @@ fn every_prefix_of_a_request_is_incomplete() {
         assert_eq!(answer, b"", "{:?}", &request[..length]);
     }
     check(&httpd, request, 200);
+}
+
+/// What a TLS client takes for a fatal alert, `protocol_version` (RFC 8446 section 6.2).
+const TLS_ALERT: [u8; 7] = [0x15, 3, 1, 0, 2, 2, 70];
+
+#[test]
+fn a_tls_client_gets_an_alert_at_once() {
+    let httpd = Httpd::serve(Tree::new().path(), &["--log-format", "json"]);
+    // Neither is a whole handshake, nor has a line end.
+    for start in [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..], b"\x16\x03"] {
+        assert_eq!(httpd.raw(start), TLS_ALERT);
+    }
+    let line = httpd.log_line(|line| line.contains("tls-handshake"));
+    let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&entry["request"], &entry["status"]), (&"TLS-handshake".into(), &400.into()));
+    assert_eq!((&entry["method"], &entry["bytes_sent"]), (&serde_json::Value::Null, &0.into()));
+
+    let Some(curl) = tool("curl") else { return };
+    let url = httpd.url("/").replace("http:", "https:");
+    let started = Instant::now();
+    let output = output_of(Command::new(curl).args(["--silent", "--insecure", &url]));
+    // 35 is CURLE_SSL_CONNECT_ERROR.
+    assert_eq!(output.status.code(), Some(35));
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }

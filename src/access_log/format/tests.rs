@@ -89,17 +89,17 @@ fn check_short(entry: &Entry<'_>, want: &str) {
 
 #[test]
 fn short_is_for_people() {
-    check_short(&entry(b"GET /a.iso HTTP/1.1"), "08:49:37 127.0.0.1 GET /a.iso 200 2326 350us");
-    check_short(&entry(b"GET /old"), "08:49:37 127.0.0.1 GET /old 200 2326 350us");
+    check_short(&entry(b"GET /a.iso HTTP/1.1"), "08:49:37Z 127.0.0.1 GET /a.iso 200 2326 350us");
+    check_short(&entry(b"GET /old"), "08:49:37Z 127.0.0.1 GET /old 200 2326 350us");
 
     let gone = Entry { outcome: Outcome::ClientGone, ..entry(b"GET / HTTP/1.0") };
-    check_short(&gone, "08:49:37 127.0.0.1 GET / 200 2326 350us client-gone");
+    check_short(&gone, "08:49:37Z 127.0.0.1 GET / 200 2326 350us client-gone");
 
     let silent = Entry { status: 408, bytes_sent: 0, outcome: Outcome::TimedOut, ..entry(b"") };
-    check_short(&silent, "08:49:37 127.0.0.1 - 408 0 350us timed-out");
+    check_short(&silent, "08:49:37Z 127.0.0.1 - 408 0 350us timed-out");
 
     let hostile = Entry { status: 400, ..entry(b"\x16\x03\x01 \x1b]0;x\x07") };
-    check_short(&hostile, r"08:49:37 127.0.0.1 \x16\x03\x01 \x1b]0;x\x07 400 2326 350us");
+    check_short(&hostile, r"08:49:37Z 127.0.0.1 \x16\x03\x01 \x1b]0;x\x07 400 2326 350us");
 
     let refused = Entry {
         status: 404,
@@ -107,15 +107,34 @@ fn short_is_for_people() {
         cause: Some("encoded-slash"),
         ..entry(b"GET /a%2fb HTTP/1.0")
     };
-    let want = "08:49:37 127.0.0.1 GET /a%2fb 404 2326 350us refused encoded-slash";
+    let want = "08:49:37Z 127.0.0.1 GET /a%2fb 404 2326 350us refused encoded-slash";
     check_short(&refused, want);
+}
+
+#[test]
+fn what_clients_say_is_cut_in_every_format() {
+    let (most, more) = ([1; CLIENT_BYTES_MAX], [1; CLIENT_BYTES_MAX + 1]);
+    let long = Entry { referer: Some(&more), user_agent: Some(&more), ..entry(&more) };
+    let all = Entry { referer: Some(&most), user_agent: Some(&most), ..entry(&most) };
+    for (format, escaped, fields) in [
+        (Format::Short, r"\x01", 1),
+        (Format::Common, r"\x01", 1),
+        (Format::Combined, r"\x01", 3),
+        (Format::Json, r"\u0001", 3),
+    ] {
+        let (cut, whole) = (format.line(&long, false), format.line(&all, false));
+        let wanted = escaped.repeat(CLIENT_BYTES_MAX);
+        assert_eq!(cut.matches(&(wanted.clone() + "...")).count(), fields, "{format:?}");
+        assert_eq!(cut.replace("...", ""), whole, "{format:?}");
+        assert_eq!(whole.matches(&wanted).count(), fields, "{format:?}");
+    }
 }
 
 #[track_caller]
 fn check_colour(status: u16, want: &str) {
     let entry = Entry { status, outcome: Outcome::Truncated, ..entry(b"GET / HTTP/1.0") };
     let want = format!(
-        "\x1b[2m08:49:37\x1b[0m 127.0.0.1 GET / {want}{status}\x1b[0m 2326 350us \
+        "\x1b[2m08:49:37Z\x1b[0m 127.0.0.1 GET / {want}{status}\x1b[0m 2326 350us \
          \x1b[33mtruncated\x1b[0m"
     );
     assert_eq!(Format::Short.line(&entry, true), want);

@@ -2,10 +2,14 @@
 //! answer; never for what to serve.
 
 use super::grammar::{Version, parse_field, parse_version};
-use super::lines::{FIELDS_MAX, Lines};
+use super::lines::Lines;
 use super::method::Method;
 use crate::http::fields::Fields;
 use crate::http::refusal::Refusal;
+use crate::http::tls;
+
+/// The fields that the log shows, or needs to find the client behind a proxy.
+const LOGGED_FIELDS: [&str; 3] = ["x-forwarded-for", "referer", "user-agent"];
 
 /// A head that is refused, and what is known of it all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +30,17 @@ pub struct Known<'a> {
     pub method: Option<Method>,
     /// The version, if the line names one; [`Version::Http09`] only for a request that is whole.
     pub(crate) version: Option<Version>,
-    /// The well-formed field lines that came whole.
+    /// The well-formed field lines that came whole; of a head that is no request, only those of
+    /// [`LOGGED_FIELDS`], also beyond the limit of lines: a proxy may add its own at the end.
     pub(crate) fields: Fields<'a>,
 }
 
 impl<'a> Known<'a> {
     /// Reads what there is.
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        if tls::is_handshake(bytes) {
+            return Self { line: tls::LOG_WORD, ..Self::default() };
+        }
         let mut lines = Lines::new(bytes);
         let Some(line) = lines.find(|line| !line.is_empty()) else {
             return Self { line: lines.unfinished(), ..Self::default() };
@@ -41,8 +49,10 @@ impl<'a> Known<'a> {
         let method = words.next().and_then(Method::named);
         let version = words.nth(1).and_then(|word| parse_version(word).ok());
         let mut fields = Fields::default();
-        for (name, value) in lines.filter_map(|line| parse_field(line).ok()).take(FIELDS_MAX) {
-            fields.push(name, value);
+        for (name, value) in lines.filter_map(|line| parse_field(line).ok()) {
+            if LOGGED_FIELDS.iter().any(|logged| name.eq_ignore_ascii_case(logged.as_bytes())) {
+                fields.push(name, value);
+            }
         }
         Self { line, method, version, fields }
     }

@@ -175,7 +175,8 @@ fn why_we_refuse(refusal: Refusal, bytes: &[u8], peer: &Peer<'_>) -> Option<Diff
             (!is_one_length(&String::from_utf8_lossy(&list)), Difference::ContentLength)
         }
         // The peer refuses these, too.
-        Refusal::ControlByte
+        Refusal::TlsHandshake
+        | Refusal::ControlByte
         | Refusal::MethodMalformed
         | Refusal::VersionMalformed
         | Refusal::VersionUnsupported
