@@ -6,6 +6,7 @@
 
 mod banner;
 mod cli;
+mod private_files;
 mod startup_warnings;
 mod systemd;
 
@@ -45,7 +46,7 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
     }
     let path = flags.root();
     let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
-    let log_file = open_log(flags)?;
+    let log_file = open_log(flags, &root)?;
     let mut signals = Caught::new(log_file.is_some())?;
     let passed = systemd::passed_sockets()?;
     let are_inherited = !passed.is_empty();
@@ -75,10 +76,14 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
 }
 
 /// Opens the log file, if the flags name one, and starts the log.
-fn open_log(flags: &Flags) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
-    let open = |path: &Path| {
+fn open_log(flags: &Flags, root: &Root) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
+    let open = |path: &Path| -> Result<_, Box<dyn Error>> {
+        private_files::check(root, "the log file", path)?;
         let because = |error| format!("cannot open the log file {}: {error}", path.display());
-        LogFile::open(path).map_err(because)
+        let file = LogFile::open(path).map_err(because)?;
+        // Where it was a link to nothing, the file that it leads to has only now been made.
+        private_files::check(root, "the log file", path)?;
+        Ok(file)
     };
     let log_file = flags.log_file().map(open).transpose()?;
     access_log::install(LoggerOptions {

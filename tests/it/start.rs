@@ -70,9 +70,45 @@ fn a_failed_start_is_explained_on_one_line() {
     let file = format!("{root}/file");
     check_refusal(&["--port", "0", &file], &["not", "folder", &file]);
     check_refusal(&["--port", "0", "--bind", "192.0.2.1", root], &["192.0.2.1", "address"]);
-    let log = format!("{root}/no/such/log");
+    let logs = Tree::new();
+    let log = logs.join("no/such/log");
+    let log = log.to_str().unwrap();
     // 2 is ENOENT.
-    check_refusal(&["--port", "0", "--log-file", &log, root], &["log", &log, "2"]);
+    check_refusal(&["--port", "0", "--log-file", log, root], &["log", log, "2"]);
+}
+
+#[test]
+fn a_log_in_the_served_folder_is_refused() {
+    let tree = Tree::with(&[("root/below/a.txt", b""), ("root/old.log", b"")]);
+    let real = tree.path().canonicalize().unwrap().join("root");
+    let root = real.to_str().unwrap();
+    for name in ["new.log", "old.log", "below/new.log"] {
+        let log = format!("{root}/{name}");
+        check_refusal(&["--port", "0", "--log-file", &log, root], &[&log, root]);
+        assert!(name == "old.log" || !real.join(name).exists(), "{name} was made");
+    }
+    tree.link("link", real.join("target.log"));
+    let link = tree.join("link");
+    let link = link.to_str().unwrap();
+    check_refusal(&["--port", "0", "--log-file", link, root], &[link, root]);
+}
+
+#[test]
+fn standard_error_in_the_served_folder_is_warned_about() {
+    let tree = Tree::with(&[("root/a.txt", b"")]);
+    let start = |log: &str| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", r#"log=$1; shift; exec "$@" 2>"$log""#, "sh", log]);
+        command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0"]).arg(tree.join("root"));
+        command.current_dir(tree.path());
+        Httpd::spawn(command).stop();
+        std::fs::read_to_string(tree.join(log)).unwrap()
+    };
+    let log = start("root/my.log");
+    let warns = |line: &str| line.contains(" WARN ") && line.contains("/root/my.log");
+    assert_eq!(log.lines().filter(|line| warns(line)).count(), 1, "{log}");
+    let log = start("my.log");
+    assert!(!log.lines().any(|line| line.contains("my.log")), "{log}");
 }
 
 #[test]
