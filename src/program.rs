@@ -30,7 +30,7 @@ use cli::Flags;
 pub(crate) fn run() -> ExitCode {
     let flags = cli::read();
     match serve(&flags) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // Where standard error is closed, only the exit status is left.
             let _ = writeln!(io::stderr(), "httpd: {error}");
@@ -39,10 +39,12 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// Serves until a signal stops it. An error is one plain sentence: why it could not start.
-fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
+/// Serves until a signal stops it, or until it has lost a listener: then it fails, so that a
+/// supervisor starts it again. An error is one plain sentence: why it could not start.
+fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(page) = flags.page_to_generate() {
-        return Ok(page.write(&mut io::stdout().lock())?);
+        page.write(&mut io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
     }
     let path = flags.root();
     let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
@@ -63,16 +65,18 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
     banner::print(&banner, &addresses)?;
 
     let mut service = Service::new(Arc::new(Site::new(root, site)), flags.connection());
-    let running = server.start(move |client| service.serve(client))?;
+    let running =
+        server.on_lost_listener(signals.interrupt()).start(move |client| service.serve(client))?;
     systemd::notify(&systemd::READY);
     signals.wait_for_stop(|| reopen(log_file.as_deref()));
     log::info!("stopping");
     systemd::notify(&systemd::STOPPING);
+    let has_failed = running.has_lost_listener();
     let cut_off = running.stop(flags.drain_timeout());
     if cut_off > 0 {
         log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
     }
-    Ok(())
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Opens the log file, if the flags name one, and starts the log.

@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use listenfd::ListenFd;
+use rustix::net::sockopt;
 use sd_notify::NotifyState;
 
 pub(crate) const READY: NotifyState<'_> = NotifyState::Ready;
@@ -21,7 +22,15 @@ pub(crate) fn passed_sockets() -> Result<Vec<TcpListener>, String> {
         passed.take_tcp_listener(index).map_err(because)
     };
     let sockets: Result<Vec<_>, _> = (0..count).map(take).collect();
-    Ok(sockets?.into_iter().flatten().collect())
+    let sockets: Vec<_> = sockets?.into_iter().flatten().collect();
+    // `listenfd` looks only at the kind of the socket. On one that does not listen, no client comes.
+    let is_deaf = |socket: &TcpListener| sockopt::socket_acceptconn(socket) == Ok(false);
+    match sockets.iter().position(is_deaf) {
+        Some(index) => {
+            Err(format!("cannot use passed socket {index} (LISTEN_FDS): it does not listen"))
+        }
+        None => Ok(sockets),
+    }
 }
 
 /// The path of the service manager's socket, where it has one in the file system.

@@ -1,8 +1,9 @@
 //! Which system calls a request costs, according to strace.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use crate::support::{Httpd, Tree, eventually, pattern, tool};
+use crate::support::{Httpd, Tree, eventually, has_words, pattern, tool};
 
 /// The system calls of the thread that served the marked target, in order: from `accept4` to the
 /// second `close`. `None` where strace is missing.
@@ -49,6 +50,31 @@ fn calls_of(trace: &str) -> Option<Vec<String>> {
         names.truncate(end + 1);
     }
     Some(names)
+}
+
+/// Serves `tree/www` with errors that strace puts in place of system calls, as in its `inject=`;
+/// the trace is in `tree/trace`. `None` where strace is missing.
+fn serve_with_faults(tree: &Tree, calls: &str, inject: &str) -> Option<Httpd> {
+    let mut command = Command::new(tool("strace")?);
+    command.args(["-D", "-f", "-o"]).arg(tree.join("trace"));
+    command.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={inject}")]);
+    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0"]).arg(tree.join("www"));
+    Some(Httpd::spawn(command))
+}
+
+#[test]
+fn an_error_of_accept_that_lasts_is_logged_once_and_does_not_spin() {
+    let tree = Tree::with(&[("www/a.txt", b"hello")]);
+    // EPERM: what a security module says, for as long as it likes.
+    let faults = "accept4:error=EPERM:when=1..6";
+    let started = Instant::now();
+    let Some(httpd) = serve_with_faults(&tree, "accept4", faults) else { return };
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    // strace counts for each thread, so every one of them has to wait six times.
+    assert!(started.elapsed() >= Duration::from_millis(600), "{:?}", started.elapsed());
+    let log = httpd.stop().stderr;
+    let warnings = log.iter().filter(|line| has_words(line, &["WARN", "accept"])).count();
+    assert_eq!(warnings, 1, "{log:?}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ const CHAPTERS: [(&str, &str); 3] = [
     (
         "EXIT STATUS",
         "0 after SIGINT or SIGTERM; 1 when it could not start, with the reason on standard \
-         error; 2 for wrong flags.",
+         error, or when it has lost a listening socket; 2 for wrong flags.",
     ),
 ];
 
