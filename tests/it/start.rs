@@ -130,6 +130,8 @@ fn wrong_flags_end_with_status_2() {
     check_usage(&["--port", "65536"], &["--port", "'65536'"]);
     check_usage(&["--bind", "localhost.example"], &["--bind", "'localhost.example'"]);
     check_usage(&["--max-connections", "0"], &["--max-connections", "'0'", "1000000"]);
+    let too_many = u64::MAX.to_string();
+    check_usage(&["--thread-cache", &too_many], &["--thread-cache", &too_many, "1000000"]);
     check_usage(&["--request-timeout", "0"], &["--request-timeout", "'0'"]);
     check_usage(&["--stall-timeout", "soon"], &["--stall-timeout", "'soon'", "seconds"]);
     check_usage(&["--redirect", "/old"], &["--redirect", "'/old'", "FROM=TO"]);

@@ -154,7 +154,13 @@ pub(super) struct Limits {
     /// Idle threads to keep
     ///
     /// With 0, a new thread is spawned for each client.
-    #[arg(long, value_name = "N", default_value_t = 128, env = "HTTPD_THREAD_CACHE")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "128",
+        value_parser = values::idle_threads,
+        env = "HTTPD_THREAD_CACHE"
+    )]
     pub(super) thread_cache: usize,
 
     /// Time limit for receiving a request, head and body
