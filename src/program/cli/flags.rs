@@ -104,8 +104,8 @@ pub(super) struct Audience {
 
     /// Extra Host name to accept on loopback; * accepts any; repeatable
     ///
-    /// A server that only listens on loopback accepts addresses and names that cannot be
-    /// registered, so that no web page can read the folder by pointing a name of its own at it.
+    /// A server that only listens on loopback accepts addresses, localhost and names below it, so
+    /// that no web page can read the folder by pointing a name of its own at it.
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "HTTPD_ALLOW_HOST")]
     pub(super) allow_host: Vec<String>,
 
