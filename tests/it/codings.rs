@@ -123,6 +123,16 @@ fn each_coding_has_its_own_etag() {
 }
 
 #[test]
+fn a_vary_of_the_user_is_added_to_ours() {
+    let (tree, _) = site();
+    let httpd = Httpd::serve(tree.path(), &["--header", "Vary: Origin"]);
+    let reply = ask_for(&httpd, "/all.txt", "Accept-Encoding: br\r\n");
+    let vary = reply.fields.iter().filter(|(name, _)| name == "Vary");
+    let vary: Vec<_> = vary.map(|(_, value)| value.as_str()).collect();
+    assert_eq!(vary, ["Accept-Encoding", "Origin"]);
+}
+
+#[test]
 fn ranges_apply_to_the_chosen_coding() {
     let (_tree, httpd) = site();
     let fields = "Accept-Encoding: gzip\r\nRange: bytes=1-99\r\n";

@@ -136,6 +136,9 @@ fn wrong_flags_end_with_status_2() {
     check_usage(&["--stall-timeout", "soon"], &["--stall-timeout", "'soon'", "seconds"]);
     check_usage(&["--redirect", "/old"], &["--redirect", "'/old'", "FROM=TO"]);
     check_usage(&["--header", "Content-Length: 5"], &["--header", "'Content-Length: 5'"]);
+    for name in ["ETag", "Last-Modified", "content-encoding", "Accept-Ranges", "Allow"] {
+        check_usage(&["--header", &format!("{name}: x")], &["--header", name]);
+    }
     check_usage(&["--header", "X: a\r\nY: b"], &["--header", "'X: a\r'"]);
     check_usage(&["--media-type", "md"], &["--media-type", "'md'", "EXT=TYPE"]);
     check_usage(&["--trusted-proxy", "10.0.0.0/33"], &["--trusted-proxy", "'10.0.0.0/33'", "32"]);
