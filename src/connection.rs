@@ -19,7 +19,7 @@ use crate::http::request::{
 use crate::http::response::{self, ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::{Client, Lost};
-use crate::site::{Answer, Site};
+use crate::site::{Answer, Site, pages};
 
 /// The longest body of a request, in bytes.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
@@ -90,7 +90,7 @@ impl Service {
                 Ok(Parsed::Complete { request, length }) => {
                     break answer(site, client, request, &input[length..], deadline, now);
                 }
-                Err(refused) => break Ok(refuse(site, client, refused)),
+                Err(refused) => break Ok(refuse(client, refused)),
             }
         };
         let exchange = match exchange {
@@ -149,11 +149,12 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// The answer to a head that is no request.
-fn refuse<'a>(site: &Site, client: &Client, refused: Refused<'a>) -> Exchange<'a> {
+/// The answer to a head that is no request. Its Host has not been checked, so it gets none of the
+/// site's own pages.
+fn refuse<'a>(client: &Client, refused: Refused<'a>) -> Exchange<'a> {
     let Refused { refusal, known } = refused;
     log::debug!("{}: refused: {}", client.peer(), refusal.cause());
-    Exchange::refused(known, site.error(refusal.status()), refusal.cause())
+    Exchange::refused(known, pages::error(refusal.status()), refusal.cause())
 }
 
 /// Finds the answer to a request, reading its body if the answer is made from one. `rest` is what

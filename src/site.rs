@@ -44,6 +44,7 @@ pub(crate) struct Site {
     root: Root,
     options: Options,
     unavailable: LogOnce,
+    failed: LogOnce,
 }
 
 /// What a request comes to.
@@ -58,7 +59,8 @@ impl Site {
     /// The site below `root`.
     #[must_use]
     pub(crate) fn new(root: Root, options: Options) -> Self {
-        Self { root, options, unavailable: LogOnce::new(module_path!()) }
+        let log_once = || LogOnce::new(module_path!());
+        Self { root, options, unavailable: log_once(), failed: log_once() }
     }
 
     /// Answers a request; `now` is when it came.
@@ -166,7 +168,7 @@ impl Site {
                 Status::ServiceUnavailable
             }
             OpenError::Failed(errno) => {
-                log::warn!("{}: {errno}", request.target.encoded_path());
+                self.failed.warn(format_args!("{}: {errno}", request.target.encoded_path()));
                 Status::InternalServerError
             }
         };

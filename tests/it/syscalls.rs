@@ -52,12 +52,12 @@ fn calls_of(trace: &str) -> Option<Vec<String>> {
     Some(names)
 }
 
-/// Serves `tree/www` with errors that strace puts in place of system calls, as in its `inject=`;
-/// the trace is in `tree/trace`. `None` where strace is missing.
-fn serve_with_faults(tree: &Tree, calls: &str, inject: &str) -> Option<Httpd> {
+/// Serves `tree/www` with errors that strace puts in place of system calls: what its `inject=`
+/// takes. With a path, only calls for that file fail. `None` where strace is missing.
+fn serve_with_faults(tree: &Tree, inject: &str, path: Option<&str>) -> Option<Httpd> {
     let mut command = Command::new(tool("strace")?);
-    command.args(["-D", "-f", "-o"]).arg(tree.join("trace"));
-    command.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={inject}")]);
+    command.args(["-D", "-f", "-o", "/dev/null", "-e", &format!("inject={inject}")]);
+    command.args(path.iter().flat_map(|path| ["-P", path]));
     command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0"]).arg(tree.join("www"));
     Some(Httpd::spawn(command))
 }
@@ -68,13 +68,37 @@ fn an_error_of_accept_that_lasts_is_logged_once_and_does_not_spin() {
     // EPERM: what a security module says, for as long as it likes.
     let faults = "accept4:error=EPERM:when=1..6";
     let started = Instant::now();
-    let Some(httpd) = serve_with_faults(&tree, "accept4", faults) else { return };
+    let Some(httpd) = serve_with_faults(&tree, faults, None) else { return };
     assert_eq!(httpd.get("/a.txt").body, b"hello");
     // strace counts for each thread, so every one of them has to wait six times.
     assert!(started.elapsed() >= Duration::from_millis(600), "{:?}", started.elapsed());
     let log = httpd.stop().stderr;
     let warnings = log.iter().filter(|line| has_words(line, &["WARN", "accept"])).count();
     assert_eq!(warnings, 1, "{log:?}");
+}
+
+/// Requests a file three times while it cannot be opened.
+#[track_caller]
+fn check_open_error(error: &str, want: u16, warnings: usize) {
+    let tree = Tree::with(&[("www/a.txt", b"hello")]);
+    let faults = format!("openat2:error={error}");
+    let Some(httpd) = serve_with_faults(&tree, &faults, Some("a.txt")) else { return };
+    for _ in 0..3 {
+        assert_eq!(httpd.get("/a.txt").status, want, "{error}");
+    }
+    let log = httpd.stop().stderr;
+    let warned = log.iter().filter(|line| has_words(line, &["WARN", "/a.txt"])).count();
+    assert_eq!(warned, warnings, "{log:?}");
+}
+
+#[test]
+fn a_name_that_the_file_system_cannot_hold_is_not_found() {
+    check_open_error("EILSEQ", 404, 0);
+}
+
+#[test]
+fn a_file_system_that_fails_is_logged_once() {
+    check_open_error("EIO", 500, 1);
 }
 
 #[test]
