@@ -1,8 +1,9 @@
 //! Writes a response: in slices, each of which must get somewhere within the stall timeout.
 //!
 //! A small body goes out with its head in one write; a large one straight from the file's pages
-//! with `sendfile`, or by reads where the file system cannot do that. Never more nor fewer bytes than Content-Length promised: where a file has
-//! become too short, the connection is reset, so that the client can't take the part for the whole.
+//! with `sendfile`, or by reads where the file system cannot do that. Never more nor fewer bytes
+//! than Content-Length promised: where a file has become too short, the connection is reset, so
+//! that the client can't take the part for the whole.
 
 use std::fs::File;
 use std::thread;

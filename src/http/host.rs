@@ -1,11 +1,11 @@
 //! Which Host values are answered by a server that listens only on loopback.
 //!
 //! By DNS rebinding any web page can point a name of its own at 127.0.0.1 and then read the folder
-//! as if it were its own site. The Host field still carries the page's name, so only what no network
-//! answers for passes: addresses, `localhost` and names below it, which browsers resolve themselves.
-//! A single label, `.local`, `.test`, `.internal` or `.home.arpa` can't be registered, but a hostile
-//! local network answers for it as it likes. This module only looks at names: it resolves nothing,
-//! and does not know where the server listens.
+//! as if it were its own site. The Host field still carries the page's name, so only those pass for
+//! which no network answers: addresses, and `localhost` and names below it, which browsers resolve
+//! themselves. Single labels, `.local`, `.test`, `.internal` and `.home.arpa` can't be registered,
+//! but a hostile local network answers for them as it likes. This module only looks at names: it
+//! resolves nothing, and does not know where the server listens.
 
 use std::net::Ipv4Addr;
 

@@ -23,7 +23,7 @@ pub(crate) fn passed_sockets() -> Result<Vec<TcpListener>, String> {
     };
     let sockets: Result<Vec<_>, _> = (0..count).map(take).collect();
     let sockets: Vec<_> = sockets?.into_iter().flatten().collect();
-    // `listenfd` looks only at the kind of the socket. On one that does not listen, no client comes.
+    // `listenfd` looks only at the kind of the socket. No client comes to one that does not listen.
     let is_deaf = |socket: &TcpListener| sockopt::socket_acceptconn(socket) == Ok(false);
     match sockets.iter().position(is_deaf) {
         Some(index) => {
