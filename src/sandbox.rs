@@ -32,6 +32,8 @@ pub struct Rules<'a> {
     pub log_folder: Option<&'a Path>,
     /// The service manager's socket, which may be written to.
     pub notify_socket: Option<&'a Path>,
+    /// Whether abstract Unix sockets may be used, because the service manager's is one.
+    pub abstract_sockets: bool,
 }
 
 /// What the kernel enforces.
@@ -43,6 +45,8 @@ pub enum Level {
         version: i32,
         /// Whether they cover files.
         files: bool,
+        /// Whether abstract Unix sockets may be used.
+        abstract_sockets: bool,
     },
     /// The kernel has no Landlock, or it is switched off.
     Unavailable,
@@ -52,9 +56,10 @@ pub enum Level {
 
 /// Restricts the calling thread and every thread that it makes from now on, for good.
 pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
+    let scopes = Scope::AbstractUnixSocket | Scope::Signal;
     let mut ruleset = Ruleset::default()
         .handle_access(AccessNet::from_all(NEWEST))?
-        .scope(Scope::AbstractUnixSocket | Scope::Signal)?;
+        .scope(if rules.abstract_sockets { scopes & !Scope::AbstractUnixSocket } else { scopes })?;
     if rules.root.is_some() {
         ruleset = ruleset.handle_access(AccessFs::from_all(NEWEST))?;
     }
@@ -73,9 +78,11 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
     let status = ruleset.restrict_self()?;
     Ok(match (status.landlock, status.ruleset) {
         (_, RulesetStatus::NotEnforced) => Level::Unavailable,
-        (LandlockStatus::Available { effective_abi, .. }, _) => {
-            Level::Landlock { version: effective_abi as i32, files: rules.root.is_some() }
-        }
+        (LandlockStatus::Available { effective_abi, .. }, _) => Level::Landlock {
+            version: effective_abi as i32,
+            files: rules.root.is_some(),
+            abstract_sockets: rules.abstract_sockets,
+        },
         _ => Level::Unavailable,
     })
 }
@@ -84,17 +91,19 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
 /// unix(7).
 impl fmt::Display for Level {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (version, files) = match *self {
+        let (version, files, abstract_sockets) = match *self {
             Self::Unavailable => return write!(out, "none: this kernel has no Landlock"),
             Self::Off => return write!(out, "none: --no-sandbox"),
-            Self::Landlock { version, files } => (version, files),
+            Self::Landlock { version, files, abstract_sockets } => {
+                (version, files, abstract_sockets)
+            }
         };
         write!(out, "Landlock {version}")?;
         let denied = [
             (files, "other files"),
             (version >= FIRST_WITH_TCP, "TCP out"),
             (version >= FIRST_WITH_UDP, "UDP"),
-            (version >= FIRST_WITH_SCOPES, "abstract sockets"),
+            (version >= FIRST_WITH_SCOPES && !abstract_sockets, "abstract sockets"),
             (files && version >= FIRST_WITH_PATHNAME_SOCKETS, "pathname sockets"),
             (version >= FIRST_WITH_SCOPES, "signals"),
         ];
