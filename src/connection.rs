@@ -92,7 +92,7 @@ impl Service {
                     let now = Date::clamped(time);
                     break answer(site, client, request, &input[length..], deadline, now);
                 }
-                Err(refused) => break Ok(refuse(site, client, refused)),
+                Err(refused) => break Ok(refuse(client, refused)),
             }
         };
         let exchange = match exchange {
@@ -164,11 +164,12 @@ impl Exchange<'_> {
     }
 }
 
-/// The answer to a head that is no request.
-fn refuse<'a>(site: &Site, client: &Client, refused: Refused<'a>) -> Exchange<'a> {
+/// The answer to a head that is no request. Its Host has not been checked, so it gets none of the
+/// site's own pages.
+fn refuse<'a>(client: &Client, refused: Refused<'a>) -> Exchange<'a> {
     let Refused { refusal, known } = refused;
     log::debug!("{}: refused: {}", client.peer(), refusal.cause());
-    let exchange = Exchange::refused(known, site.error(refusal.status()), refusal.cause());
+    let exchange = Exchange::refused(known, pages::error(refusal.status()), refusal.cause());
     Exchange { foreign_answer: refusal.foreign_answer(), ..exchange }
 }
 

@@ -6,6 +6,7 @@
 
 mod banner;
 mod cli;
+mod private_files;
 mod startup_warnings;
 mod systemd;
 
@@ -29,7 +30,7 @@ use cli::Flags;
 pub(crate) fn run() -> ExitCode {
     let flags = cli::read();
     match serve(&flags) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // Where standard error is closed, only the exit status is left.
             let _ = writeln!(io::stderr(), "httpd: {error}");
@@ -38,14 +39,16 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// Serves until a signal stops it. An error is one plain sentence: why it could not start.
-fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
+/// Serves until a signal stops it, or until it has lost a listener: then it fails, so that a
+/// supervisor starts it again. An error is one plain sentence: why it could not start.
+fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(page) = flags.page_to_generate() {
-        return Ok(page.write(&mut io::stdout().lock())?);
+        page.write(&mut io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
     }
     let path = flags.root();
     let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
-    let log_file = open_log(flags)?;
+    let log_file = open_log(flags, &root)?;
     let mut signals = Caught::new(log_file.is_some())?;
     let passed = systemd::passed_sockets()?;
     let are_inherited = !passed.is_empty();
@@ -62,23 +65,29 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
     banner::print(&banner, &addresses)?;
 
     let mut service = Service::new(Arc::new(Site::new(root, site)), flags.connection());
-    let running = server.start(move |client| service.serve(client))?;
+    let running =
+        server.on_lost_listener(signals.interrupt()).start(move |client| service.serve(client))?;
     systemd::notify(&systemd::READY);
     signals.wait_for_stop(|| reopen(log_file.as_deref()));
     log::info!("stopping");
     systemd::notify(&systemd::STOPPING);
+    let has_failed = running.has_lost_listener();
     let cut_off = running.stop(flags.drain_timeout());
     if cut_off > 0 {
         log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
     }
-    Ok(())
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Opens the log file, if the flags name one, and starts the log.
-fn open_log(flags: &Flags) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
-    let open = |path: &Path| {
+fn open_log(flags: &Flags, root: &Root) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
+    let open = |path: &Path| -> Result<_, Box<dyn Error>> {
+        private_files::check(root, "the log file", path)?;
         let because = |error| format!("cannot open the log file {}: {error}", path.display());
-        LogFile::open(path).map_err(because)
+        let file = LogFile::open(path).map_err(because)?;
+        // Where it was a link to nothing, the file that it leads to has only now been made.
+        private_files::check(root, "the log file", path)?;
+        Ok(file)
     };
     let log_file = flags.log_file().map(open).transpose()?;
     access_log::install(LoggerOptions {
@@ -118,6 +127,7 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
         root: (root.symlinks() != Symlinks::Follow).then_some(root.real_path()),
         log_folder: log_file.as_deref().and_then(Path::parent),
         notify_socket: notify_socket.as_deref(),
+        abstract_sockets: systemd::notifies_abstract_socket(),
     })
     .map_err(|error| format!("cannot set up the sandbox: {error} (see --no-sandbox)"))?;
     match level {

@@ -1,9 +1,9 @@
 //! The process restricts itself, by Landlock, before it serves any client.
 //!
-//! Afterwards it can read below the root, add to its log, and use the sockets that it has; it can
-//! open nothing else, bind and connect nowhere, and signal no process, whatever a client makes of
-//! it. Landlock binds the thread that asks for it and those that it makes later: so this is for the
-//! main thread, before there is any other.
+//! Afterwards it can read below the root, add to its log, and use the sockets that it has. What it
+//! is denied, whatever a client makes of it, depends on the kernel: each version of Landlock has
+//! rules for more, and [`Level`] names those that hold. Landlock binds the thread that asks for it
+//! and those that it makes later: so this is for the main thread, before there is any other.
 
 use std::error::Error;
 use std::fmt;
@@ -17,8 +17,11 @@ use landlock::{
 /// The newest rules that are asked for; an older kernel enforces those that it knows.
 const NEWEST: ABI = ABI::V10;
 
-/// The first version that has rules for TCP.
+/// The first versions that have rules for these.
 const FIRST_WITH_TCP: i32 = 4;
+const FIRST_WITH_SCOPES: i32 = 6;
+const FIRST_WITH_PATHNAME_SOCKETS: i32 = 9;
+const FIRST_WITH_UDP: i32 = 10;
 
 /// What the process may still do.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,8 @@ pub struct Rules<'a> {
     pub log_folder: Option<&'a Path>,
     /// The service manager's socket, which may be written to.
     pub notify_socket: Option<&'a Path>,
+    /// Whether abstract Unix sockets may be used, because the service manager's is one.
+    pub abstract_sockets: bool,
 }
 
 /// What the kernel enforces.
@@ -40,6 +45,8 @@ pub enum Level {
         version: i32,
         /// Whether they cover files.
         files: bool,
+        /// Whether abstract Unix sockets may be used.
+        abstract_sockets: bool,
     },
     /// The kernel has no Landlock, or it is switched off.
     Unavailable,
@@ -49,9 +56,10 @@ pub enum Level {
 
 /// Restricts the calling thread and every thread that it makes from now on, for good.
 pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
+    let scopes = Scope::AbstractUnixSocket | Scope::Signal;
     let mut ruleset = Ruleset::default()
         .handle_access(AccessNet::from_all(NEWEST))?
-        .scope(BitFlags::from(Scope::Signal))?;
+        .scope(if rules.abstract_sockets { scopes & !Scope::AbstractUnixSocket } else { scopes })?;
     if rules.root.is_some() {
         ruleset = ruleset.handle_access(AccessFs::from_all(NEWEST))?;
     }
@@ -70,25 +78,36 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
     let status = ruleset.restrict_self()?;
     Ok(match (status.landlock, status.ruleset) {
         (_, RulesetStatus::NotEnforced) => Level::Unavailable,
-        (LandlockStatus::Available { effective_abi, .. }, _) => {
-            Level::Landlock { version: effective_abi as i32, files: rules.root.is_some() }
-        }
+        (LandlockStatus::Available { effective_abi, .. }, _) => Level::Landlock {
+            version: effective_abi as i32,
+            files: rules.root.is_some(),
+            abstract_sockets: rules.abstract_sockets,
+        },
         _ => Level::Unavailable,
     })
 }
 
-/// As the banner and the log show it.
+/// As the banner and the log show it: what this version denies. Unix sockets are named as in
+/// unix(7).
 impl fmt::Display for Level {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (version, files) = match *self {
+        let (version, files, abstract_sockets) = match *self {
             Self::Unavailable => return write!(out, "none: this kernel has no Landlock"),
             Self::Off => return write!(out, "none: --no-sandbox"),
-            Self::Landlock { version, files } => (version, files),
+            Self::Landlock { version, files, abstract_sockets } => {
+                (version, files, abstract_sockets)
+            }
         };
         write!(out, "Landlock {version}")?;
-        if files {
-            write!(out, ", no other files")?;
-        }
-        if version >= FIRST_WITH_TCP { write!(out, ", no connections out") } else { Ok(()) }
+        let denied = [
+            (files, "other files"),
+            (version >= FIRST_WITH_TCP, "TCP out"),
+            (version >= FIRST_WITH_UDP, "UDP"),
+            (version >= FIRST_WITH_SCOPES && !abstract_sockets, "abstract sockets"),
+            (files && version >= FIRST_WITH_PATHNAME_SOCKETS, "pathname sockets"),
+            (version >= FIRST_WITH_SCOPES, "signals"),
+        ];
+        let mut denied = denied.iter().filter(|(is_denied, _)| *is_denied);
+        denied.try_for_each(|(_, what)| write!(out, ", no {what}"))
     }
 }

@@ -40,6 +40,12 @@ impl Caught {
         Ok(Self { signals })
     }
 
+    /// What ends the wait without a signal, from any thread.
+    pub(crate) fn interrupt(&self) -> impl Fn() + Send + Sync + use<> {
+        let handle = self.signals.handle();
+        move || handle.close()
+    }
+
     /// Waits until the process must stop; `on_hangup` is called for each SIGHUP before.
     pub fn wait_for_stop(&mut self, mut on_hangup: impl FnMut()) {
         for signal in self.signals.forever() {

@@ -49,6 +49,7 @@ pub(crate) struct Site {
     options: Options,
     workshop: Arc<Workshop>,
     unavailable: LogOnce,
+    failed: LogOnce,
 }
 
 /// What a request comes to.
@@ -63,7 +64,14 @@ impl Site {
     /// The site below `root`.
     #[must_use]
     pub(crate) fn new(root: Root, options: Options) -> Self {
-        Self { root, options, workshop: Workshop::new(), unavailable: LogOnce::new(module_path!()) }
+        let log_once = || LogOnce::new(module_path!());
+        Self {
+            root,
+            options,
+            workshop: Workshop::new(),
+            unavailable: log_once(),
+            failed: log_once(),
+        }
     }
 
     /// Answers a request; `now` is when it came.
@@ -171,7 +179,7 @@ impl Site {
                 Status::ServiceUnavailable
             }
             OpenError::Failed(errno) => {
-                log::warn!("{}: {errno}", request.target.encoded_path());
+                self.failed.warn(format_args!("{}: {errno}", request.target.encoded_path()));
                 Status::InternalServerError
             }
         };

@@ -1,10 +1,12 @@
 //! Writes a response: in slices, each of which must get somewhere within the stall timeout.
 //!
 //! A small body goes out with its head in one write; a large one straight from the file's pages
-//! with `sendfile`. Never more nor fewer bytes than Content-Length promised: where a file has
-//! become too short, the connection is reset, so that the client can't take the part for the whole.
+//! with `sendfile`, or by reads where the file system cannot do that. Never more nor fewer bytes
+//! than Content-Length promised: where a file has become too short, the connection is reset, so
+//! that the client can't take the part for the whole.
 
 use std::fs::File;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
@@ -21,6 +23,9 @@ const ONE_WRITE_BYTES_MAX: u64 = 32 * 1024;
 
 /// Bytes that one call of `sendfile` is asked for, so that progress is seen between the calls.
 const SLICE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// How long to wait for memory of the kernel's: nothing tells when it has some again.
+const NO_MEMORY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What became of a response.
 pub(super) struct Sent {
@@ -119,12 +124,34 @@ impl Writer<'_> {
                 // The file has become shorter than it was.
                 Ok(0) => return Err(Outcome::Truncated),
                 Ok(length) => self.advance(length)?,
-                Err(errno @ (Errno::IO | Errno::STALE)) => {
+                // A file system without pages to send from, as some in user space are.
+                Err(Errno::INVAL) => {
+                    return self
+                        .span_by_reads(file, Span { first: offset, length: span.end() - offset });
+                }
+                Err(errno) if is_of_the_connection(errno) => self.wait_on(errno)?,
+                Err(errno) => {
                     log::warn!("cannot read a file that is being sent: {errno}");
                     return Err(Outcome::Truncated);
                 }
-                Err(errno) => self.wait_on(errno)?,
             }
+        }
+        Ok(())
+    }
+
+    /// The same through a buffer of the program's own.
+    fn span_by_reads(&mut self, file: &File, span: Span) -> Result<(), Outcome> {
+        let mut buffer = Vec::new();
+        let mut rest = span;
+        while rest.length > 0 {
+            let slice = Span { first: rest.first, length: rest.length.min(ONE_WRITE_BYTES_MAX) };
+            buffer.clear();
+            let is_whole = append(&mut buffer, file, slice);
+            self.bytes(&buffer)?;
+            if !is_whole {
+                return Err(Outcome::Truncated);
+            }
+            rest = Span { first: slice.end(), length: rest.length - slice.length };
         }
         Ok(())
     }
@@ -145,6 +172,11 @@ impl Writer<'_> {
                 self.client.wait_to_send(Some(deadline)).map_err(Outcome::from)
             }
             _ if self.client.has_lost_its_seat() => Err(Outcome::Evicted),
+            Errno::NOMEM | Errno::NOBUFS if self.last_progress.elapsed() < self.stall_timeout => {
+                thread::sleep(NO_MEMORY_INTERVAL);
+                Ok(())
+            }
+            Errno::NOMEM | Errno::NOBUFS => Err(Outcome::TimedOut),
             _ => Err(Outcome::ClientGone),
         }
     }
@@ -158,6 +190,27 @@ impl From<Lost> for Outcome {
             Lost::Evicted => Self::Evicted,
         }
     }
+}
+
+/// Whether an error of `sendfile` comes from the socket or from a lack of memory, and so says
+/// nothing against the file.
+fn is_of_the_connection(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::AGAIN
+            | Errno::INTR
+            | Errno::NOMEM
+            | Errno::NOBUFS
+            | Errno::PIPE
+            | Errno::CONNRESET
+            | Errno::CONNABORTED
+            | Errno::NOTCONN
+            | Errno::TIMEDOUT
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+    )
 }
 
 /// Appends a span of a file with as few reads as it takes; whether all of it was there.

@@ -1,17 +1,19 @@
 //! Which Host values are answered by a server that listens only on loopback.
 //!
 //! By DNS rebinding any web page can point a name of its own at 127.0.0.1 and then read the folder
-//! as if it were its own site. The Host field still carries the page's name, so a name that can be
-//! registered is turned away; addresses and names that only exist locally pass. This
-//! module only looks at names: it resolves nothing, and does not know where the server listens.
+//! as if it were its own site. The Host field still carries the page's name, so only those pass for
+//! which no network answers: addresses, and `localhost` and names below it, which browsers resolve
+//! themselves. Single labels, `.local`, `.test`, `.internal` and `.home.arpa` can't be registered,
+//! but a hostile local network answers for them as it likes. This module only looks at names: it
+//! resolves nothing, and does not know where the server listens.
 
 use std::net::Ipv4Addr;
 
 use super::authority::{self, Host};
 
-/// Domains in which no public name can be registered: RFC 6761, RFC 6762, RFC 8375, and `internal`
-/// by ICANN's resolution of 29 July 2024.
-const LOCAL_DOMAINS: [&str; 5] = ["localhost", "test", "local", "internal", "home.arpa"];
+/// The domain whose names stand for the client's own machine, without a look-up (RFC 6761 section
+/// 6.3).
+const LOCALHOST: &str = "localhost";
 
 /// The Host values that are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +42,8 @@ impl AllowedHosts {
     }
 }
 
-/// Whether a Host value, with or without port, is empty, an address, a single label, or a name
-/// within a local domain.
+/// Whether a Host value, with or without port, is empty, an address, or `localhost` or a name below
+/// it.
 ///
 /// Old spellings of IPv4 addresses (`127.1`, `0x7f.1`) count as names: browsers rewrite them before
 /// they send them.
@@ -71,22 +73,16 @@ fn without_trailing_dot(name: &str) -> &str {
 
 fn is_local_name(name: &str) -> bool {
     let name = without_trailing_dot(name);
-    let is_well_formed = name.split('.').all(is_label);
-    let is_single = !name.contains('.');
-    is_well_formed && (is_single || LOCAL_DOMAINS.iter().any(|domain| is_within(name, domain)))
+    let is_below_localhost =
+        name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case(LOCALHOST));
+    is_below_localhost && name.split('.').all(is_label)
 }
 
 /// Letters, digits and hyphens (RFC 1123 section 2.1), and the underscore, which local names often
-/// have. Percent-encoding is not looked through: `evil%2Ecom` is no single label.
+/// have. Percent-encoding is not looked through: `evil%2Elocalhost` is not below `localhost`.
 fn is_label(label: &str) -> bool {
     let is_label_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     !label.is_empty() && label.bytes().all(is_label_byte)
-}
-
-/// Whether the last labels of `name` are those of `domain`, in any case.
-fn is_within(name: &str, domain: &str) -> bool {
-    let mut labels = name.rsplit('.');
-    domain.rsplit('.').all(|want| labels.next().is_some_and(|it| it.eq_ignore_ascii_case(want)))
 }
 
 #[cfg(test)]
@@ -119,18 +115,25 @@ mod tests {
     }
 
     #[test]
-    fn local_names_are_local() {
+    fn names_that_browsers_resolve_themselves_are_local() {
         for host in ["", ":8080", "localhost", "localhost:8080", "LocalHost", "localhost."] {
             check(host, true);
         }
+        for host in ["app.localhost", "a.b.localhost:3000", "web_1.LOCALHOST.:80"] {
+            check(host, true);
+        }
+    }
+
+    #[test]
+    fn names_that_a_local_network_answers_for_are_not() {
         for host in ["nas", "nas:80", "my-laptop", "web_1", "nas.:8080", "2130706433", "x"] {
-            check(host, true);
+            check(host, false);
         }
-        for host in ["app.localhost", "a.b.localhost:3000", "a.test", "printer.local."] {
-            check(host, true);
+        for host in ["a.test", "printer.local.", "db.internal", "HOME.ARPA", "nas.Home.Arpa.:80"] {
+            check(host, false);
         }
-        for host in ["db.internal", "HOME.ARPA", "nas.Home.Arpa.:80", "a.LOCAL", "arpa"] {
-            check(host, true);
+        for host in ["a.LOCAL", "local", "test", "internal", "arpa", "evil%2Elocalhost"] {
+            check(host, false);
         }
     }
 
@@ -177,7 +180,9 @@ mod tests {
 
     #[test]
     fn allowed_names_pass_too() {
-        check_allowed(&[], "nas", true);
+        check_allowed(&[], "nas", false);
+        check_allowed(&["nas"], "NAS.:8080", true);
+        check_allowed(&["nas.local"], "nas.local", true);
         check_allowed(&[], "www.example.com", false);
         check_allowed(&["www.example.com"], "www.example.com", true);
         check_allowed(&["www.example.com"], "WWW.Example.com.:8080", true);
@@ -200,7 +205,7 @@ mod tests {
         #[test]
         fn nothing_in_a_public_domain_is_local(
             above in "([a-z0-9\\[\\]:%_-]{1,9}\\.){0,4}(localhost|127\\.0\\.0\\.1|nas)?",
-            domain in prop_oneof![Just("com"), Just("io"), Just("example.org"), Just("notlocal")],
+            domain in prop_oneof![Just("com"), Just("local"), Just("example.org"), Just("notlocal")],
             end in "\\.?(:[0-9]{0,5})?",
         ) {
             let host = format!("x{above}.{domain}{end}");
@@ -209,7 +214,7 @@ mod tests {
 
         #[test]
         fn case_port_and_trailing_dot_do_not_count(
-            name in "[a-z]{1,5}(\\.[a-z]{1,5}){0,2}(\\.(local|test|home\\.arpa))?",
+            name in "[a-z]{1,5}(\\.[a-z]{1,5}){0,2}(\\.(localhost|local))?",
             port in "\\.?(:[0-9]{0,5})?",
         ) {
             let changed = name.to_uppercase() + &port;

@@ -17,14 +17,19 @@ use super::token::is_token;
 /// The value of the Server field.
 pub(crate) const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
 
-/// Fields that the framing of a message or its content depends on: ours to set.
-const RESERVED: [&str; 8] = [
+/// Fields that frame a message or describe the one representation that it carries: ours to set.
+const RESERVED: [&str; 13] = [
+    "Accept-Ranges",
+    "Allow",
     "Connection",
+    "Content-Encoding",
     "Content-Length",
     "Content-Range",
     "Content-Type",
     "Date",
+    "ETag",
     "Keep-Alive",
+    "Last-Modified",
     "Location",
     "Transfer-Encoding",
 ];
@@ -109,14 +114,16 @@ impl Response {
     }
 
     /// Appends the head: status line, the fields that every response has, its own, and `extra`.
-    /// A field in `extra` takes the place of one of ours that has the same name. `date` may be left
+    /// A field in `extra` takes the place of one of ours that has the same name, except for Vary,
+    /// of which both are sent (RFC 9110 section 5.3: as one list). `date` may be left
     /// out of what is not sent at once, if its status is 5xx (RFC 9110 section 6.6.1).
     pub fn write_head(&self, out: &mut Vec<u8>, date: Option<Date>, extra: &[ExtraField]) {
         use std::io::Write;
         // Writing into a vector cannot fail.
         let _ = write!(out, "HTTP/1.0 {} {}\r\n", self.status.code(), self.status.reason());
         let mut line = |name: &str, value: &dyn fmt::Display| {
-            if !extra.iter().any(|field| field.name.eq_ignore_ascii_case(name)) {
+            let is_replaced = extra.iter().any(|field| field.replaces(name));
+            if !is_replaced {
                 let _ = write!(out, "{name}: {value}\r\n");
             }
         };
@@ -169,6 +176,12 @@ impl ExtraField {
     #[must_use]
     pub(crate) fn new(name: &str, value: &str) -> Self {
         Self { name: name.to_owned(), value: value.to_owned() }
+    }
+
+    /// Whether it is sent in place of our field of that name. What a response varies by is a fact,
+    /// and another one does not make it untrue.
+    fn replaces(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name) && !name.eq_ignore_ascii_case("Vary")
     }
 }
 
@@ -251,6 +264,22 @@ mod tests {
         assert!(head.contains("\r\ncache-control: max-age=60\r\n"), "{head}");
         assert!(head.contains("\r\nX-Frame-Options: DENY\r\n"), "{head}");
         assert!(!head.contains("no-cache"), "{head}");
+    }
+
+    #[test]
+    fn what_a_response_varies_by_is_added_to() {
+        let response = Response::new(Status::Ok, Body::None).with("Vary", "Accept-Encoding");
+        let head = head(&response, &["vary: Origin".parse().unwrap()]);
+        assert!(head.contains("\r\nVary: Accept-Encoding\r\n"), "{head}");
+        assert!(head.contains("\r\nvary: Origin\r\n"), "{head}");
+    }
+
+    #[test]
+    fn fields_that_describe_the_one_response_are_refused_by_name() {
+        for name in RESERVED.into_iter().chain(["etag", "LAST-MODIFIED"]) {
+            let error = format!("{name}: x").parse::<ExtraField>().unwrap_err();
+            assert!(error.contains(name), "{error}");
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
-use std::sync::atomic::Ordering;
 
 use super::accept_loop::AcceptLoop;
 use super::client::Client;
@@ -43,7 +42,7 @@ impl<H: FnMut(&Client) + Clone> Worker for Follower<H> {
 
     fn more(&mut self) -> Option<usize> {
         let shared = self.shared.upgrade()?;
-        if shared.is_stopping.load(Ordering::Acquire) {
+        if shared.is_ending() {
             return None;
         }
         let joins_an_empty_one = |it: &AcceptLoop| it.is_empty() && it.join();

@@ -46,6 +46,8 @@ pub(super) enum Accepted {
     None,
     /// The process or the system is out of descriptors or memory.
     Exhausted(Errno),
+    /// Something that may be the same the next time.
+    Failed(Errno),
     /// The socket was shut down.
     Closed,
 }
@@ -112,9 +114,18 @@ impl Listener {
             Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
                 Accepted::Exhausted(errno)
             }
-            // ECONNABORTED and the errors of a new connection's network, which accept(2) says to
-            // treat like EAGAIN.
-            _ => Accepted::None,
+            // The errors of a new connection, which accept(2) says to treat like EAGAIN.
+            Errno::AGAIN
+            | Errno::INTR
+            | Errno::CONNABORTED
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::NONET
+            | Errno::PROTO
+            | Errno::NOPROTOOPT => Accepted::None,
+            _ => Accepted::Failed(errno),
         }
     }
 

@@ -27,6 +27,7 @@ const LAST_ACCEPTS_TIME_MAX: Duration = Duration::from_secs(1);
 pub struct Server {
     listeners: Vec<Listener>,
     options: Options,
+    on_lost_listener: Box<dyn Fn() + Send + Sync>,
 }
 
 /// A server that accepts and serves, until it is stopped.
@@ -39,7 +40,7 @@ impl Server {
     pub fn bind(addresses: &[SocketAddr], options: Options) -> Result<Self, BindError> {
         let bind = |&address| Listener::bind(address, &options);
         let listeners = addresses.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { listeners, options })
+        Ok(Self::new(listeners, options))
     }
 
     /// Listens on sockets that were passed to the process. They are left as they are when it stops:
@@ -47,7 +48,16 @@ impl Server {
     pub(crate) fn inherit(sockets: Vec<TcpListener>, options: Options) -> io::Result<Self> {
         let inherit = |socket| Listener::inherit(socket, &options);
         let listeners = sockets.into_iter().map(inherit).collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { listeners, options })
+        Ok(Self::new(listeners, options))
+    }
+
+    fn new(listeners: Vec<Listener>, options: Options) -> Self {
+        Self { listeners, options, on_lost_listener: Box::new(|| ()) }
+    }
+
+    /// Calls `tell` when nobody can reach a listener any more, though the server was not stopped.
+    pub(crate) fn on_lost_listener(self, tell: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { on_lost_listener: Box::new(tell), ..self }
     }
 
     /// The addresses that it listens on, with the ports that it really got.
@@ -63,7 +73,7 @@ impl Server {
     where
         H: FnMut(&Client) + Clone + Send + Sync + 'static,
     {
-        let Self { listeners, options } = self;
+        let Self { listeners, options, on_lost_listener } = self;
         let count = listeners.len();
         let further = FURTHER_ACCEPTORS_MAX.min(options.thread_cache / count.max(1));
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
@@ -78,7 +88,7 @@ impl Server {
             let parked_max = options.thread_cache.saturating_sub(further);
             let alive_max = options.max_connections + options.thread_cache + count;
             let threads = Threads::new(parked_max, alive_max, hire);
-            Shared::new(loops, Seats::new(&options), threads)
+            Shared::new(loops, Seats::new(&options), threads, on_lost_listener)
         });
         for index in 0..count {
             shared.threads.call(index)?;
@@ -89,6 +99,11 @@ impl Server {
 }
 
 impl Running {
+    /// Whether a listener was lost before the server stopped.
+    pub(crate) fn has_lost_listener(&self) -> bool {
+        self.shared.has_lost_listener.load(Ordering::Acquire)
+    }
+
     /// Stops: accepts what is already queued, lets responses under way finish for at most `drain`,
     /// and returns how many clients were cut off. Those that have sent nothing get 50 ms.
     #[must_use]

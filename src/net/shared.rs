@@ -20,6 +20,9 @@ use crate::memory;
 /// How long to wait for a descriptor that the system refused, before it is asked for again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
+/// How long to wait after an error of `accept` that may not pass.
+const STRANGE_ERROR_INTERVAL: Duration = Duration::from_millis(100);
+
 /// How long a newcomer is waited for by a thread that could not accept one.
 const NEWCOMER_TIME_MAX: Duration = Duration::from_millis(100);
 
@@ -39,22 +42,34 @@ pub(super) struct Shared {
     pub(super) threads: Arc<Threads>,
     watchman: Watchman,
     pub(super) is_stopping: AtomicBool,
+    /// Whether a listener ended before the server was stopped.
+    pub(super) has_lost_listener: AtomicBool,
+    on_lost_listener: Box<dyn Fn() + Send + Sync>,
     loop_ended: (Mutex<()>, Condvar),
     exhausted: LogOnce,
     refused: LogOnce,
+    strange: LogOnce,
 }
 
 impl Shared {
-    pub(super) fn new(loops: Vec<AcceptLoop>, seats: Seats, threads: Arc<Threads>) -> Self {
+    pub(super) fn new(
+        loops: Vec<AcceptLoop>,
+        seats: Seats,
+        threads: Arc<Threads>,
+        on_lost_listener: Box<dyn Fn() + Send + Sync>,
+    ) -> Self {
         Self {
             loops,
             seats,
             threads,
             watchman: Watchman::default(),
             is_stopping: AtomicBool::new(false),
+            has_lost_listener: AtomicBool::new(false),
+            on_lost_listener,
             loop_ended: Default::default(),
             exhausted: LogOnce::new(module_path!()),
             refused: LogOnce::new(module_path!()),
+            strange: LogOnce::new(module_path!()),
         }
     }
 
@@ -74,12 +89,21 @@ impl Shared {
         loop {
             match listener.accept() {
                 Accepted::Client(client) => return Some(client),
-                Accepted::None if self.is_stopping.load(Ordering::Acquire) => {
+                Accepted::None | Accepted::Failed(_)
+                    if self.is_stopping.load(Ordering::Acquire) =>
+                {
                     listener.shut_down();
                     return None;
                 }
                 Accepted::None => {}
-                Accepted::Closed => return None,
+                Accepted::Failed(errno) => {
+                    self.strange.warn(format_args!("cannot accept: {errno}; trying again"));
+                    thread::sleep(STRANGE_ERROR_INTERVAL);
+                }
+                Accepted::Closed => {
+                    self.report_if_lost(listener);
+                    return None;
+                }
                 Accepted::Exhausted(errno) => {
                     self.exhausted.warn(format_args!("cannot accept: {errno}; new clients wait"));
                     // The system refuses before it looks whether there is a client at all.
@@ -90,6 +114,20 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// A listener has ended. If the server was not stopped, another process has shut it down.
+    fn report_if_lost(&self, listener: &Listener) {
+        let is_expected = self.is_stopping.load(Ordering::Acquire);
+        if !is_expected && !self.has_lost_listener.swap(true, Ordering::AcqRel) {
+            log::error!("{} was closed by others: no client can reach it", listener.address());
+            (self.on_lost_listener)();
+        }
+    }
+
+    /// Whether nobody needs to look for the next client.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire) || self.has_lost_listener.load(Ordering::Acquire)
     }
 
     /// Calls a thread into a loop that the calling one is about to leave empty. Where the system
@@ -129,10 +167,10 @@ impl Shared {
     /// gives back what a crowd needed. Gives the rest until the next round, if there is one.
     fn make_round(&self) -> Option<Duration> {
         let somebody_waits = self.seats.make_way();
-        let is_stopping = self.is_stopping.load(Ordering::Acquire);
+        let is_ending = self.is_ending();
         let mut is_all_attended = true;
         for listener in 0..self.loops.len() {
-            is_all_attended &= is_stopping || self.attend(listener);
+            is_all_attended &= is_ending || self.attend(listener);
         }
         if somebody_waits || !is_all_attended {
             return Some(ROUND_INTERVAL);

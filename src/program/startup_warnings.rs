@@ -6,14 +6,15 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use super::private_files;
 use crate::site::files::Dotfiles;
 use crate::site::root::{Root, Symlinks};
 
 /// Names that are seldom meant to be served, where names that start with a dot are.
 const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];
 
-/// Warns of a root that may hold more than intended, of links that cannot be followed, and of
-/// listeners that other machines can reach.
+/// Warns of a root that may hold more than intended, of a log that is served, of links that cannot
+/// be followed, and of listeners that other machines can reach.
 pub(crate) fn warn(root: &Root, dotfiles: Dotfiles, addresses: &[SocketAddr]) {
     let path = root.real_path();
     if path == Path::new("/") {
@@ -22,6 +23,12 @@ pub(crate) fn warn(root: &Root, dotfiles: Dotfiles, addresses: &[SocketAddr]) {
         .is_some_and(|home| home.canonicalize().is_ok_and(|it| it == path))
     {
         log::warn!("the root is a home folder: check what is in it");
+    }
+    // Where a shell or `nohup` has put it. It has the access lines, unless another file has them.
+    if let Ok(file) = Path::new("/proc/self/fd/2").canonicalize()
+        && private_files::is_served(path, &file)
+    {
+        log::warn!("standard error goes to {}, which is served", file.display());
     }
     if !root.has_openat2() && root.symlinks() != Symlinks::Follow {
         log::warn!("openat2 is not available here: symbolic links are not followed");

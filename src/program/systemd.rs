@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use listenfd::ListenFd;
+use rustix::net::sockopt;
 use sd_notify::NotifyState;
 
 pub(crate) const READY: NotifyState<'_> = NotifyState::Ready;
@@ -21,7 +22,15 @@ pub(crate) fn passed_sockets() -> Result<Vec<TcpListener>, String> {
         passed.take_tcp_listener(index).map_err(because)
     };
     let sockets: Result<Vec<_>, _> = (0..count).map(take).collect();
-    Ok(sockets?.into_iter().flatten().collect())
+    let sockets: Vec<_> = sockets?.into_iter().flatten().collect();
+    // `listenfd` looks only at the kind of the socket. No client comes to one that does not listen.
+    let is_deaf = |socket: &TcpListener| sockopt::socket_acceptconn(socket) == Ok(false);
+    match sockets.iter().position(is_deaf) {
+        Some(index) => {
+            Err(format!("cannot use passed socket {index} (LISTEN_FDS): it does not listen"))
+        }
+        None => Ok(sockets),
+    }
 }
 
 /// The path of the service manager's socket, where it has one in the file system.
@@ -31,6 +40,11 @@ pub(crate) fn notify_socket() -> Option<PathBuf> {
 }
 
 /// Notifies the service manager, if there is one.
+/// Whether the service manager's socket has an abstract name instead of a path (unix(7)).
+pub(crate) fn notifies_abstract_socket() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some_and(|name| name.as_encoded_bytes().starts_with(b"@"))
+}
+
 pub(crate) fn notify(state: &NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
         log::warn!("cannot notify the service manager: {error}");

@@ -157,6 +157,8 @@ pub(crate) fn respond(
         conditional::Outcome::Proceed => {}
     }
     match requested_ranges(request, &validators, complete_length) {
+        // Content-Encoding would say that the multipart itself is coded, which it is not.
+        Ranges::Several(_) if coding.is_some() => describe(plain(Status::Ok, file, media_type)),
         Ranges::Whole => describe(plain(Status::Ok, file, media_type)),
         Ranges::One(span) => describe(
             Response::new(Status::PartialContent, Body::File(file.file, vec![Piece::Span(span)]))

@@ -215,13 +215,15 @@ fn probe_openat2(directory: &OwnedFd) -> io::Result<bool> {
 impl From<Errno> for OpenError {
     fn from(errno: Errno) -> Self {
         match errno {
-            // No such name; a file where a folder should be; a name no file system could hold; a
-            // link that may not be followed or leads in circles (ELOOP) or out of the root (EXDEV);
-            // a socket or a device without a driver (ENXIO, ENODEV).
+            // No such name; a file where a folder should be; a name that no file system could
+            // hold, or not this one (EILSEQ: bytes that are not UTF-8); a link that may not be
+            // followed or leads in circles (ELOOP) or out of the root (EXDEV); a socket or a device
+            // without a driver (ENXIO, ENODEV).
             Errno::NOENT
             | Errno::NOTDIR
             | Errno::NAMETOOLONG
             | Errno::INVAL
+            | Errno::ILSEQ
             | Errno::LOOP
             | Errno::XDEV
             | Errno::NXIO

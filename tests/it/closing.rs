@@ -72,7 +72,7 @@ fn an_endless_upload_is_cut_off() {
 #[test]
 fn each_connection_gets_one_answer() {
     let (_tree, httpd) = site(&[]);
-    let get = "GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
+    let get = "GET /a.txt HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n";
     assert_eq!(check(&httpd.raw(get.repeat(2)), 200).body, b"hello");
     assert_eq!(check(&httpd.raw(get.repeat(1000)), 200).body, b"hello");
     assert_eq!(check(&httpd.raw(format!("{get}\0\0")), 200).body, b"hello");
@@ -101,7 +101,7 @@ fn a_request_that_ends_early_gets_no_answer() {
         "G",
         "GET /a.txt",
         "GET /a.txt HTTP/1.0\r\n",
-        "GET /a.txt HTTP/1.0\r\nHost: a",
+        "GET /a.txt HTTP/1.0\r\nHost: localhost",
         "POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\nid=",
     ] {
         let answer = send_and_half_close(&mut httpd.connect(), start.as_bytes());
@@ -114,7 +114,7 @@ fn a_request_that_ends_early_gets_no_answer() {
 fn a_request_can_arrive_one_byte_at_a_time() {
     let (_tree, httpd) = site(&[]);
     for (request, want) in [
-        ("\r\nGET /a.txt HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n", "hello"),
+        ("\r\nGET /a.txt HTTP/1.1\r\nHost: localhost\r\nX: y\r\n\r\n", "hello"),
         ("GET /a.txt HTTP/1.0\n\n", "hello"),
         ("POST /post.html HTTP/1.0\r\nContent-Length: 7\r\n\r\nid=1234", ">1234<"),
     ] {
@@ -204,7 +204,7 @@ fn first_line(stream: &mut TcpStream, head: &str) -> String {
 fn a_client_that_expects_100_gets_it_at_once() {
     let (_tree, httpd) = site(&[]);
     for expectation in ["100-continue", "100-Continue"] {
-        let fields = format!("Host: a\r\nContent-Length: 4\r\nExpect: {expectation}\r\n");
+        let fields = format!("Host: localhost\r\nContent-Length: 4\r\nExpect: {expectation}\r\n");
         let head = format!("POST /post.html HTTP/1.1\r\n{fields}\r\n");
         let mut stream = httpd.connect();
         assert_eq!(first_line(&mut stream, &head), "HTTP/1.1 100 Continue\r\n");
@@ -225,17 +225,18 @@ fn a_client_that_need_not_send_its_body_gets_no_100() {
         ("POST /post.html HTTP/1.1", "65537", "413 Content Too Large"),
         ("POST /post.html HTTP/1.1", "0", "200 OK"),
     ] {
-        let fields = format!("Host: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n");
+        let fields =
+            format!("Host: localhost\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n");
         let head = format!("{request}\r\n{fields}\r\n");
         assert_eq!(first_line(&mut httpd.connect(), &head), format!("HTTP/1.0 {want}\r\n"));
     }
     // HTTP/1.0 has no interim responses, and a client that has sent its body waits for none.
-    let rest = "Host: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nid=7";
+    let rest = "Host: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nid=7";
     for version in ["HTTP/1.0", "HTTP/1.1"] {
         let request = format!("POST /post.html {version}\r\n{rest}");
         assert!(check(&httpd.raw(request), 200).text().contains(">7<"));
     }
     // An unknown expectation is ignored (RFC 9110 section 10.1.1 makes 417 optional).
-    let unknown = "GET /a.txt HTTP/1.1\r\nHost: a\r\nExpect: the-impossible\r\n\r\n";
+    let unknown = "GET /a.txt HTTP/1.1\r\nHost: localhost\r\nExpect: the-impossible\r\n\r\n";
     check(&httpd.raw(unknown), 200);
 }

@@ -123,6 +123,16 @@ fn each_coding_has_its_own_etag() {
 }
 
 #[test]
+fn a_vary_of_the_user_is_added_to_ours() {
+    let (tree, _) = site();
+    let httpd = Httpd::serve(tree.path(), &["--header", "Vary: Origin"]);
+    let reply = ask_for(&httpd, "/all.txt", "Accept-Encoding: br\r\n");
+    let vary = reply.fields.iter().filter(|(name, _)| name == "Vary");
+    let vary: Vec<_> = vary.map(|(_, value)| value.as_str()).collect();
+    assert_eq!(vary, ["Accept-Encoding", "Origin"]);
+}
+
+#[test]
 fn ranges_apply_to_the_chosen_coding() {
     let (_tree, httpd) = site();
     let fields = "Accept-Encoding: gzip\r\nRange: bytes=1-99\r\n";
@@ -130,6 +140,9 @@ fn ranges_apply_to_the_chosen_coding() {
     assert_eq!((reply.status, reply.text().as_str()), (206, "zip"));
     assert_eq!(reply.field("Content-Range"), Some("bytes 1-3/4"));
     assert_eq!(reply.field("Content-Encoding"), Some("gzip"));
+    // Several parts would be wrapped in a multipart, which is not coded.
+    let several = "Accept-Encoding: gzip\r\nRange: bytes=0-0,2-2\r\n";
+    check(&httpd, "/all.txt", several, "gzip", Some("gzip"));
     let plain = ask_for(&httpd, "/all.txt", "").field("ETag").unwrap().to_owned();
     let reply = httpd.request("GET", "/all.txt", &format!("{fields}If-Range: {plain}\r\n"));
     assert_eq!((reply.status, reply.text().as_str()), (200, "gzip"));

@@ -15,8 +15,11 @@ fn check(flags: &[&str], host: &str, want: u16) {
 
 #[test]
 fn a_loopback_server_only_answers_to_local_names() {
-    for host in ["localhost", "127.0.0.1:8080", "[::1]", "printer", "nas.local", "x.test:80"] {
+    for host in ["localhost", "127.0.0.1:8080", "[::1]", "app.localhost:8080"] {
         check(&[], host, 200);
+    }
+    for host in ["printer", "nas.local", "x.test:80", "db.internal", "nas.home.arpa"] {
+        check(&[], host, 421);
     }
     for host in ["rebind.example.com", "127.0.0.1.nip.io", "localhost.evil.org:8080", "evil.org."] {
         check(&[], host, 421);
@@ -34,6 +37,7 @@ fn a_request_without_host_is_served() {
 fn names_can_be_allowed() {
     check(&["--allow-host", "Files.Example.com"], "files.example.com:8080", 200);
     check(&["--allow-host", "files.example.com"], "www.example.com", 421);
+    check(&["--allow-host", "printer,nas.local"], "nas.local:8080", 200);
     check(&["--allow-host", "*"], "www.example.com", 200);
 }
 

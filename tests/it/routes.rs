@@ -123,6 +123,10 @@ fn the_sites_own_404_page_is_used() {
     assert_eq!(reply.field("ETag"), None);
     check(&httpd, "/notfound.html", 404, "<p>nowhere");
     check(&httpd, "/404.html", 200, "<p>nowhere");
+    // Refused before the Host is checked, so that a page of another origin could read it.
+    let refused = httpd.request("GET", "/a%2fb", "Host: evil.example.com\r\n");
+    assert_eq!(refused.status, 404);
+    assert!(!refused.text().contains("nowhere"), "{}", refused.text());
 }
 
 #[test]

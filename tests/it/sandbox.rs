@@ -1,7 +1,9 @@
 //! Landlock: the running server is restricted, and what that prevents.
 
 use std::io::ErrorKind;
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::process::Command;
 
 use httpd::sandbox::{Level, Rules, restrict};
@@ -64,10 +66,20 @@ fn restrict_yourself() {
     let Some(root) = std::env::var_os(RESTRICT) else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let rules = Rules { root: Some(root.as_ref()), log_folder: None, notify_socket: None };
-    let Level::Landlock { version, .. } = restrict(rules).unwrap() else {
-        return eprintln!("skipped: this kernel has no Landlock");
+    let rules = Rules {
+        root: Some(root.as_ref()),
+        log_folder: None,
+        notify_socket: None,
+        abstract_sockets: false,
     };
+    let name = SocketAddr::from_abstract_name(format!("httpd-{}", std::process::id())).unwrap();
+    let _abstract = UnixListener::bind_addr(&name).unwrap();
+    let path = std::path::Path::new(&root).join("socket");
+    let _pathname = UnixListener::bind(&path).unwrap();
+    let level = restrict(rules).unwrap();
+    if !matches!(level, Level::Landlock { .. }) {
+        return eprintln!("skipped: this kernel has no Landlock");
+    }
     let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     denied(std::fs::read("/etc/passwd").unwrap_err());
     denied(std::fs::read_dir("/").unwrap_err());
@@ -75,11 +87,41 @@ fn restrict_yourself() {
     assert_eq!(std::fs::read(&inside).unwrap(), b"hello");
     denied(std::fs::write(&inside, "changed").unwrap_err());
     denied(std::fs::remove_file(&inside).unwrap_err());
-    if version >= 4 {
-        denied(TcpStream::connect(address).unwrap_err());
-        denied(TcpListener::bind("127.0.0.1:0").unwrap_err());
-    }
+    // The rest depends on the version: it is denied exactly where the banner says so.
+    let banner = level.to_string();
+    let check = |what: &str, result: std::io::Result<()>| {
+        assert_eq!(result.is_err(), banner.contains(what), "{what}: {result:?}; {banner}");
+        result.err().map(denied);
+    };
+    check("TCP", TcpStream::connect(address).map(drop));
+    check("TCP", TcpListener::bind("127.0.0.1:0").map(drop));
+    check(
+        "UDP",
+        UdpSocket::bind("127.0.0.1:0").and_then(|udp| udp.send_to(b"x", address)).map(drop),
+    );
+    check("abstract sockets", UnixStream::connect_addr(&name).map(drop));
+    check("pathname sockets", UnixStream::connect(&path).map(drop));
+    let parent = rustix::process::getppid().unwrap();
+    check("signals", rustix::process::test_kill_process(parent).map_err(Into::into));
     println!("restricted");
+}
+
+#[test]
+fn the_banner_names_what_each_version_denies() {
+    let check = |version, files, want: &str| {
+        let banner = Level::Landlock { version, files, abstract_sockets: false }.to_string();
+        assert_eq!(banner, format!("Landlock {version}{want}"));
+    };
+    check(3, true, ", no other files");
+    check(4, true, ", no other files, no TCP out");
+    check(6, true, ", no other files, no TCP out, no abstract sockets, no signals");
+    check(9, false, ", no TCP out, no abstract sockets, no signals");
+    let all =
+        "other files, no TCP out, no UDP, no abstract sockets, no pathname sockets, no signals";
+    check(10, true, &format!(", no {all}"));
+    // Where the service manager listens on one.
+    let level = Level::Landlock { version: 6, files: true, abstract_sockets: true };
+    assert!(!level.to_string().contains("abstract"), "{level}");
 }
 
 #[test]

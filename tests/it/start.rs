@@ -70,9 +70,45 @@ fn a_failed_start_is_explained_on_one_line() {
     let file = format!("{root}/file");
     check_refusal(&["--port", "0", &file], &["not", "folder", &file]);
     check_refusal(&["--port", "0", "--bind", "192.0.2.1", root], &["192.0.2.1", "address"]);
-    let log = format!("{root}/no/such/log");
+    let logs = Tree::new();
+    let log = logs.join("no/such/log");
+    let log = log.to_str().unwrap();
     // 2 is ENOENT.
-    check_refusal(&["--port", "0", "--log-file", &log, root], &["log", &log, "2"]);
+    check_refusal(&["--port", "0", "--log-file", log, root], &["log", log, "2"]);
+}
+
+#[test]
+fn a_log_in_the_served_folder_is_refused() {
+    let tree = Tree::with(&[("root/below/a.txt", b""), ("root/old.log", b"")]);
+    let real = tree.path().canonicalize().unwrap().join("root");
+    let root = real.to_str().unwrap();
+    for name in ["new.log", "old.log", "below/new.log"] {
+        let log = format!("{root}/{name}");
+        check_refusal(&["--port", "0", "--log-file", &log, root], &[&log, root]);
+        assert!(name == "old.log" || !real.join(name).exists(), "{name} was made");
+    }
+    tree.link("link", real.join("target.log"));
+    let link = tree.join("link");
+    let link = link.to_str().unwrap();
+    check_refusal(&["--port", "0", "--log-file", link, root], &[link, root]);
+}
+
+#[test]
+fn standard_error_in_the_served_folder_is_warned_about() {
+    let tree = Tree::with(&[("root/a.txt", b"")]);
+    let start = |log: &str| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", r#"log=$1; shift; exec "$@" 2>"$log""#, "sh", log]);
+        command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0"]).arg(tree.join("root"));
+        command.current_dir(tree.path());
+        Httpd::spawn(command).stop();
+        std::fs::read_to_string(tree.join(log)).unwrap()
+    };
+    let log = start("root/my.log");
+    let warns = |line: &str| line.contains(" WARN ") && line.contains("/root/my.log");
+    assert_eq!(log.lines().filter(|line| warns(line)).count(), 1, "{log}");
+    let log = start("my.log");
+    assert!(!log.lines().any(|line| line.contains("my.log")), "{log}");
 }
 
 #[test]
@@ -94,10 +130,15 @@ fn wrong_flags_end_with_status_2() {
     check_usage(&["--port", "65536"], &["--port", "'65536'"]);
     check_usage(&["--bind", "localhost.example"], &["--bind", "'localhost.example'"]);
     check_usage(&["--max-connections", "0"], &["--max-connections", "'0'", "1000000"]);
+    let too_many = u64::MAX.to_string();
+    check_usage(&["--thread-cache", &too_many], &["--thread-cache", &too_many, "1000000"]);
     check_usage(&["--request-timeout", "0"], &["--request-timeout", "'0'"]);
     check_usage(&["--stall-timeout", "soon"], &["--stall-timeout", "'soon'", "seconds"]);
     check_usage(&["--redirect", "/old"], &["--redirect", "'/old'", "FROM=TO"]);
     check_usage(&["--header", "Content-Length: 5"], &["--header", "'Content-Length: 5'"]);
+    for name in ["ETag", "Last-Modified", "content-encoding", "Accept-Ranges", "Allow"] {
+        check_usage(&["--header", &format!("{name}: x")], &["--header", name]);
+    }
     check_usage(&["--header", "X: a\r\nY: b"], &["--header", "'X: a\r'"]);
     check_usage(&["--media-type", "md"], &["--media-type", "'md'", "EXT=TYPE"]);
     check_usage(&["--trusted-proxy", "10.0.0.0/33"], &["--trusted-proxy", "'10.0.0.0/33'", "32"]);

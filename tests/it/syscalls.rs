@@ -1,8 +1,10 @@
 //! Which system calls a request costs, according to strace.
 
+use std::io::{Read, Write};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use crate::support::{Httpd, Tree, eventually, pattern, tool};
+use crate::support::{Httpd, Tree, eventually, has_words, is_reset, pattern, tool};
 
 /// The system calls of the thread that served the marked target, in order: from `accept4` to the
 /// second `close`. `None` where strace is missing.
@@ -49,6 +51,96 @@ fn calls_of(trace: &str) -> Option<Vec<String>> {
         names.truncate(end + 1);
     }
     Some(names)
+}
+
+/// Serves `tree/www` with errors that strace puts in place of system calls: what its `inject=`
+/// takes. With a path, only calls for that file fail. `None` where strace is missing.
+fn serve_with_faults(tree: &Tree, inject: &str, path: Option<&str>) -> Option<Httpd> {
+    let mut command = Command::new(tool("strace")?);
+    command.args(["-D", "-f", "-o", "/dev/null", "-e", &format!("inject={inject}")]);
+    command.args(path.iter().flat_map(|path| ["-P", path]));
+    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0", "--log-format", "json"]);
+    command.arg(tree.join("www"));
+    Some(Httpd::spawn(command))
+}
+
+#[test]
+fn an_error_of_accept_that_lasts_is_logged_once_and_does_not_spin() {
+    let tree = Tree::with(&[("www/a.txt", b"hello")]);
+    // EPERM: what a security module says, for as long as it likes.
+    let faults = "accept4:error=EPERM:when=1..6";
+    let started = Instant::now();
+    let Some(httpd) = serve_with_faults(&tree, faults, None) else { return };
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    // strace counts for each thread, so every one of them has to wait six times.
+    assert!(started.elapsed() >= Duration::from_millis(600), "{:?}", started.elapsed());
+    let log = httpd.stop().stderr;
+    let warnings = log.iter().filter(|line| has_words(line, &["WARN", "accept"])).count();
+    assert_eq!(warnings, 1, "{log:?}");
+}
+
+/// Requests a file three times while it cannot be opened.
+#[track_caller]
+fn check_open_error(error: &str, want: u16, warnings: usize) {
+    let tree = Tree::with(&[("www/a.txt", b"hello")]);
+    let faults = format!("openat2:error={error}");
+    let Some(httpd) = serve_with_faults(&tree, &faults, Some("a.txt")) else { return };
+    for _ in 0..3 {
+        assert_eq!(httpd.get("/a.txt").status, want, "{error}");
+    }
+    let log = httpd.stop().stderr;
+    let warned = log.iter().filter(|line| has_words(line, &["WARN", "/a.txt"])).count();
+    assert_eq!(warned, warnings, "{log:?}");
+}
+
+#[test]
+fn a_name_that_the_file_system_cannot_hold_is_not_found() {
+    check_open_error("EILSEQ", 404, 0);
+}
+
+#[test]
+fn a_file_system_that_fails_is_logged_once() {
+    check_open_error("EIO", 500, 1);
+}
+
+/// Requests a large file, and a range of it, while `sendfile` fails like this; both come whole.
+#[track_caller]
+fn check_sent_whole(fault: &str) {
+    let content = pattern(3_000_000);
+    let tree = Tree::with(&[("www/large", &content)]);
+    let Some(httpd) = serve_with_faults(&tree, fault, None) else { return };
+    assert!(httpd.get("/large").body == content, "{fault}");
+    let part = httpd.request("GET", "/large", "Range: bytes=100000-2899998\r\n");
+    assert!(part.body == content[100_000..=2_899_998], "{fault}");
+    let ended = httpd.stop().stderr;
+    assert!(!ended.iter().any(|line| line.contains("WARN")), "{ended:?}");
+}
+
+#[test]
+fn a_file_system_without_sendfile_is_served_by_reads() {
+    check_sent_whole("sendfile:error=EINVAL");
+    check_sent_whole("sendfile:error=EINVAL:when=2");
+}
+
+#[test]
+fn memory_that_is_short_for_a_moment_is_waited_for() {
+    check_sent_whole("sendfile:error=ENOMEM:when=1..3");
+    check_sent_whole("sendfile:error=ENOBUFS:when=2");
+}
+
+#[test]
+fn an_error_of_the_file_is_not_blamed_on_the_client() {
+    let content = pattern(3_000_000);
+    let tree = Tree::with(&[("www/large", &content)]);
+    let fault = "sendfile:error=EOVERFLOW:when=2+";
+    let Some(httpd) = serve_with_faults(&tree, fault, None) else { return };
+    let mut stream = httpd.connect();
+    stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    let mut got = Vec::new();
+    assert!(is_reset(&stream.read_to_end(&mut got).unwrap_err()), "{} bytes", got.len());
+    let log = httpd.stop().stderr;
+    assert_eq!(log.iter().filter(|line| has_words(line, &["WARN", "file"])).count(), 1, "{log:?}");
+    assert!(log.iter().any(|line| line.contains("\"truncated\"")), "{log:?}");
 }
 
 #[test]

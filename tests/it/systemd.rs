@@ -9,10 +9,11 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::net::{AddressFamily, Shutdown, SocketType};
 use rustix::process::Signal;
 
 use crate::balancer::Load;
-use crate::support::{Httpd, PATIENCE, Tree, contrib, eventually, tool};
+use crate::support::{Httpd, Lines, PATIENCE, Tree, contrib, eventually, has_words, tool};
 
 /// Takes the socket from standard input to where a service has its first one.
 const PASS_SOCKET: &str = r#"export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&0 </dev/null"#;
@@ -86,6 +87,36 @@ fn what_is_no_listening_socket_is_said() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.starts_with("httpd: cannot use passed socket 0 (LISTEN_FDS): "), "{said}");
+}
+
+#[test]
+fn a_passed_socket_that_does_not_listen_is_refused() {
+    let mut command = Command::new("sh");
+    command.args(["-c", PASS_SOCKET, "sh", env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    rustix::net::bind(&socket, &any).unwrap();
+    let mut child = command.stdin(Stdio::from(socket)).stderr(Stdio::piped()).spawn().unwrap();
+    let said = Lines::collect(child.stderr.take().unwrap());
+    let is_explained = |line: &str| has_words(line, &["0", "LISTEN_FDS", "listen"]).then_some(());
+    let explained = said.wait_for(is_explained);
+    let _ = child.kill();
+    assert!(explained.is_some(), "{:?}", said.so_far());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_passed_socket_that_is_shut_down_ends_the_server_with_an_error() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let listener = listener();
+    let httpd = serve_on(&listener, tree.path(), &[]);
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    let address = httpd.address().to_string();
+    rustix::net::shutdown(&listener, Shutdown::Both).unwrap();
+    let ended = httpd.wait();
+    assert_eq!(ended.status.code(), Some(1));
+    let errors = ended.stderr.iter().filter(|line| has_words(line, &["ERROR", &address]));
+    assert_eq!(errors.count(), 1, "{:?}", ended.stderr);
 }
 
 /// The manager hears READY=1 once it serves, and STOPPING=1.

@@ -104,8 +104,8 @@ pub(super) struct Audience {
 
     /// Extra Host name to accept on loopback; * accepts any; repeatable
     ///
-    /// A server that only listens on loopback accepts addresses and names that cannot be
-    /// registered, so that no web page can read the folder by pointing a name of its own at it.
+    /// A server that only listens on loopback accepts addresses, localhost and names below it, so
+    /// that no web page can read the folder by pointing a name of its own at it.
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "HTTPD_ALLOW_HOST")]
     pub(super) allow_host: Vec<String>,
 
@@ -154,7 +154,13 @@ pub(super) struct Limits {
     /// Idle threads to keep
     ///
     /// With 0, a new thread is spawned for each client.
-    #[arg(long, value_name = "N", default_value_t = 128, env = "HTTPD_THREAD_CACHE")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "128",
+        value_parser = values::idle_threads,
+        env = "HTTPD_THREAD_CACHE"
+    )]
     pub(super) thread_cache: usize,
 
     /// Time limit for receiving a request, head and body

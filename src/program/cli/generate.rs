@@ -25,14 +25,14 @@ const CHAPTERS: [(&str, &str); 3] = [
     ),
     (
         "SIGNALS",
-        "SIGINT and SIGTERM stop it: queued clients are served and active responses completed, \
-         within the drain timeout; a second signal ends it at once. SIGHUP reopens the log file; \
-         without --log-file it is not caught.",
+        "SIGINT and SIGTERM stop it: clients that are queued are accepted for at most a second, \
+         and active responses completed within the drain timeout; a second signal ends it at \
+         once. SIGHUP reopens the log file; without --log-file it is not caught.",
     ),
     (
         "EXIT STATUS",
         "0 after SIGINT or SIGTERM; 1 when it could not start, with the reason on standard \
-         error; 2 for wrong flags.",
+         error, or when it has lost a listening socket; 2 for wrong flags.",
     ),
 ];
 

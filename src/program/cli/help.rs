@@ -28,7 +28,7 @@ pub(super) const EXAMPLES: [(&str, &str); 5] = [
     ("httpd", "serve this folder at http://127.0.0.1:8080/"),
     ("httpd --port 0 ~/Downloads", "serve that folder, on a free port"),
     ("httpd -b 0.0.0.0 -b ::", "serve every machine that can reach this one"),
-    ("httpd -p 80 --log-file access.log", "keep the log in a file"),
+    ("httpd --log-file /var/log/httpd/access.log", "keep the log in a file"),
     ("HTTPD_PORT=3000 httpd", "take a flag from the environment"),
 ];
 
@@ -82,6 +82,6 @@ pub(super) fn print_if_asked(matches: &ArgMatches) {
 }
 
 fn examples() -> String {
-    let lines = EXAMPLES.map(|(line, does)| format!("  {line:<35}  {does}\n"));
+    let lines = EXAMPLES.map(|(line, does)| format!("  {line:<42}  {does}\n"));
     format!("Examples:\n{}", lines.concat())
 }

@@ -32,6 +32,12 @@ pub(super) fn seats(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("expected a number from 1 to {SEATS_MAX}"))
 }
 
+/// A number of threads without a client.
+pub(super) fn idle_threads(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (0..=SEATS_MAX).contains(count));
+    count.ok_or_else(|| format!("expected a number from 0 to {SEATS_MAX}"))
+}
+
 /// `EXT=TYPE`; a dot before the extension is ignored.
 pub(super) fn media_type(text: &str) -> Result<(String, String), String> {
     let is_type = |kind: &str| {
