@@ -434,7 +434,7 @@ fn read_in_background(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<
 
 /// Waits until a child ends. One that does not end in time is killed, and fails the test.
 #[track_caller]
-fn wait_for_end(child: &mut Child) -> ExitStatus {
+pub fn wait_for_end(child: &mut Child) -> ExitStatus {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(status) = child.try_wait().unwrap() {

@@ -13,7 +13,9 @@ use rustix::net::{AddressFamily, Shutdown, SocketType};
 use rustix::process::Signal;
 
 use crate::balancer::Load;
-use crate::support::{Httpd, Lines, PATIENCE, Tree, contrib, eventually, has_words, tool};
+use crate::support::{
+    Httpd, Lines, PATIENCE, Tree, contrib, eventually, has_words, tool, wait_for_end,
+};
 
 /// Takes the socket from standard input to where a service has its first one.
 const PASS_SOCKET: &str = r#"export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&0 </dev/null"#;
@@ -99,10 +101,8 @@ fn a_passed_socket_that_does_not_listen_is_refused() {
     let mut child = command.stdin(Stdio::from(socket)).stderr(Stdio::piped()).spawn().unwrap();
     let said = Lines::collect(child.stderr.take().unwrap());
     let is_explained = |line: &str| has_words(line, &["0", "LISTEN_FDS", "listen"]).then_some(());
-    let explained = said.wait_for(is_explained);
-    let _ = child.kill();
-    assert!(explained.is_some(), "{:?}", said.so_far());
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(wait_for_end(&mut child).code(), Some(1));
+    assert!(said.wait_for(is_explained).is_some(), "{:?}", said.so_far());
 }
 
 #[test]
