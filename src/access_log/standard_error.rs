@@ -19,7 +19,7 @@ use crate::lock::lock;
 /// How long a line waits for a reader that is behind.
 const WAIT_TIME_MAX: Duration = Duration::from_millis(100);
 
-/// What a pipe takes without blocking once `poll` calls it writable: PIPE_BUF of pipe(7).
+/// What a pipe takes without blocking once `poll` calls it writable: `PIPE_BUF` of pipe(7).
 const WRITE_BYTES_MAX: usize = 4096;
 
 /// Standard error, for all threads.

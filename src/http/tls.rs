@@ -1,4 +1,4 @@
-//! A client that speaks TLS to a port that does not: it is recognised, and refused in its own terms.
+//! A client that speaks TLS to a port that does not: recognised, and refused in its own terms.
 
 /// What a TLS record with the start of a handshake begins with: its type, and the major version
 /// that all of TLS has kept (RFC 8446 section 5.1).
