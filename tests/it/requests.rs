@@ -101,6 +101,7 @@ fn request_lines() {
         "GET /a\0.txt HTTP/1.0\r\n\r\n",
         "GET /a.txt\x7f HTTP/1.0\r\n\r\n",
         "\0\0\0\0\r\n\r\n",
+        "\x16\x02\x01\x02\0\x01\n",
         "POST /post.html\r\n",
         "GET\r\n",
         "hello\r\n",
