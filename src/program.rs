@@ -127,7 +127,6 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
         root: (root.symlinks() != Symlinks::Follow).then_some(root.real_path()),
         log_folder: log_file.as_deref().and_then(Path::parent),
         notify_socket: notify_socket.as_deref(),
-        abstract_sockets: systemd::notifies_abstract_socket(),
     })
     .map_err(|error| format!("cannot set up the sandbox: {error} (see --no-sandbox)"))?;
     match level {

@@ -32,8 +32,6 @@ pub struct Rules<'a> {
     pub log_folder: Option<&'a Path>,
     /// The service manager's socket, which may be written to.
     pub notify_socket: Option<&'a Path>,
-    /// Whether abstract Unix sockets may be used, because the service manager's is one.
-    pub abstract_sockets: bool,
 }
 
 /// What the kernel enforces.
@@ -45,8 +43,6 @@ pub enum Level {
         version: i32,
         /// Whether they cover files.
         files: bool,
-        /// Whether abstract Unix sockets may be used.
-        abstract_sockets: bool,
     },
     /// The kernel has no Landlock, or it is switched off.
     Unavailable,
@@ -56,10 +52,9 @@ pub enum Level {
 
 /// Restricts the calling thread and every thread that it makes from now on, for good.
 pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
-    let scopes = Scope::AbstractUnixSocket | Scope::Signal;
     let mut ruleset = Ruleset::default()
         .handle_access(AccessNet::from_all(NEWEST))?
-        .scope(if rules.abstract_sockets { scopes & !Scope::AbstractUnixSocket } else { scopes })?;
+        .scope(Scope::AbstractUnixSocket | Scope::Signal)?;
     if rules.root.is_some() {
         ruleset = ruleset.handle_access(AccessFs::from_all(NEWEST))?;
     }
@@ -78,11 +73,9 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
     let status = ruleset.restrict_self()?;
     Ok(match (status.landlock, status.ruleset) {
         (_, RulesetStatus::NotEnforced) => Level::Unavailable,
-        (LandlockStatus::Available { effective_abi, .. }, _) => Level::Landlock {
-            version: effective_abi as i32,
-            files: rules.root.is_some(),
-            abstract_sockets: rules.abstract_sockets,
-        },
+        (LandlockStatus::Available { effective_abi, .. }, _) => {
+            Level::Landlock { version: effective_abi as i32, files: rules.root.is_some() }
+        }
         _ => Level::Unavailable,
     })
 }
@@ -91,19 +84,17 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
 /// unix(7).
 impl fmt::Display for Level {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (version, files, abstract_sockets) = match *self {
+        let (version, files) = match *self {
             Self::Unavailable => return write!(out, "none: this kernel has no Landlock"),
             Self::Off => return write!(out, "none: --no-sandbox"),
-            Self::Landlock { version, files, abstract_sockets } => {
-                (version, files, abstract_sockets)
-            }
+            Self::Landlock { version, files } => (version, files),
         };
         write!(out, "Landlock {version}")?;
         let denied = [
             (files, "other files"),
             (version >= FIRST_WITH_TCP, "TCP out"),
             (version >= FIRST_WITH_UDP, "UDP"),
-            (version >= FIRST_WITH_SCOPES && !abstract_sockets, "abstract sockets"),
+            (version >= FIRST_WITH_SCOPES, "abstract sockets"),
             (files && version >= FIRST_WITH_PATHNAME_SOCKETS, "pathname sockets"),
             (version >= FIRST_WITH_SCOPES, "signals"),
         ];

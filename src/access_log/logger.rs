@@ -1,6 +1,6 @@
 //! The process's logger: access lines go to their file, messages to standard error.
 //!
-//! `env_filter` selects by `RUST_LOG`. A standard error that is closed, full or blocked costs
+//! `env_logger` selects by `RUST_LOG`. A standard error that is closed, full or blocked costs
 //! lines, never the process, and no thread more than a moment: so nothing here uses `eprintln!`,
 //! which panics in the first two cases and waits in the third.
 
@@ -32,8 +32,8 @@ pub(crate) struct LoggerOptions {
 }
 
 struct Logger {
-    /// Which records are wanted.
-    filter: env_filter::Filter,
+    /// Which records are wanted; it writes none itself.
+    filter: env_logger::Logger,
     /// How messages look.
     style: Style,
     log_file: Option<Arc<LogFile>>,
@@ -42,13 +42,13 @@ struct Logger {
 
 /// Makes this the process's logger. It is an error if there is one already.
 pub(crate) fn install(options: LoggerOptions) -> io::Result<()> {
-    let mut builder = env_filter::Builder::new();
+    let mut builder = env_logger::Builder::new();
     let access = if options.access { LevelFilter::Info } else { LevelFilter::Off };
     builder.filter_level(options.level).filter_module(TARGET, access);
     let filters = env::var("RUST_LOG").unwrap_or_default();
     let malformed = malformed_filter(&filters);
     if malformed.is_none() {
-        builder.parse(&filters);
+        builder.parse_filters(&filters);
     }
     let filter = builder.build();
     let level = filter.filter();
@@ -75,7 +75,7 @@ fn colour_wanted(no_color: Option<&OsStr>, terminal: Option<&OsStr>) -> bool {
     no_color.is_none_or(OsStr::is_empty) && terminal.is_none_or(|name| name != "dumb")
 }
 
-/// The part of `RUST_LOG` that `env_filter` would complain about with `eprintln!`: more than one
+/// The part of `RUST_LOG` that `env_logger` would complain about with `eprintln!`: more than one
 /// text to look for (`/text`), or a directive that is not `level`, `module` or `module=level`.
 fn malformed_filter(filters: &str) -> Option<&str> {
     let (directives, text) = filters.split_once('/').unwrap_or((filters, ""));

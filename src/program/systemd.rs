@@ -40,11 +40,6 @@ pub(crate) fn notify_socket() -> Option<PathBuf> {
 }
 
 /// Notifies the service manager, if there is one.
-/// Whether the service manager's socket has an abstract name instead of a path (unix(7)).
-pub(crate) fn notifies_abstract_socket() -> bool {
-    std::env::var_os("NOTIFY_SOCKET").is_some_and(|name| name.as_encoded_bytes().starts_with(b"@"))
-}
-
 pub(crate) fn notify(state: &NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
         log::warn!("cannot notify the service manager: {error}");

@@ -66,12 +66,7 @@ fn restrict_yourself() {
     let Some(root) = std::env::var_os(RESTRICT) else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let rules = Rules {
-        root: Some(root.as_ref()),
-        log_folder: None,
-        notify_socket: None,
-        abstract_sockets: false,
-    };
+    let rules = Rules { root: Some(root.as_ref()), log_folder: None, notify_socket: None };
     let name = SocketAddr::from_abstract_name(format!("httpd-{}", std::process::id())).unwrap();
     let _abstract = UnixListener::bind_addr(&name).unwrap();
     let path = std::path::Path::new(&root).join("socket");
@@ -109,7 +104,7 @@ fn restrict_yourself() {
 #[test]
 fn the_banner_names_what_each_version_denies() {
     let check = |version, files, want: &str| {
-        let banner = Level::Landlock { version, files, abstract_sockets: false }.to_string();
+        let banner = Level::Landlock { version, files }.to_string();
         assert_eq!(banner, format!("Landlock {version}{want}"));
     };
     check(3, true, ", no other files");
@@ -119,9 +114,6 @@ fn the_banner_names_what_each_version_denies() {
     let all =
         "other files, no TCP out, no UDP, no abstract sockets, no pathname sockets, no signals";
     check(10, true, &format!(", no {all}"));
-    // Where the service manager listens on one.
-    let level = Level::Landlock { version: 6, files: true, abstract_sockets: true };
-    assert!(!level.to_string().contains("abstract"), "{level}");
 }
 
 #[test]
