@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::access_log::{self, LogFile, LoggerOptions};
 use crate::connection::Service;
+use crate::memory;
 use crate::net::{self, Server};
 use crate::sandbox::{self, Level};
 use crate::signals::Caught;
@@ -28,6 +29,7 @@ use cli::Flags;
 
 /// Runs the program: reads the flags and serves until a signal stops it.
 pub(crate) fn run() -> ExitCode {
+    memory::keep_no_large_buffers();
     let flags = cli::read();
     match serve(&flags) {
         Ok(status) => status,
