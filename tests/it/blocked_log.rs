@@ -1,21 +1,16 @@
 //! A log whose reader has stopped reading, or whose file may not grow: lines are lost, and counted;
 //! no client waits for them, and neither does the end.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{Ended, Httpd, Tree, eventually, has_words};
+use crate::support::{Ended, Httpd, Tree, eventually, has_words, pseudo_terminal};
 
 /// Far longer than an answer or an end takes, far shorter than thousands of waits for a log.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -111,26 +106,11 @@ fn lost_lines_are_counted_when_the_pipe_is_read_again() {
     assert!(after.iter().any(|line| has_words(line, &["INFO", "stopping"])), "{after:?}");
 }
 
-/// A terminal: its screen and its line.
-fn terminal() -> (OwnedFd, OwnedFd) {
-    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&screen).unwrap();
-    unlockpt(&screen).unwrap();
-    let name = ptsname(&screen, Vec::new()).unwrap();
-    let line = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(OFlags::NOCTTY.bits().cast_signed())
-        .open(Path::new(std::ffi::OsStr::from_bytes(name.as_bytes())))
-        .unwrap();
-    (screen, line.into())
-}
-
 #[test]
 fn a_terminal_that_shows_nothing_costs_lines_only() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
-    let (_screen, line) = terminal();
-    let httpd = serve(&tree, line);
+    let (_screen, line) = pseudo_terminal();
+    let httpd = serve(&tree, line.into());
     ask_often(&httpd);
     check_end(&httpd.stop());
 }
@@ -138,11 +118,11 @@ fn a_terminal_that_shows_nothing_costs_lines_only() {
 #[test]
 fn a_terminal_that_is_stopped_costs_lines_only() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
-    let (screen, line) = terminal();
+    let (screen, line) = pseudo_terminal();
     let mut screen = File::from(screen);
     // Ctrl-S.
     screen.write_all(b"\x13").unwrap();
-    let httpd = serve(&tree, line);
+    let httpd = serve(&tree, line.into());
     ask_often(&httpd);
     check_end(&httpd.stop());
 }

@@ -4,18 +4,22 @@
 //! nothing can, it looks again every few milliseconds. A server ends when its handle is dropped.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketType};
 use rustix::process::Resource;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// No wait in these tests is longer: a bound against hangs, not a measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -482,6 +486,17 @@ pub fn raise_descriptor_limit() -> usize {
     limit.current = limit.maximum;
     rustix::process::setrlimit(Resource::Nofile, limit).unwrap();
     limit.current.map_or(usize::MAX, |most| usize::try_from(most).unwrap())
+}
+
+/// A terminal that no one sits at: its screen, and the line that programs are started on.
+pub fn pseudo_terminal() -> (OwnedFd, File) {
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let name = ptsname(&screen, Vec::new()).unwrap();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(OFlags::NOCTTY.bits().cast_signed());
+    (screen, options.open(OsStr::from_bytes(name.as_bytes())).unwrap())
 }
 
 /// Whether file permissions do not apply to this process, as for root.

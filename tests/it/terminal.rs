@@ -1,17 +1,12 @@
 //! What a person sees on a terminal: the banner, one line for each request, and colours unless they
 //! are disabled.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use rustix::fs::OFlags;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-use crate::support::{Lines, PATIENCE, Tree, has_words, read_to_end};
+use crate::support::{Lines, PATIENCE, Tree, has_words, pseudo_terminal, read_to_end};
 
 /// The start of every ANSI escape sequence.
 const ESCAPE: char = '\x1b';
@@ -32,16 +27,7 @@ impl OnTerminal {
         variables: &[(&str, &str)],
         stderr: Option<Stdio>,
     ) -> Self {
-        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&terminal).unwrap();
-        unlockpt(&terminal).unwrap();
-        let name = ptsname(&terminal, Vec::new()).unwrap();
-        let line = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(OFlags::NOCTTY.bits().cast_signed())
-            .open(Path::new(std::ffi::OsStr::from_bytes(name.as_bytes())))
-            .unwrap();
+        let (terminal, line) = pseudo_terminal();
         let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
         command.args(["--port", "0"]).args(flags).arg(root);
         command.env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
