@@ -1,4 +1,4 @@
-//! Who loses a seat when all are taken and somebody new wants one: the order of evictions.
+//! Who loses a seat when all are taken and a newcomer wants one: the order of evictions.
 //!
 //! 1. A client that owes (its request, or the end of its stream): of the origin that has the most
 //!    clients who owe, the one that has owed the longest. So many from one place go first, and one

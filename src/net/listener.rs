@@ -34,7 +34,7 @@ pub(super) struct Listener {
 enum Owner {
     /// Ours: to stop is to shut it down.
     Us,
-    /// Somebody else's: to stop is to make this descriptor readable.
+    /// Another process's: to stop is to make this descriptor readable.
     Others { stop: OwnedFd },
 }
 
@@ -136,7 +136,7 @@ impl Listener {
         poll(&mut descriptors, time_max.as_ref()).is_ok_and(|ready| ready > 0)
     }
 
-    /// From now on `accept` returns at once when nobody is queued; or when it is not our socket,
+    /// From now on `accept` returns at once when no client is queued; or when it is not our socket,
     /// for then the connections still queued belong to our successor.
     pub(super) fn stop_waiting(&self) {
         let result = match &self.owner {
@@ -163,7 +163,7 @@ impl Listener {
 /// Waits until either is readable, and tells whether `first` is.
 fn is_readable_after_waiting(first: impl AsFd, second: impl AsFd) -> bool {
     let mut descriptors = [PollFd::new(&first, PollFlags::IN), PollFd::new(&second, PollFlags::IN)];
-    // An error is an interruption: nobody is waiting, and the caller comes back.
+    // An error is an interruption: no client is there, and the caller comes back.
     poll(&mut descriptors, None).is_ok() && descriptors[0].revents().contains(PollFlags::IN)
 }
 

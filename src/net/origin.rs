@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// The bits of an IPv6 address that tell one network from another; whoever has a network has all
-/// the addresses in it (RFC 6177).
+/// The bits of an IPv6 address that tell one network from another; a customer who has a network has
+/// all the addresses in it (RFC 6177).
 const NETWORK_BITS: u32 = 64;
 
 /// An IPv4 address, or an IPv6 network of 64 bits: what one person can be expected to have one of.

@@ -1,6 +1,6 @@
 //! How fast a client takes its answer.
 //!
-//! The kernel takes the first megabytes of an answer at once, whoever is to read them, and a mobile
+//! The kernel takes the first megabytes of an answer at once, however slow the client, and a mobile
 //! network pauses for seconds. So the pace is that of the last ten to twenty seconds, not of the
 //! last moment, and not of all the time.
 

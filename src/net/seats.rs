@@ -2,7 +2,7 @@
 //!
 //! A newcomer that finds no seat waits in the waiting room, and one that is seated may have to make
 //! way for it: `eviction` chooses whom, `waiting_room` who is next. A seat that is given back while
-//! others wait is taken by one of them, so there is never a free seat and somebody waiting.
+//! others wait is taken by one of them, so no seat is free while a client waits.
 //!
 //! The table holds each client shared, so that an evictor can shut its socket down; a client leaves
 //! the table, under its lock, before its socket closes, so that no stranger's socket is shut down.
@@ -98,7 +98,7 @@ impl Seats {
         drop(self.wait(lock(&self.table), time_max));
     }
 
-    /// Waits until every seat is given back and nobody waits for one. Clients that have sent
+    /// Waits until every seat is given back and no client waits for one. Clients that have sent
     /// nothing get 50 ms; those that are still there at `deadline` are evicted. Returns how many
     /// those were, and how many had no seat by then.
     pub(super) fn drain(&self, deadline: Instant) -> usize {
@@ -175,7 +175,7 @@ impl<'a> Seat<'a> {
         self.client.as_ref().expect("a seat has its client until it is given back")
     }
 
-    /// Gives the seat to the next one who waits; `None` if nobody does.
+    /// Gives the seat to the next one who waits; `None` if no client does.
     pub(super) fn pass_on(mut self) -> Option<Seat<'a>> {
         self.give_back()
     }

@@ -55,7 +55,7 @@ impl Server {
         Self { listeners, options, on_lost_listener: Box::new(|| ()) }
     }
 
-    /// Calls `tell` when nobody can reach a listener any more, though the server was not stopped.
+    /// Calls `tell` when clients can no longer reach a listener, though the server was not stopped.
     pub(crate) fn on_lost_listener(self, tell: impl Fn() + Send + Sync + 'static) -> Self {
         Self { on_lost_listener: Box::new(tell), ..self }
     }

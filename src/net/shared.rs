@@ -125,7 +125,7 @@ impl Shared {
         }
     }
 
-    /// Whether nobody needs to look for the next client.
+    /// Whether no thread needs to look for the next client.
     pub(super) fn is_ending(&self) -> bool {
         self.is_stopping.load(Ordering::Acquire) || self.has_lost_listener.load(Ordering::Acquire)
     }
@@ -166,13 +166,13 @@ impl Shared {
     /// Makes way for clients that wait for a seat, finds threads for loops that have none, and
     /// gives back what a crowd needed. Gives the rest until the next round, if there is one.
     fn make_round(&self) -> Option<Duration> {
-        let somebody_waits = self.seats.make_way();
+        let clients_wait = self.seats.make_way();
         let is_ending = self.is_ending();
         let mut is_all_attended = true;
         for listener in 0..self.loops.len() {
             is_all_attended &= is_ending || self.attend(listener);
         }
-        if somebody_waits || !is_all_attended {
+        if clients_wait || !is_all_attended {
             return Some(ROUND_INTERVAL);
         }
         let quiet_for = self.threads.thinned_out_at()?.elapsed();

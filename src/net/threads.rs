@@ -7,7 +7,7 @@
 //! ```text
 //! spawned -> works -> finds more work by itself -> works
 //!              ^  \-> parks -> is woken with work -> works
-//!              |        \----> nobody needs it for a minute, or too many are parked -> ends
+//!              |        \----> not needed for a minute, or too many are parked -> ends
 //! ```
 
 use std::hint::black_box;
