@@ -189,7 +189,7 @@ fn answer<'a>(
         client.begin_answer()?;
     }
     let has_more_to_read = announces_body || !rest.is_empty() || request.version == Version::Http09;
-    let form = match site.answer(&request, now) {
+    let form = match site.answer(&request, now, &|| client.about_to_wait()) {
         Answer::Response(response) => {
             return Ok(Exchange::complete(request, response, has_more_to_read));
         }

@@ -24,7 +24,8 @@
 //! - `listener`: a long enough queue, IPv6 beside IPv4, sockets that a service manager passes;
 //! - `threads`: threads that are used again instead of a new one for each client, and a limit;
 //! - `accept_loop`: how many of them wait for the next client;
-//! - `client`: deadlines for every wait, and a note of whose turn it is;
+//! - `turn`: which of them keeps the loop while it serves;
+//! - `client`: deadlines for every wait, and a note of whose move it is;
 //! - `conversation`: a client as a stream, for simple protocols;
 //! - `progress`: how fast a client takes its answer;
 //! - `seats`: a limit on the clients that are served at once;
@@ -38,10 +39,12 @@
 //! - `follower`: a client thread; `shared`: what all of them see;
 //! - `server`: all of it together, and an end that loses no client.
 //!
-//! The shape is *leader/followers*: the thread that accepts a client keeps it, and leaves the
-//! accept loop to another thread, one that waits in `accept` already, or else one that it wakes or
-//! spawns. So no client waits behind another, none is handed between threads, and most small
-//! requests cost no wake-up but the one by which the kernel announces the client.
+//! The shape is *leader/followers*: the thread that accepts a client keeps it, so none is handed
+//! between threads. Two threads wait in `accept`; the one that is left alone there holds the loop
+//! while it serves, and accepts again afterwards, for a small request is over sooner than another
+//! thread is woken. It passes the loop on before it waits for anything, and the watchman does so
+//! for it where it is held up by a disk. So no client waits behind another for more than a few
+//! milliseconds.
 //!
 //! A thread:
 //!
@@ -49,7 +52,7 @@
 //! spawned -> accepts -> has a client with a seat -> serves -> another waits for the seat -> serves
 //!              ^                                      |
 //!              |                                      v nobody waits
-//!              +------ there is work to do ------- accepts again, or parks -> (a minute) -> ends
+//!              +- holds the turn, or is needed -- accepts again, or parks -> (a minute) -> ends
 //! ```
 //!
 //! A client, and what a newcomer may take from it when every seat is taken:
@@ -81,6 +84,7 @@ mod server;
 mod shared;
 mod table;
 mod threads;
+mod turn;
 mod waiting_room;
 mod watchman;
 

@@ -74,16 +74,24 @@ impl Site {
         }
     }
 
-    /// Answers a request; `now` is when it came.
+    /// Answers a request; `now` is when it came. `before_long_work` is called before what takes
+    /// more than a moment.
     #[must_use]
-    pub(crate) fn answer(&self, request: &Request<'_>, now: Date) -> Answer {
+    pub(crate) fn answer(
+        &self,
+        request: &Request<'_>,
+        now: Date,
+        before_long_work: &dyn Fn(),
+    ) -> Answer {
         if let Some(host) = request.host()
             && !self.options.allowed_hosts.allows(host)
         {
             return Answer::Response(pages::misdirected(host));
         }
         match request.method {
-            Method::Get | Method::Head => Answer::Response(self.get(request, now)),
+            Method::Get | Method::Head => {
+                Answer::Response(self.get(request, now, before_long_work))
+            }
             method => self.other(method, request),
         }
     }
@@ -100,7 +108,7 @@ impl Site {
     }
 
     /// GET and HEAD: redirects, files, built-in pages, in this order.
-    fn get(&self, request: &Request<'_>, now: Date) -> Response {
+    fn get(&self, request: &Request<'_>, now: Date, before_long_work: &dyn Fn()) -> Response {
         let target = &request.target;
         if let Some(redirect) = self.redirect(request) {
             return pages::redirect(redirect.location(target.query()));
@@ -109,6 +117,7 @@ impl Site {
         let error = match files::find(&self.root, options, request) {
             Ok(Found::File(file)) => return files::respond(file, request, now),
             Ok(Found::Folder(folder)) => {
+                before_long_work();
                 match folder::respond(&self.root, options, &self.workshop, &folder, request) {
                     Ok(response) => return response,
                     Err(error) => error,

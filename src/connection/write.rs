@@ -88,6 +88,7 @@ impl Writer<'_> {
             output.extend_from_slice(bytes);
             return self.bytes(output);
         }
+        self.client.about_to_wait();
         self.bytes(output)?;
         self.bytes(bytes)
     }
@@ -117,6 +118,7 @@ impl Writer<'_> {
 
     fn span(&mut self, file: &File, span: Span) -> Result<(), Outcome> {
         let mut offset = span.first;
+        self.client.about_to_wait();
         while offset < span.end() {
             let slice =
                 usize::try_from((span.end() - offset).min(SLICE_BYTES_MAX)).expect("one slice");

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::listener::Listener;
+use super::turn::Turns;
 
 /// A listener, and the threads that wait for its clients.
 pub(super) struct AcceptLoop {
@@ -11,6 +12,8 @@ pub(super) struct AcceptLoop {
     /// the system has refused a thread; then the watchman looks for one.
     acceptors: AtomicUsize,
     acceptors_max: usize,
+    /// The turns of the last of them.
+    pub(super) turns: Turns,
 }
 
 impl AcceptLoop {
@@ -18,7 +21,7 @@ impl AcceptLoop {
     pub(super) fn new(listener: Listener, further: usize) -> Self {
         // A thread that waits for a passed socket is woken for every client, so one is enough.
         let acceptors_max = if listener.is_inherited() { 1 } else { 1 + further };
-        Self { listener, acceptors: AtomicUsize::new(1), acceptors_max }
+        Self { listener, acceptors: AtomicUsize::new(1), acceptors_max, turns: Turns::default() }
     }
 
     /// Threads that may join the one that always accepts.
@@ -26,8 +29,8 @@ impl AcceptLoop {
         self.acceptors_max - 1
     }
 
-    /// Takes the calling thread off the acceptors, unless it is the last one: then another has to
-    /// be found, and is counted already.
+    /// Takes the calling thread off the acceptors, unless it is the last one: then it holds the
+    /// loop, and stays counted until another thread has been found.
     pub(super) fn leave_to_others(&self) -> bool {
         let fewer = |acceptors: usize| (acceptors > 1).then(|| acceptors - 1);
         self.acceptors.fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer).is_ok()

@@ -1,4 +1,4 @@
-//! One connected client: its socket, whose turn it is, and every wait for it.
+//! One connected client: its socket, whose move it is, and every wait for it.
 //!
 //! A client owes its request from the moment it is accepted until [`Client::begin_answer`], and
 //! the end of its stream from `begin_drain` on. While it owes, it may lose its seat to a newcomer;
@@ -18,6 +18,7 @@ use rustix::io::Errno;
 
 use super::origin::Origin;
 use super::progress::Progress;
+use super::turn::Turn;
 use crate::lock::lock;
 
 /// A thread that waits to send looks this often what its client has taken meanwhile, since the
@@ -32,9 +33,11 @@ pub struct Client {
     origin: Origin,
     accepted_at: Instant,
     phase: Mutex<Phase>,
+    /// The turn of the thread that serves it, while that holds an accept loop.
+    turn: Mutex<Option<Turn>>,
 }
 
-/// Whose turn it is.
+/// Whose move it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The client's, and nothing has come yet.
@@ -70,7 +73,14 @@ impl Client {
     /// A client whose socket does not block.
     pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
         let phase = Mutex::new(Phase::Silent);
-        Self { stream, peer, origin: peer.into(), accepted_at: Instant::now(), phase }
+        Self {
+            stream,
+            peer,
+            origin: peer.into(),
+            accepted_at: Instant::now(),
+            phase,
+            turn: Mutex::new(None),
+        }
     }
 
     /// Its address.
@@ -128,7 +138,7 @@ impl Client {
         Ok(())
     }
 
-    /// Notes that the answer is out, and the client's turn has come to close.
+    /// Notes that the answer is out, and it is the client's move to close.
     pub(crate) fn begin_drain(&self) -> Result<(), Evicted> {
         let mut phase = lock(&self.phase);
         if phase.has_lost_its_seat() {
@@ -163,8 +173,25 @@ impl Client {
         }
     }
 
+    /// The calling thread is about to wait, or to do what may take a while: if it holds an accept
+    /// loop, it passes it on.
+    pub(crate) fn about_to_wait(&self) {
+        drop(self.release());
+    }
+
+    /// The thread that serves it holds an accept loop, if this is a turn.
+    pub(super) fn hold(&self, turn: Option<Turn>) {
+        *lock(&self.turn) = turn;
+    }
+
+    /// The turn of the thread that serves it, unless it has passed the loop on.
+    pub(super) fn release(&self) -> Option<Turn> {
+        lock(&self.turn).take()
+    }
+
     /// The one place where a thread waits for its client. To be evicted ends it.
     fn wait(&self, event: PollFlags, deadline: Option<Instant>) -> Result<(), Lost> {
+        self.about_to_wait();
         loop {
             let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {

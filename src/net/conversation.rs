@@ -1,4 +1,4 @@
-//! A client as a stream, for protocols whose turns are not worth telling apart.
+//! A client as a stream, for protocols in which whose move it is need not be told.
 //!
 //! Reading and writing block until bytes move, and whatever moves is progress: so only those who
 //! pause can lose their seat. To be evicted is an error here, not the end of the stream.

@@ -31,7 +31,7 @@ pub(super) struct Seated {
     pub(super) turn: Turn,
 }
 
-/// Whose turn it is, and since when or how fast.
+/// Whose move it is, and since when or how fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// The client's: it owes its request, or the end of its stream.

@@ -1,4 +1,4 @@
-//! A client thread: it accepts a client, leaves the accept loop to another thread, and serves.
+//! A client thread: it accepts clients and serves them, one after the other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
@@ -7,6 +7,7 @@ use super::accept_loop::AcceptLoop;
 use super::client::Client;
 use super::shared::Shared;
 use super::threads::Worker;
+use super::turn::Turn;
 
 /// A thread's own side: it accepts a client, and serves it.
 pub(super) struct Follower<H> {
@@ -19,24 +20,27 @@ pub(super) struct Follower<H> {
 }
 
 impl<H: FnMut(&Client) + Clone> Worker for Follower<H> {
-    /// Accepts one client, leaves another thread to accept the next, and serves the client; then
-    /// those who wait for its seat.
+    /// Accepts a client and serves it, and then those who wait for its seat; accepts again as long
+    /// as it still holds the accept loop.
     fn work(&mut self, listener: usize) {
         self.last = listener;
         let Some(shared) = self.shared.upgrade() else { return };
         let accept_loop = &shared.loops[listener];
-        let Some(seat) = shared.next_client(accept_loop) else {
-            accept_loop.leave();
-            shared.tell_of_ended_loop();
-            return;
-        };
-        if !accept_loop.leave_to_others() {
-            shared.find_acceptor(listener);
-        }
-        let mut next = Some(seat);
-        while let Some(seat) = next {
-            self.serve(seat.client());
-            next = seat.pass_on();
+        loop {
+            let Some(seat) = shared.next_client(accept_loop) else {
+                accept_loop.leave();
+                shared.tell_of_ended_loop();
+                return;
+            };
+            let mut turn = shared.begin_turn(listener);
+            let mut next = Some(seat);
+            while let Some(seat) = next {
+                turn = self.serve(seat.client(), turn);
+                next = seat.pass_on();
+            }
+            if !turn.is_some_and(Turn::end) {
+                return;
+            }
         }
     }
 
@@ -56,13 +60,16 @@ impl<H: FnMut(&Client) + Clone> Follower<H> {
         Self { shared, master: handler.clone(), handler, last: 0 }
     }
 
-    /// A panic costs one client, never the server.
-    fn serve(&mut self, client: &Client) {
+    /// Serves a client, and gives the turn back unless it had to be passed on. A panic costs one
+    /// client, never the server.
+    fn serve(&mut self, client: &Client, turn: Option<Turn>) -> Option<Turn> {
+        client.hold(turn);
         if catch_unwind(AssertUnwindSafe(|| (self.handler)(client))).is_err() {
             let peer = client.peer();
             log::error!("serving {peer} panicked; its connection is closed, the others go on");
             self.handler = self.master.clone();
         }
+        client.release()
     }
 }
 

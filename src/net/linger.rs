@@ -26,6 +26,7 @@ impl Client {
     /// unless it loses its seat first.
     pub fn finish(&self) -> Result<(), Evicted> {
         let deadline = Instant::now() + LINGER_TIME_MAX;
+        self.about_to_wait();
         self.begin_drain()?;
         self.drop_what_comes(Some(deadline));
         if self.has_lost_its_seat() { Err(Evicted) } else { Ok(()) }

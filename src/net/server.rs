@@ -88,12 +88,14 @@ impl Server {
             let parked_max = options.thread_cache.saturating_sub(further);
             let alive_max = options.max_connections + options.thread_cache + count;
             let threads = Threads::new(parked_max, alive_max, hire);
-            Shared::new(loops, Seats::new(&options), threads, on_lost_listener)
+            // Without a cache, each client has a newly spawned thread.
+            let keeps_loop = options.thread_cache > 0;
+            Shared::new(loops, Seats::new(&options), threads, keeps_loop, on_lost_listener)
         });
+        shared.post_watchman()?;
         for index in 0..count {
             shared.threads.call(index)?;
         }
-        shared.post_watchman();
         Ok(Running { shared })
     }
 }

@@ -12,6 +12,7 @@ use super::client::Client;
 use super::listener::{Accepted, Listener};
 use super::seats::{Seat, Seats};
 use super::threads::Threads;
+use super::turn::{LastLook, Look, Relay, Turn, Turns};
 use super::watchman::Watchman;
 use crate::lock::{lock, wait_for};
 use crate::log_once::LogOnce;
@@ -26,8 +27,9 @@ const STRANGE_ERROR_INTERVAL: Duration = Duration::from_millis(100);
 /// How long a newcomer is waited for by a thread that could not accept one.
 const NEWCOMER_TIME_MAX: Duration = Duration::from_millis(100);
 
-/// The watchman's rest between two rounds while clients wait.
-const ROUND_INTERVAL: Duration = Duration::from_millis(5);
+/// The watchman's rest between two rounds while there is something to watch: a loop that is held up
+/// is passed on after twice as long.
+const ROUND_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How long after a crowd has gone its memory is given back: its threads have ended by then.
 const CROWD_GONE_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,6 +48,10 @@ pub(super) struct Shared {
     pub(super) has_lost_listener: AtomicBool,
     on_lost_listener: Box<dyn Fn() + Send + Sync>,
     loop_ended: (Mutex<()>, Condvar),
+    /// What the watchman saw of the turns on its last round, at each listener.
+    last_looks: Mutex<Vec<LastLook>>,
+    /// Whether a thread that accepts may keep the loop while it serves.
+    keeps_loop: bool,
     exhausted: LogOnce,
     refused: LogOnce,
     strange: LogOnce,
@@ -56,8 +62,10 @@ impl Shared {
         loops: Vec<AcceptLoop>,
         seats: Seats,
         threads: Arc<Threads>,
+        keeps_loop: bool,
         on_lost_listener: Box<dyn Fn() + Send + Sync>,
     ) -> Self {
+        let last_looks = Mutex::new(vec![LastLook::default(); loops.len()]);
         Self {
             loops,
             seats,
@@ -67,6 +75,8 @@ impl Shared {
             has_lost_listener: AtomicBool::new(false),
             on_lost_listener,
             loop_ended: Default::default(),
+            last_looks,
+            keeps_loop,
             exhausted: LogOnce::new(module_path!()),
             refused: LogOnce::new(module_path!()),
             strange: LogOnce::new(module_path!()),
@@ -130,6 +140,36 @@ impl Shared {
         self.is_stopping.load(Ordering::Acquire) || self.has_lost_listener.load(Ordering::Acquire)
     }
 
+    /// The calling thread has accepted a client there. Its turn, if it is the last one that
+    /// accepts: then it keeps the loop while it serves.
+    pub(super) fn begin_turn(self: &Arc<Self>, listener: usize) -> Option<Turn> {
+        if self.loops[listener].leave_to_others() {
+            return None;
+        }
+        if !self.keeps_loop {
+            self.find_acceptor(listener);
+            return None;
+        }
+        let relay: Arc<dyn Relay> = Arc::<Self>::clone(self);
+        let turn = Turn::begin(relay, listener);
+        self.watchman.call_if_asleep();
+        Some(turn)
+    }
+
+    /// Passes on the loops whose holders are held up. Whether there are no turns to watch.
+    fn look_after_turns(&self) -> bool {
+        let mut is_quiet = true;
+        for (listener, last) in lock(&self.last_looks).iter_mut().enumerate() {
+            let look = self.loops[listener].turns.look(last);
+            is_quiet &= look == Look::Quiet;
+            if look == Look::HeldUp {
+                log::debug!("a request is held up; another thread accepts meanwhile");
+                self.find_acceptor(listener);
+            }
+        }
+        is_quiet
+    }
+
     /// Calls a thread into a loop that the calling one is about to leave empty. Where the system
     /// refuses one, a client makes way, as when every seat is taken: its thread finds the empty
     /// loop when it ends its work. Until then the watchman looks after it.
@@ -151,28 +191,26 @@ impl Shared {
         }
     }
 
-    /// Without a watchman, newcomers wait until a client leaves by itself, no more.
-    pub(super) fn post_watchman(self: &Arc<Self>) {
+    /// Starts the watchman's thread.
+    pub(super) fn post_watchman(self: &Arc<Self>) -> io::Result<()> {
         let shared = Arc::clone(self);
-        let post = move || shared.watchman.watch(|| shared.make_round());
+        let watch = move || shared.watchman.watch(|| shared.make_round());
         let builder = thread::Builder::new().name("watchman".to_owned());
-        if let Err(error) = builder.stack_size(WATCHMAN_STACK_BYTES).spawn(post) {
-            log::warn!(
-                "cannot spawn a thread: {error}; new clients wait longer when seats are few"
-            );
-        }
+        builder.stack_size(WATCHMAN_STACK_BYTES).spawn(watch).map(drop)
     }
 
-    /// Makes way for clients that wait for a seat, finds threads for loops that have none, and
-    /// gives back what a crowd needed. Gives the rest until the next round, if there is one.
+    /// Passes on loops that are held up, makes way for clients that wait for a seat, finds threads
+    /// for loops that have none, and gives back what a crowd needed. Gives the rest until the next
+    /// round, if there is one.
     fn make_round(&self) -> Option<Duration> {
+        let turns_are_quiet = self.look_after_turns();
         let clients_wait = self.seats.make_way();
         let is_ending = self.is_ending();
         let mut is_all_attended = true;
         for listener in 0..self.loops.len() {
             is_all_attended &= is_ending || self.attend(listener);
         }
-        if clients_wait || !is_all_attended {
+        if !turns_are_quiet || clients_wait || !is_all_attended {
             return Some(ROUND_INTERVAL);
         }
         let quiet_for = self.threads.thinned_out_at()?.elapsed();
@@ -226,5 +264,15 @@ impl Shared {
 
     pub(super) fn dismiss_watchman(&self) {
         self.watchman.dismiss();
+    }
+}
+
+impl Relay for Shared {
+    fn turns(&self, listener: usize) -> &Turns {
+        &self.loops[listener].turns
+    }
+
+    fn pass_on(&self, listener: usize) {
+        self.find_acceptor(listener);
     }
 }

@@ -6,6 +6,7 @@
 //!    +------------------ no -----------------+
 //! ```
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
@@ -16,24 +17,28 @@ use crate::lock::{lock, wait, wait_for};
 pub(super) struct Watchman {
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether the thread is about to sleep until it is called, to be read without the lock.
+    is_asleep: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Whether there was a call since the last round began.
     is_called: bool,
-    /// Whether the thread sleeps until it is called.
-    is_asleep: bool,
     is_dismissed: bool,
 }
 
 impl Watchman {
     /// There is something to watch.
     pub(super) fn call(&self) {
-        let mut state = lock(&self.state);
-        state.is_called = true;
-        if state.is_asleep {
-            self.changed.notify_one();
+        lock(&self.state).is_called = true;
+        self.changed.notify_one();
+    }
+
+    /// There is something to watch, which a round of a thread that is awake will see.
+    pub(super) fn call_if_asleep(&self) {
+        if self.is_asleep.load(Ordering::SeqCst) {
+            self.call();
         }
     }
 
@@ -44,39 +49,34 @@ impl Watchman {
     }
 
     /// The thread's life. A round tells how long to rest before the next one, if there is more to
-    /// watch.
+    /// watch. The last round before it sleeps is made when everyone can know that it will.
     pub(super) fn watch(&self, mut round: impl FnMut() -> Option<Duration>) {
-        while self.sleep_until_called() {
-            while let Some(rest) = round() {
-                if self.rest(rest) {
-                    return;
+        loop {
+            let is_asleep = self.is_asleep.load(Ordering::Relaxed);
+            match round() {
+                Some(rest) => {
+                    self.is_asleep.store(false, Ordering::SeqCst);
+                    self.rest(Some(rest));
                 }
+                None if is_asleep => self.rest(None),
+                None => self.is_asleep.store(true, Ordering::SeqCst),
+            }
+            if lock(&self.state).is_dismissed {
+                return;
             }
         }
     }
 
-    /// Whether it was called; else it was dismissed.
-    fn sleep_until_called(&self) -> bool {
-        let mut state = lock(&self.state);
-        while !state.is_called && !state.is_dismissed {
-            state.is_asleep = true;
-            state = wait(&self.changed, state);
-            state.is_asleep = false;
-        }
-        state.is_called = false;
-        !state.is_dismissed
-    }
-
-    /// Rests for `time_max`, or until there is a call. Whether it was dismissed meanwhile.
-    fn rest(&self, time_max: Duration) -> bool {
+    /// Rests until there is a call, but no longer than `time_max`.
+    fn rest(&self, time_max: Option<Duration>) {
         let mut state = lock(&self.state);
         if !state.is_called && !state.is_dismissed {
-            state.is_asleep = true;
-            state = wait_for(&self.changed, state, time_max);
-            state.is_asleep = false;
+            state = match time_max {
+                Some(time_max) => wait_for(&self.changed, state, time_max),
+                None => wait(&self.changed, state),
+            };
         }
         state.is_called = false;
-        state.is_dismissed
     }
 }
 
@@ -84,6 +84,7 @@ impl Watchman {
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
     use std::sync::mpsc;
     use std::thread;
 
@@ -95,26 +96,51 @@ mod tests {
         let watching = Arc::clone(&watchman);
         let thread = thread::spawn(move || {
             watching.watch(|| {
-                tell.send(()).unwrap();
+                tell.send(watching.is_asleep.load(Ordering::SeqCst)).unwrap();
                 answers.recv().unwrap()
             });
         });
-        watchman.call();
+        // Whether it is about to sleep when it makes a round, and what it finds there.
+        let check = |is_asleep, finds| {
+            assert_eq!(rounds.recv(), Ok(is_asleep));
+            answer.send(finds).unwrap();
+        };
         let moment = Some(Duration::from_millis(1));
-        for more in [moment, moment, None] {
-            rounds.recv().unwrap();
-            answer.send(more).unwrap();
+        check(false, moment);
+        check(false, None);
+        check(true, moment);
+        check(false, None);
+        check(true, None);
+        watchman.call_if_asleep();
+        check(true, Some(Duration::MAX));
+        // A call ends a long rest.
+        watchman.call();
+        check(false, None);
+        watchman.dismiss();
+        check(true, None);
+        thread.join().unwrap();
+    }
+
+    /// Whoever has something to watch and finds the watchman awake can rely on a later round.
+    #[test]
+    fn nothing_is_overlooked_by_a_watchman_who_falls_asleep() {
+        let watchman = Arc::new(Watchman::default());
+        let (newest, looked_at) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let watching = Arc::clone(&watchman);
+        let (source, target) = (Arc::clone(&newest), Arc::clone(&looked_at));
+        let thread = thread::spawn(move || {
+            watching.watch(|| {
+                target.store(source.load(Ordering::SeqCst), Ordering::SeqCst);
+                None
+            });
+        });
+        for number in 1..=10_000 {
+            newest.store(number, Ordering::SeqCst);
+            watchman.call_if_asleep();
+            while looked_at.load(Ordering::SeqCst) < number {
+                thread::yield_now();
+            }
         }
-        // A call ends a long rest, and one during a round asks for another round.
-        watchman.call();
-        rounds.recv().unwrap();
-        answer.send(Some(Duration::MAX)).unwrap();
-        watchman.call();
-        rounds.recv().unwrap();
-        watchman.call();
-        answer.send(None).unwrap();
-        rounds.recv().unwrap();
-        answer.send(None).unwrap();
         watchman.dismiss();
         thread.join().unwrap();
     }

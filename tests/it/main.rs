@@ -47,3 +47,4 @@ mod systemd;
 mod terminal;
 mod threads;
 mod tidy;
+mod turns;

@@ -1,9 +1,11 @@
 //! Phases by table, and waits.
 
 use std::net::TcpListener;
-use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use super::*;
+use crate::net::turn::tests::{Fake, begin};
 
 /// A client from 192.0.2.`number`. All of them share one socket, for tests that send nothing.
 pub(crate) fn client_of(number: u8) -> Client {
@@ -30,7 +32,7 @@ fn check(before: &[fn(&Client) -> bool], dismissed: bool, evicted: bool, answere
 }
 
 #[test]
-fn a_client_loses_its_seat_only_in_its_own_turn_or_while_bytes_go_out() {
+fn a_client_loses_its_seat_only_when_it_is_its_move_or_while_bytes_go_out() {
     let first_bytes = |client: &Client| {
         client.note_first_bytes();
         true
@@ -77,4 +79,26 @@ fn waits_end_at_their_deadline() {
     assert_eq!(client.wait_to_receive(Some(soon)), Err(Lost::TimedOut));
     assert!(Instant::now() >= soon);
     assert_eq!(client.wait_to_receive(Some(soon)), Err(Lost::TimedOut));
+}
+
+/// Whatever a thread is about to wait for, it passes its loop on first.
+#[test]
+fn a_turn_is_passed_on_before_any_wait() {
+    let waits: [fn(&Client); 4] = [
+        |client| client.about_to_wait(),
+        |client| _ = client.wait_to_receive(Some(Instant::now())),
+        |client| _ = client.wait_to_send(Some(Instant::now())),
+        |client| _ = client.finish(),
+    ];
+    for wait in waits {
+        let fake = Arc::new(Fake::default());
+        let client = client_of(1);
+        client.hold(Some(begin(&fake)));
+        client.note_first_bytes();
+        client.begin_answer().unwrap();
+        assert_eq!(fake.passed_on.load(Ordering::SeqCst), 0);
+        wait(&client);
+        assert_eq!(fake.passed_on.load(Ordering::SeqCst), 1);
+        assert!(client.release().is_none());
+    }
 }

@@ -1,0 +1,172 @@
+//! The thread that accepts keeps the accept loop while it serves, and nobody waits for it: whatever
+//! one client or one disk does, newcomers are accepted.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::{Arc, RwLock};
+use std::thread;
+use std::time::Duration;
+
+use httpd::net::{Client, Options, Server};
+
+use crate::attack::{Attack, Manner, loopback};
+use crate::support::{Httpd, PATIENCE, Tree, eventually, read_to_end, tool};
+
+/// So long each call for the slow file takes.
+const DELAY: Duration = Duration::from_millis(1500);
+
+/// How long a server without clients is watched.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// While each such system call for one file takes long, others are answered.
+fn check_slow_call(call: &str) {
+    let Some(strace) = tool("strace") else { return };
+    let tree = Tree::with(&[("www/slow", b"slow"), ("www/fast", b"fast")]);
+    let mut command = Command::new(strace);
+    let delay = format!("inject={call}:delay_enter={}", DELAY.as_micros());
+    // By the name below the root when it is opened, by its path when it is open.
+    command.args(["-D", "-f", "-o", "/dev/null", "-e", &delay, "-P", "slow", "-P"]);
+    command.arg(tree.join("www/slow"));
+    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0"]).arg(tree.join("www"));
+    let httpd = Httpd::spawn(command);
+    let mut slow: Vec<_> = (0..3)
+        .map(|_| {
+            let mut stream = httpd.connect();
+            stream.write_all(b"GET /slow HTTP/1.0\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(httpd.get("/fast").body, b"fast");
+    }
+    assert!(slow.iter().all(is_unanswered), "{call} was not slow");
+    for stream in &mut slow {
+        assert!(read_to_end(stream).ends_with(b"slow"));
+    }
+}
+
+fn is_unanswered(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let result = stream.peek(&mut [0]);
+    stream.set_nonblocking(false).unwrap();
+    result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+#[test]
+fn a_disk_that_is_slow_to_open_a_file_holds_up_no_one_else() {
+    check_slow_call("openat2");
+}
+
+#[test]
+fn a_disk_that_is_slow_to_tell_of_a_file_holds_up_no_one_else() {
+    check_slow_call("fstat");
+}
+
+#[test]
+fn a_disk_that_is_slow_to_read_a_file_holds_up_no_one_else() {
+    check_slow_call("pread64");
+}
+
+/// A client that lets its thread wait is known to do so before the watchman finds out: else each
+/// slow sender would cost the time between two of its rounds.
+#[test]
+fn slow_senders_are_not_left_to_the_watchman() {
+    const SENDERS: usize = 400;
+    let tree = Tree::with(&[("a", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &["--verbose"]);
+    let _attack = Attack::start(httpd.address(), &[loopback(2)], SENDERS, Manner::Sends);
+    eventually("all of them are served", || httpd.usage().threads > SENDERS);
+    assert_eq!(httpd.get("/a").body, b"hello");
+    let log = httpd.log();
+    let held_up = log.iter().filter(|line| line.contains("held up")).count();
+    // Some, since on a busy machine a thread may just not get to run.
+    assert!(held_up < SENDERS / 8, "{held_up} of {SENDERS}");
+}
+
+/// How often its threads have gone to sleep.
+fn sleeps(httpd: &Httpd) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{}/task", httpd.pid())).unwrap();
+    let sleeps_of = |status: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse::<u64>().unwrap()
+    };
+    threads
+        .map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default())
+        .filter(|status| !status.is_empty())
+        .map(|status| sleeps_of(&status))
+        .sum()
+}
+
+#[test]
+fn without_clients_no_thread_wakes() {
+    let tree = Tree::with(&[("a", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..25).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello")));
+        }
+    });
+    eventually("all threads sleep", || {
+        let before = sleeps(&httpd);
+        thread::sleep(Duration::from_millis(200));
+        sleeps(&httpd) == before
+    });
+    let before = sleeps(&httpd);
+    thread::sleep(IDLE);
+    assert_eq!(sleeps(&httpd), before);
+}
+
+/// A server whose clients wait for a gate before they get a byte, in a way that it does not know
+/// of: the first of them holds the accept loop meanwhile.
+fn serve_behind_a_gate(
+    options: Options,
+    gate: &Arc<RwLock<()>>,
+) -> (httpd::net::Running, impl Fn() -> TcpStream + use<>) {
+    let gate = Arc::clone(gate);
+    let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap();
+    let address = server.addresses()[0];
+    let handler = move |mut client: &Client| {
+        drop(gate.read().unwrap());
+        let _ = client.write_all(b"x");
+    };
+    let connect = move || {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    (server.start(handler).unwrap(), connect)
+}
+
+#[test]
+fn a_stop_while_the_loop_is_held_loses_no_client() {
+    for _ in 0..20 {
+        let gate = Arc::new(RwLock::new(()));
+        let closed = gate.write().unwrap();
+        let (running, connect) = serve_behind_a_gate(Options::default(), &gate);
+        let mut clients: Vec<_> = (0..5).map(|_| connect()).collect();
+        let stop = thread::spawn(move || running.stop(PATIENCE));
+        drop(closed);
+        for client in &mut clients {
+            assert_eq!(read_to_end(client), b"x");
+        }
+        assert_eq!(stop.join().unwrap(), 0);
+    }
+}
+
+#[test]
+fn an_eviction_while_the_loop_is_held_loses_no_newcomer() {
+    for _ in 0..20 {
+        let gate = Arc::new(RwLock::new(()));
+        let closed = gate.write().unwrap();
+        let options = Options { max_connections: 1, ..Options::default() };
+        let (running, connect) = serve_behind_a_gate(options, &gate);
+        let (mut first, mut second) = (connect(), connect());
+        drop(closed);
+        // The first may have lost its seat before it had its byte.
+        read_to_end(&mut first);
+        assert_eq!(read_to_end(&mut second), b"x");
+        assert_eq!(running.stop(PATIENCE), 0);
+    }
+}
