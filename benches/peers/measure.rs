@@ -15,7 +15,7 @@ use rustix::net::{SendFlags, send};
 use crate::load::{self, Client, Request, Round};
 use crate::report::{IDLE, LOAD, Row, START, Table};
 use crate::servers::{Purpose, Server, Site};
-use crate::session::Session;
+use crate::session::{Session, Switches};
 use crate::workloads::{Load, Measure, Workload, smallest};
 
 /// How long a server may take to give its first answer.
@@ -50,6 +50,7 @@ struct Contestant<'a> {
     request: Request,
     rounds: Vec<Round>,
     cpu: Duration,
+    switches: Switches,
     failures: u64,
 }
 
@@ -190,14 +191,17 @@ impl Bench<'_> {
 
 impl<'a> Contestant<'a> {
     fn new(server: &'a Server, session: Session, request: Request) -> Self {
-        let (rounds, cpu) = (Vec::new(), Duration::ZERO);
-        Self { server, session, request, rounds, cpu, failures: 0 }
+        let (rounds, cpu, switches) = (Vec::new(), Duration::ZERO, Switches::default());
+        Self { server, session, request, rounds, cpu, switches, failures: 0 }
     }
 
     fn compete(&mut self, clients: usize, duration: Duration) -> io::Result<()> {
-        let before = self.session.cpu();
+        let (cpu, switches) = (self.session.cpu(), self.session.switches());
         let round = load::round(&self.request, clients, duration)?;
-        self.cpu += self.session.cpu().saturating_sub(before);
+        self.cpu += self.session.cpu().saturating_sub(cpu);
+        let now = self.session.switches();
+        self.switches.voluntary += now.voluntary.saturating_sub(switches.voluntary);
+        self.switches.forced += now.forced.saturating_sub(switches.forced);
         self.failures += round.failures;
         self.rounds.push(round);
         Ok(())
@@ -223,14 +227,17 @@ impl<'a> Contestant<'a> {
         let megabytes = rate.map(|rate| rate * bytes / answers / 1e6);
         let has_cpu_time = self.server.has_cpu_time();
         let cpu = has_cpu_time.then(|| self.cpu.as_secs_f64() * 1e6 / answers);
+        #[expect(clippy::cast_precision_loss, reason = "far fewer switches than 2 to the 52")]
+        let switches = |count: u64| has_cpu_time.then(|| count as f64 / answers);
+        let (voluntary, forced) =
+            (switches(self.switches.voluntary), switches(self.switches.forced));
         let (p50, p99) = (each(|it| it.percentile(0.5)), each(|it| it.percentile(0.99)));
-        table
-            .rows
-            .push(Row { server: name, values: vec![rate, megabytes, cpu, p50, p99, None, None] });
+        let values = vec![rate, megabytes, cpu, voluntary, forced, p50, p99, None, None];
+        table.rows.push(Row { server: name, values });
         if !has_cpu_time {
             table
                 .notes
-                .push(format!("{name} forks for each client and discards the children's CPU time"));
+                .push(format!("{name} forks for each client: what the children take is not known"));
         }
         if let Some(failure) = self.rounds.iter().find_map(|round| round.first_failure.as_ref()) {
             table.notes.push(format!("{name}: {} requests failed: {failure}", self.failures));

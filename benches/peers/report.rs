@@ -27,6 +27,8 @@ pub(crate) const LOAD: &[Column] = &[
     column("req/s", "requests_per_second"),
     column("MB/s", "megabytes_per_second"),
     column("CPU µs/req", "cpu_us_per_request"),
+    column("voluntary/req", "voluntary_switches_per_request"),
+    column("forced/req", "forced_switches_per_request"),
     column("p50 ms", "p50_ms"),
     column("p99 ms", "p99_ms"),
     column("httpd/it req/s", "times_requests"),
@@ -43,9 +45,11 @@ pub(crate) const START: &[Column] =
     &[column("ms", "start_ms"), column("slowest ms", "slowest_ms"), column("httpd/it", "times")];
 
 /// The values in the summary, and their titles.
-const SUMMARY: [(&str, &str); 5] = [
+const SUMMARY: [(&str, &str); 7] = [
     ("requests_per_second", "Requests per second"),
     ("cpu_us_per_request", "CPU time of the server for each request, µs"),
+    ("voluntary_switches_per_request", "Voluntary changes of context for each request"),
+    ("forced_switches_per_request", "Forced changes of context for each request"),
     ("p99_ms", "Latency, 99th percentile, ms"),
     ("kb_per_connection", "Resident memory of each idle connection, kB"),
     ("start_ms", "Start to first answer, ms"),

@@ -41,6 +41,14 @@ pub(crate) struct Session {
     id: i32,
 }
 
+/// How often threads gave up the processor, because they had to wait (voluntary), or because others
+/// wanted it (forced).
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Switches {
+    pub(crate) voluntary: u64,
+    pub(crate) forced: u64,
+}
+
 /// The fields of `/proc/PID/stat` that are needed here.
 struct Stat {
     pid: i32,
@@ -99,6 +107,20 @@ impl Session {
     /// The processor time so far, of every process and of children that were waited for.
     pub(crate) fn cpu(&self) -> Duration {
         TICK * processes(self.id).map(|stat| stat.ticks).sum::<u32>()
+    }
+
+    /// The changes of context so far, of every thread that is still alive.
+    pub(crate) fn switches(&self) -> Switches {
+        let mut sum = Switches::default();
+        for process in processes(self.id) {
+            let threads = fs::read_dir(format!("/proc/{}/task", process.pid));
+            for thread in threads.into_iter().flatten().flatten() {
+                let Ok(status) = fs::read_to_string(thread.path().join("status")) else { continue };
+                sum.voluntary += number(&status, "voluntary_ctxt_switches:");
+                sum.forced += number(&status, "nonvoluntary_ctxt_switches:");
+            }
+        }
+        sum
     }
 
     /// The resident bytes of all processes; a shared page counts in proportion (PSS).
@@ -178,6 +200,12 @@ fn parse_stat(pid: i32, text: &str) -> Option<Stat> {
     // utime, stime, cutime, cstime: proc_pid_stat(5), fields 14 to 17.
     let ticks = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u32>().ok()).sum();
     Some(Stat { pid, is_dead: matches!(fields.first(), Some(&"Z" | &"X")), session, ticks })
+}
+
+/// The number behind a name in `/proc/PID/status`.
+fn number(status: &str, name: &str) -> u64 {
+    let value = status.lines().find_map(|line| line.strip_prefix(name));
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
 }
 
 fn proportional_set(pid: i32) -> Option<u64> {
