@@ -34,6 +34,9 @@ const RESERVED: [&str; 13] = [
     "Transfer-Encoding",
 ];
 
+/// Fields that a response has of its own, unless it is unusual.
+const FIELDS_EXPECTED: usize = 8;
+
 /// A response: a status, its fields without those that every response has, and a body.
 #[derive(Debug)]
 pub struct Response {
@@ -85,18 +88,15 @@ impl Response {
     /// A response without fields of its own.
     #[must_use]
     pub fn new(status: Status, body: Body) -> Self {
-        Self { status, fields: Vec::new(), body }
+        Self { status, fields: Vec::with_capacity(FIELDS_EXPECTED), body }
     }
 
     /// The same response with one more field.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         let value = value.into();
-        let safe = if value.contains(is_control) {
-            Cow::Owned(value.replace(is_control, " "))
-        } else {
-            value
-        };
+        let is_plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let safe = if is_plain { value } else { value.replace(is_control, " ").into() };
         self.fields.push((name, safe));
         self
     }
@@ -118,31 +118,33 @@ impl Response {
     /// of which both are sent (RFC 9110 section 5.3: as one list). `date` may be left
     /// out of what is not sent at once, if its status is 5xx (RFC 9110 section 6.6.1).
     pub fn write_head(&self, out: &mut Vec<u8>, date: Option<Date>, extra: &[ExtraField]) {
-        use std::io::Write;
-        // Writing into a vector cannot fail.
-        let _ = write!(out, "HTTP/1.0 {} {}\r\n", self.status.code(), self.status.reason());
-        let mut line = |name: &str, value: &dyn fmt::Display| {
+        // Joined, not formatted: that took a quarter of a small request's time in the program.
+        let mut write = |parts: &[&str]| {
+            parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+        };
+        write(&["HTTP/1.0 ", &self.status.code().to_string(), " ", self.status.reason(), "\r\n"]);
+        let mut line = |name: &str, value: &str| {
             let is_replaced = extra.iter().any(|field| field.replaces(name));
             if !is_replaced {
-                let _ = write!(out, "{name}: {value}\r\n");
+                write(&[name, ": ", value, "\r\n"]);
             }
         };
         if let Some(date) = date {
-            line("Date", &date);
+            line("Date", &date.to_string());
         }
-        line("Server", &SERVER);
-        line("Connection", &"close");
+        line("Server", SERVER);
+        line("Connection", "close");
         if let Some(length) = self.body.length() {
-            line("Content-Length", &length);
+            line("Content-Length", &length.to_string());
         }
         for (name, value) in &self.fields {
             line(name, value);
         }
-        line("X-Content-Type-Options", &"nosniff");
+        line("X-Content-Type-Options", "nosniff");
         for ExtraField { name, value } in extra {
-            let _ = write!(out, "{name}: {value}\r\n");
+            write(&[name, ": ", value, "\r\n"]);
         }
-        out.extend_from_slice(b"\r\n");
+        write(&["\r\n"]);
     }
 }
 
