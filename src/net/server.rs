@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use super::accept_loop::AcceptLoop;
@@ -14,11 +15,6 @@ use super::options::Options;
 use super::seats::Seats;
 use super::shared::Shared;
 use super::threads::{Threads, Worker};
-
-/// Threads that wait in `accept` beside the one that always does: while one of two serves, the
-/// other waits, and neither has to wake a third. More of them cost more than they save (measured:
-/// 1.13 to 1.2 times the CPU of this at 8 clients with three, 1.4 times at 1 client with none).
-const FURTHER_ACCEPTORS_MAX: usize = 1;
 
 /// How long a server that stops goes on accepting what was queued, at most.
 const LAST_ACCEPTS_TIME_MAX: Duration = Duration::from_secs(1);
@@ -75,7 +71,10 @@ impl Server {
     {
         let Self { listeners, options, on_lost_listener } = self;
         let count = listeners.len();
-        let further = FURTHER_ACCEPTORS_MAX.min(options.thread_cache / count.max(1));
+        // The last one that accepts keeps the loop while it serves: so that small requests can take
+        // all cores, as many may accept as there are.
+        let cores = available_parallelism().map_or(1, usize::from);
+        let further = (cores - 1).min(options.thread_cache / count.max(1));
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
             let shared = Weak::clone(shared);
             let hire = move || {
