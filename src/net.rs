@@ -42,9 +42,9 @@
 //! The shape is *leader/followers*: the thread that accepts a client keeps it, so none is handed
 //! between threads. As many wait in `accept` as there are cores; the one that is left alone there
 //! holds the loop while it serves, and accepts again afterwards, for a small request is over sooner
-//! than another thread is woken. It passes the loop on before it waits for anything, and the watchman does so
-//! for it where it is held up by a disk. So no client waits behind another for more than a few
-//! milliseconds.
+//! than another thread is woken. It passes the loop on before it waits for anything, and the
+//! watchman does so for it where it is held up by a disk. So no client waits behind another for
+//! more than a few milliseconds.
 //!
 //! A thread:
 //!

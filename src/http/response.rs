@@ -120,7 +120,9 @@ impl Response {
     pub fn write_head(&self, out: &mut Vec<u8>, date: Option<Date>, extra: &[ExtraField]) {
         // Joined, not formatted: that took a quarter of a small request's time in the program.
         let mut write = |parts: &[&str]| {
-            parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+            for part in parts {
+                out.extend_from_slice(part.as_bytes());
+            }
         };
         write(&["HTTP/1.0 ", &self.status.code().to_string(), " ", self.status.reason(), "\r\n"]);
         let mut line = |name: &str, value: &str| {
