@@ -1,11 +1,12 @@
 //! The thread that accepts keeps the accept loop while it serves, and nobody waits for it: whatever
 //! one client or one disk does, newcomers are accepted.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -169,4 +170,24 @@ fn an_eviction_while_the_loop_is_held_loses_no_newcomer() {
         assert_eq!(read_to_end(&mut second), b"x");
         assert_eq!(running.stop(PATIENCE), 0);
     }
+}
+
+#[test]
+fn without_a_cache_each_client_has_a_thread_of_its_own() {
+    let served_by = Arc::new(Mutex::new(HashSet::new()));
+    let options = Options { thread_cache: 0, ..Options::default() };
+    let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap();
+    let address = server.addresses()[0];
+    let running = server.start({
+        let served_by = Arc::clone(&served_by);
+        move |mut client: &Client| {
+            served_by.lock().unwrap().insert(thread::current().id());
+            client.write_all(b"x").unwrap();
+        }
+    });
+    for _ in 0..10 {
+        assert_eq!(read_to_end(&mut TcpStream::connect(address).unwrap()), b"x");
+    }
+    assert_eq!(running.unwrap().stop(PATIENCE), 0);
+    assert_eq!(served_by.lock().unwrap().len(), 10);
 }
