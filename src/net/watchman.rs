@@ -116,8 +116,8 @@ mod tests {
         // A call ends a long rest.
         watchman.call();
         check(false, None);
-        watchman.dismiss();
         check(true, None);
+        watchman.dismiss();
         thread.join().unwrap();
     }
 
