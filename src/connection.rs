@@ -120,10 +120,10 @@ impl Service {
 
 /// What a client gets that finds no seat, whatever it asks for: 503 without content, which suits
 /// HEAD too, and without Date, which a 503 may lack (RFC 9110 section 6.6.1).
-pub(crate) fn turned_away() -> Vec<u8> {
+pub(crate) fn turned_away(extra: &[ExtraField]) -> Vec<u8> {
     let mut head = Vec::new();
     let response = Response::new(Status::ServiceUnavailable, Body::Bytes(b""[..].into()));
-    response.with("Retry-After", pages::RETRY_AFTER_SECONDS).write_head(&mut head, None, &[]);
+    response.with("Retry-After", pages::RETRY_AFTER_SECONDS).write_head(&mut head, None, extra);
     head
 }
 

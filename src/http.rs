@@ -6,6 +6,7 @@
 
 mod authority;
 pub(crate) mod conditional;
+pub(crate) mod cors;
 pub mod date;
 pub mod fields;
 pub(crate) mod forwarded;

@@ -61,7 +61,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     };
     let addresses = server.addresses();
     let site = flags.site(&addresses, are_inherited);
-    startup_warnings::warn(&root, site.files.dotfiles, &addresses);
+    startup_warnings::warn(&root, &site.files, &addresses);
     let sandbox = lock_in(flags, &root)?;
     let banner = banner::Banner { root: &root, files: &site.files, sandbox };
     banner::print(&banner, &addresses)?;

@@ -1,9 +1,10 @@
 //! What is served: a request becomes a response here, from routes, files, folders and pages.
 //!
-//! Decide first: [`files`] finds out what a target is, and one `match` here makes the response from
-//! it. What is not found goes on to the built-in rows; any other error becomes a status in
-//! `Site::failed`, which logs its cause.
+//! Decide first: `Site::find` finds out what a target is, and one `match` here makes the response
+//! from it. The methods that a target takes follow from the same, so that Allow agrees with GET. An
+//! error becomes a status in `Site::failed`, which logs its cause.
 
+mod fallback;
 pub(crate) mod files;
 pub(crate) mod folder;
 pub(crate) mod html;
@@ -21,12 +22,16 @@ use root::{OpenError, Root};
 use routes::{Handler, Redirect};
 use workshop::Workshop;
 
+use crate::http::cors;
 use crate::http::date::Date;
 use crate::http::host::AllowedHosts;
 use crate::http::request::{Method, Request};
-use crate::http::response::Response;
+use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 use crate::log_once::LogOnce;
+
+/// The methods that some target takes, as Allow lists them for the server as a whole.
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
 /// The page for 404, if the root has one of its own.
 const NOT_FOUND_PAGE: &[u8] = b"404.html";
@@ -38,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) redirects: Vec<Redirect>,
     /// The names that Host may carry.
     pub(crate) allowed_hosts: AllowedHosts,
+    /// Whether pages of other origins may read what is served.
+    pub(crate) cors: bool,
     /// How files and folders are served.
     pub(crate) files: files::Options,
 }
@@ -50,6 +57,16 @@ pub(crate) struct Site {
     workshop: Arc<Workshop>,
     unavailable: LogOnce,
     failed: LogOnce,
+}
+
+/// What a target is, in the order in which it is looked for.
+enum Resource<'a> {
+    /// A path that has moved.
+    Moved(&'a Redirect),
+    /// A file or folder.
+    Stored(Found),
+    /// What the built-in rows have for it.
+    BuiltIn,
 }
 
 /// What a request comes to.
@@ -88,6 +105,10 @@ impl Site {
         {
             return Answer::Response(pages::misdirected(host));
         }
+        // Before anything else is asked of the client: a preflight comes without credentials.
+        if self.options.cors && cors::is_preflight(request) {
+            return Answer::Response(cors::preflight(&request.fields));
+        }
         match request.method {
             Method::Get | Method::Head => {
                 Answer::Response(self.get(request, now, before_long_work))
@@ -107,37 +128,51 @@ impl Site {
         pages::error(status)
     }
 
-    /// GET and HEAD: redirects, files, built-in pages, in this order.
+    /// What the target is: redirects, what is stored, built-in pages, the fallback, in this order.
+    fn find(&self, request: &Request<'_>) -> Result<Resource<'_>, OpenError> {
+        let (target, files) = (&request.target, &self.options.files);
+        let mut redirects = self.options.redirects.iter();
+        if let Some(redirect) = redirects.find(|redirect| redirect.matches(target)) {
+            return Ok(Resource::Moved(redirect));
+        }
+        match files::find(&self.root, files, request) {
+            Err(OpenError::NotFound) => {}
+            result => return result.map(Resource::Stored),
+        }
+        if routes::built_in(target).next().is_some() {
+            return Ok(Resource::BuiltIn);
+        }
+        let fallback = fallback::find(&self.root, files, request);
+        fallback.map(|file| Resource::Stored(Found::File(file)))
+    }
+
     fn get(&self, request: &Request<'_>, now: Date, before_long_work: &dyn Fn()) -> Response {
         let target = &request.target;
-        if let Some(redirect) = self.redirect(request) {
-            return pages::redirect(redirect.location(target.query()));
-        }
-        let options = &self.options.files;
-        let error = match files::find(&self.root, options, request) {
-            Ok(Found::File(file)) => return files::respond(file, request, now),
-            Ok(Found::Folder(folder)) => {
+        let error = match self.find(request) {
+            Ok(Resource::Moved(redirect)) => {
+                return pages::redirect(redirect.location(target.query()));
+            }
+            Ok(Resource::Stored(Found::File(file))) => return files::respond(file, request, now),
+            Ok(Resource::Stored(Found::Folder(folder))) => {
                 before_long_work();
-                match folder::respond(&self.root, options, &self.workshop, &folder, request) {
+                let files = &self.options.files;
+                match folder::respond(&self.root, files, &self.workshop, &folder, request) {
                     Ok(response) => return response,
                     Err(error) => error,
                 }
             }
-            Ok(Found::WithoutSlash) => {
+            Ok(Resource::Stored(Found::WithoutSlash)) => {
                 let location = target.encoded_path() + "/";
                 return pages::redirect(routes::with_query(location, target.query()));
             }
-            Err(OpenError::NotFound) => return self.built_in(request),
+            Ok(Resource::BuiltIn) => return self.built_in(request),
             Err(error) => error,
         };
         self.failed(request, &error)
     }
 
     fn built_in(&self, request: &Request<'_>) -> Response {
-        let mut rows = routes::built_in(&request.target).peekable();
-        if rows.peek().is_none() {
-            return self.error(Status::NotFound);
-        }
+        let mut rows = routes::built_in(&request.target);
         match rows.find(|row| row.takes(request.method)).map(|row| row.handler) {
             Some(Handler::Page(page)) => page(),
             Some(Handler::Redirect(to)) => {
@@ -148,7 +183,8 @@ impl Site {
         }
     }
 
-    /// Every method but GET and HEAD: only the built-in rows take any.
+    /// Every method but GET and HEAD: OPTIONS says what a target takes, and only the built-in rows
+    /// take any other.
     fn other(&self, method: Method, request: &Request<'_>) -> Answer {
         let row = routes::built_in(&request.target).find(|row| row.takes(method));
         if let Some(Handler::Form(form)) = row.map(|row| row.handler) {
@@ -156,7 +192,9 @@ impl Site {
         }
         let allow = self.allow(request);
         Answer::Response(if allow.is_empty() {
-            self.error(Status::NotFound)
+            self.failed(request, &OpenError::NotFound)
+        } else if method == Method::Options {
+            Response::new(Status::NoContent, Body::None).with("Allow", allow)
         } else {
             pages::method_not_allowed(allow)
         })
@@ -164,23 +202,34 @@ impl Site {
 
     /// The methods that the target takes, as the Allow field lists them; empty where there is none.
     fn allow(&self, request: &Request<'_>) -> String {
+        if request.target.is_asterisk() {
+            return METHODS.to_owned();
+        }
         let takes = |method| routes::built_in(&request.target).any(|row| row.takes(method));
-        let is_found = || {
-            let found = files::find(&self.root, &self.options.files, request);
-            self.redirect(request).is_some() || !matches!(found, Err(OpenError::NotFound))
+        let takes_get = match self.find(request) {
+            Ok(Resource::BuiltIn) => takes(Method::Get),
+            Err(OpenError::NotFound) => false,
+            Ok(Resource::Moved(_) | Resource::Stored(_)) | Err(_) => true,
         };
-        let get = if takes(Method::Get) || is_found() { &["GET", "HEAD"][..] } else { &[] };
-        let post = if takes(Method::Post) { &["POST"][..] } else { &[] };
-        [get, post].concat().join(", ")
+        let mut methods = Vec::new();
+        if takes_get {
+            methods.extend([Method::Get, Method::Head]);
+        }
+        if takes(Method::Post) {
+            methods.push(Method::Post);
+        }
+        if !methods.is_empty() {
+            methods.push(Method::Options);
+        }
+        methods.into_iter().map(Method::name).collect::<Vec<_>>().join(", ")
     }
 
-    fn redirect(&self, request: &Request<'_>) -> Option<&Redirect> {
-        self.options.redirects.iter().find(|redirect| redirect.matches(&request.target))
-    }
-
-    /// The response for what could not be opened; the cause is for the log.
+    /// The response for what was not found or could not be opened; the cause is for the log.
     fn failed(&self, request: &Request<'_>, error: &OpenError) -> Response {
         let status = match error {
+            OpenError::NotFound if fallback::is_possible(&self.options.files, &request.target) => {
+                return self.error(Status::NotFound).with("Vary", "Accept");
+            }
             OpenError::NotFound => Status::NotFound,
             OpenError::Forbidden => Status::Forbidden,
             OpenError::Unavailable(errno) => {

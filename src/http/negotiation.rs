@@ -92,6 +92,19 @@ pub(crate) fn prefers_json(accept: Option<&[u8]>) -> bool {
     json.weight > 0 && json > html
 }
 
+/// Whether there is no media type that a client prefers to `text/html`, by the value of its Accept
+/// field: what browsers send for pages, `*/*`, or no field at all. What they send for images and
+/// style sheets names other types with more weight, or more exactly.
+#[must_use]
+pub(crate) fn prefers_html(accept: Option<&[u8]>) -> bool {
+    let list = accept.unwrap_or_default();
+    let html = media_preference(list, b"text/html", b"text/*");
+    match members(list).map(|(range, weight)| Preference::for_range(range, weight)).max() {
+        Some(best) => html.weight > 0 && html >= best,
+        None => true,
+    }
+}
+
 /// How much a client wants a media type; the fields are compared in this order.
 #[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Preference {
@@ -100,10 +113,21 @@ struct Preference {
     specificity: u8,
 }
 
+impl Preference {
+    fn for_range(range: &[u8], weight: Weight) -> Self {
+        let specificity = match range {
+            b"*/*" => 1,
+            [.., b'/', b'*'] => 2,
+            _ => 3,
+        };
+        Self { weight, specificity }
+    }
+}
+
 fn media_preference(list: &[u8], exact: &[u8], subtypes: &[u8]) -> Preference {
-    for (range, specificity) in [(exact, 3), (subtypes, 2), (&b"*/*"[..], 1)] {
+    for range in [exact, subtypes, b"*/*"] {
         if let Some(weight) = first_weight(list, |name| name.eq_ignore_ascii_case(range)) {
-            return Preference { weight, specificity };
+            return Preference::for_range(range, weight);
         }
     }
     Preference::default()
@@ -116,9 +140,13 @@ fn weight_where(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<Weight>
 
 /// The weight of the first well-formed member whose name `is_meant` recognizes.
 fn first_weight(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<Weight> {
+    members(list).find(|(name, _)| is_meant(name)).map(|(_, weight)| weight)
+}
+
+/// The well-formed members of a list that have a name, each with its weight.
+fn members(list: &[u8]) -> impl Iterator<Item = (&[u8], Weight)> {
     let members = split_unquoted(list, b',').take(MEMBERS_MAX);
-    let mut members = members.filter_map(name_and_weight);
-    members.find(|(name, _)| is_meant(name)).map(|(_, weight)| weight)
+    members.filter_map(name_and_weight).filter(|(name, _)| !name.is_empty())
 }
 
 /// Reads `name;parameter=value;q=0.5`; `None` where the weight is malformed or repeated.

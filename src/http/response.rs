@@ -48,7 +48,7 @@ pub struct Response {
 /// What follows the head.
 #[derive(Debug)]
 pub enum Body {
-    /// Nothing, and no Content-Length either: what 304 has.
+    /// Nothing, and no Content-Length either: what 204 and 304 have.
     None,
     /// These bytes.
     Bytes(Cow<'static, [u8]>),
@@ -184,8 +184,15 @@ impl ExtraField {
 
     /// Whether it is sent in place of our field of that name. What a response varies by is a fact,
     /// and another one does not make it untrue.
-    fn replaces(&self, name: &str) -> bool {
+    pub(crate) fn replaces(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name) && !name.eq_ignore_ascii_case("Vary")
+    }
+}
+
+/// Writes `NAME: VALUE`.
+impl fmt::Display for ExtraField {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.name, self.value)
     }
 }
 

@@ -9,6 +9,7 @@
 #[expect(missing_docs, reason = "the names are those of RFC 9110 section 15")]
 pub enum Status {
     Ok = 200,
+    NoContent = 204,
     PartialContent = 206,
     MovedPermanently = 301,
     NotModified = 304,
@@ -42,6 +43,7 @@ impl Status {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Ok => "OK",
+            Self::NoContent => "No Content",
             Self::PartialContent => "Partial Content",
             Self::MovedPermanently => "Moved Permanently",
             Self::NotModified => "Not Modified",

@@ -17,6 +17,7 @@ pub struct Target<'a> {
     is_directory: bool,
     query: Option<&'a [u8]>,
     authority: Option<&'a [u8]>,
+    is_asterisk: bool,
 }
 
 impl<'a> Target<'a> {
@@ -34,13 +35,20 @@ impl<'a> Target<'a> {
         for segment in raw_path.split(|&byte| byte == b'/') {
             is_directory = descend(&mut path, segment)?;
         }
-        Ok(Self { path, is_directory, query, authority })
+        Ok(Self { path, is_directory, query, authority, is_asterisk: false })
     }
 
-    /// The target `/`.
+    /// The target `*`: the server as a whole (RFC 9112 section 3.2.4). Its path is that of `/`.
     #[must_use]
-    pub(crate) fn root() -> Self {
-        Self { path: Vec::new(), is_directory: true, query: None, authority: None }
+    pub(crate) fn asterisk() -> Self {
+        let (path, query, authority) = (Vec::new(), None, None);
+        Self { path, is_directory: true, query, authority, is_asterisk: true }
+    }
+
+    /// Whether the server as a whole is meant.
+    #[must_use]
+    pub(crate) fn is_asterisk(&self) -> bool {
+        self.is_asterisk
     }
 
     /// The names from the root down, joined by `/`: `a/b` for `/a//b/`, empty for the root.

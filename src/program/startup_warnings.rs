@@ -3,19 +3,21 @@
 //! They are logged once, at the start, and stop nothing: who starts a server on `/`, or for the
 //! whole network, may well mean it.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::private_files;
-use crate::site::files::Dotfiles;
+use crate::site::files::{self, Dotfiles};
 use crate::site::root::{Root, Symlinks};
 
 /// Names that are seldom meant to be served, where names that start with a dot are.
 const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];
 
-/// Warns of a root that may hold more than intended, of a log that is served, of links that cannot
-/// be followed, and of listeners that other machines can reach.
-pub(crate) fn warn(root: &Root, dotfiles: Dotfiles, addresses: &[SocketAddr]) {
+/// Warns of a root that may hold more than intended, or no page for `--spa`, of a log that is served,
+/// of links that cannot be followed, and of listeners that other machines can reach.
+pub(crate) fn warn(root: &Root, files: &files::Options, addresses: &[SocketAddr]) {
     let path = root.real_path();
     if path == Path::new("/") {
         log::warn!("the root is /: every file that this user may read is served");
@@ -33,10 +35,13 @@ pub(crate) fn warn(root: &Root, dotfiles: Dotfiles, addresses: &[SocketAddr]) {
     if !root.has_openat2() && root.symlinks() != Symlinks::Follow {
         log::warn!("openat2 is not available here: symbolic links are not followed");
     }
-    if dotfiles != Dotfiles::Deny {
+    if files.dotfiles != Dotfiles::Deny {
         for name in PRIVATE_NAMES.iter().filter(|name| path.join(name).exists()) {
             log::warn!("{name} is in the root, and is served because of --dotfiles");
         }
+    }
+    if files.spa && !files.index.iter().any(|index| path.join(OsStr::from_bytes(index)).exists()) {
+        log::warn!("--spa: there is no index in the root that could answer for other paths");
     }
     for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
         let port = address.port();

@@ -30,6 +30,10 @@ pub(crate) struct Options {
     pub(crate) listing_limit: usize,
     /// What becomes of names that start with a dot.
     pub(crate) dotfiles: Dotfiles,
+    /// Whether `/about` is `about.html`, where there is no `about`.
+    pub(crate) pretty_urls: bool,
+    /// Whether the root's index answers where nothing is found.
+    pub(crate) spa: bool,
     /// Which media type belongs to which file extension.
     pub(crate) media_types: MediaTypes,
 }
@@ -60,6 +64,16 @@ pub(crate) struct Representation {
     file: OpenFile,
     coding: Option<Coding>,
     media_type: String,
+    /// What it was chosen by.
+    vary: &'static str,
+}
+
+impl Representation {
+    /// The same file, for a client that would have got something else by another Accept.
+    #[must_use]
+    pub(super) fn chosen_by_accept(self) -> Self {
+        Self { vary: "Accept, Accept-Encoding", ..self }
+    }
 }
 
 impl Dotfiles {
@@ -91,24 +105,68 @@ pub(crate) fn find(
     if !target.names().all(|name| options.dotfiles.serves(name)) {
         return Err(OpenError::NotFound);
     }
-    if !target.is_directory() {
-        return match root.entry(path)? {
-            Opened::File(file) => Ok(represent(root, options, request, path, file)),
-            Opened::Directory(_) => Ok(Found::WithoutSlash),
-        };
+    if target.is_directory() {
+        return find_in_folder(root, options, request);
     }
-    for index in &options.index {
-        let path = join(path, index);
-        match root.file(&path) {
-            Ok(file) => return Ok(represent(root, options, request, &path, file)),
-            Err(OpenError::NotFound) => {}
-            Err(error) => return Err(error),
-        }
+    match root.entry(path) {
+        Ok(Opened::File(file)) => Ok(Found::File(represent(root, options, request, path, file))),
+        Ok(Opened::Directory(_)) => Ok(Found::WithoutSlash),
+        Err(OpenError::NotFound) => pretty(root, options, request).map(Found::File),
+        Err(error) => Err(error),
+    }
+}
+
+/// The folder's index, or the page beside it that has its name, or the folder itself.
+fn find_in_folder(
+    root: &Root,
+    options: &Options,
+    request: &Request<'_>,
+) -> Result<Found, OpenError> {
+    let path = request.target.path();
+    let page = match index_of(root, options, request, path) {
+        Err(OpenError::NotFound) => pretty(root, options, request),
+        result => result,
+    };
+    match page {
+        Err(OpenError::NotFound) => {}
+        result => return result.map(Found::File),
     }
     match root.entry(path)? {
         Opened::Directory(folder) if options.listing => Ok(Found::Folder(folder)),
         _ => Err(OpenError::NotFound),
     }
+}
+
+/// The first index that is found in the folder at `path`.
+pub(super) fn index_of(
+    root: &Root,
+    options: &Options,
+    request: &Request<'_>,
+    path: &[u8],
+) -> Result<Representation, OpenError> {
+    for index in &options.index {
+        let path = join(path, index);
+        match root.file(&path) {
+            Err(OpenError::NotFound) => {}
+            result => return Ok(represent(root, options, request, &path, result?)),
+        }
+    }
+    Err(OpenError::NotFound)
+}
+
+/// `about.html` for `about`, if URLs may be so written (`--pretty-urls`).
+fn pretty(
+    root: &Root,
+    options: &Options,
+    request: &Request<'_>,
+) -> Result<Representation, OpenError> {
+    let path = request.target.path();
+    if !options.pretty_urls || path.is_empty() {
+        return Err(OpenError::NotFound);
+    }
+    let path = [path, b".html"].concat();
+    let file = root.file(&path)?;
+    Ok(represent(root, options, request, &path, file))
 }
 
 /// The path of `name` in the folder at `path`.
@@ -123,17 +181,18 @@ fn represent(
     request: &Request<'_>,
     path: &[u8],
     file: OpenFile,
-) -> Found {
+) -> Representation {
     let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
     let media_type = options.media_types.of(name);
+    let vary = "Accept-Encoding";
     let accepted = request.fields.list("accept-encoding");
     for coding in negotiation::acceptable_codings(accepted.as_deref()) {
         // Whatever keeps this one from being opened, the plain file will do.
         if let Ok(file) = root.file(&[path, coding.extension().as_bytes()].concat()) {
-            return Found::File(Representation { file, coding: Some(coding), media_type });
+            return Representation { file, coding: Some(coding), media_type, vary };
         }
     }
-    Found::File(Representation { file, coding: None, media_type })
+    Representation { file, coding: None, media_type, vary }
 }
 
 /// The response for a file: all of it, part of it, or none, as the preconditions decide.
@@ -143,13 +202,14 @@ pub(crate) fn respond(
     request: &Request<'_>,
     now: Date,
 ) -> Response {
-    let Representation { file, coding, media_type } = representation;
+    let Representation { file, coding, media_type, vary } = representation;
     let validators = validators(&file.metadata, now);
     let complete_length = file.metadata.size;
-    let describe = |response: Response| describe(response, &validators, coding);
+    let identify = |response: Response| identify(response, &validators).with("Vary", vary);
+    let describe = |response: Response| describe(identify(response), &validators, coding);
     match conditional::evaluate(true, &request.fields, &validators) {
         conditional::Outcome::NotModified => {
-            return identify(Response::new(Status::NotModified, Body::None), &validators);
+            return identify(Response::new(Status::NotModified, Body::None));
         }
         conditional::Outcome::PreconditionFailed => {
             return pages::error(Status::PreconditionFailed);
@@ -188,15 +248,12 @@ pub(crate) fn plain(status: Status, file: OpenFile, media_type: String) -> Respo
 /// The fields by which a cache knows the state that it may keep. A 304 has these, and of what it
 /// leaves out the client has the values already (RFC 9110 section 15.4.5).
 fn identify(response: Response, validators: &Validators) -> Response {
-    response
-        .with("ETag", validators.etag.to_string())
-        .with("Cache-Control", "no-cache")
-        .with("Vary", "Accept-Encoding")
+    response.with("ETag", validators.etag.to_string()).with("Cache-Control", "no-cache")
 }
 
 /// The fields of a response that has content: what state it is of, and in which coding.
 fn describe(response: Response, validators: &Validators, coding: Option<Coding>) -> Response {
-    let mut response = identify(response, validators).with("Accept-Ranges", "bytes");
+    let mut response = response.with("Accept-Ranges", "bytes");
     if let Some(date) = validators.last_modified {
         response = response.with("Last-Modified", date.to_string());
     }

@@ -102,7 +102,11 @@ fn page(status: Status, title: &str, text: &str) -> Response {
 
 fn explanation(status: Status) -> &'static str {
     match status {
-        Status::Ok | Status::PartialContent | Status::MovedPermanently | Status::NotModified => "",
+        Status::Ok
+        | Status::NoContent
+        | Status::PartialContent
+        | Status::MovedPermanently
+        | Status::NotModified => "",
         Status::BadRequest => "The request could not be understood.",
         Status::Forbidden => "The server may not read this file.",
         Status::NotFound => "There is nothing here under this name.",

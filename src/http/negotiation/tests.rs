@@ -25,6 +25,11 @@ fn check_json(value: &str, want: bool) {
     assert_eq!(prefers_json(Some(value.as_bytes())), want, "{value}");
 }
 
+#[track_caller]
+fn check_html(value: &str, want: bool) {
+    assert_eq!(prefers_html(Some(value.as_bytes())), want, "{value}");
+}
+
 #[test]
 fn a_long_list_is_not_read_to_its_end() {
     let commas = |count: usize| ",".repeat(count);
@@ -207,4 +212,40 @@ proptest! {
         // Without JSON in it, only a weight below that of `*/*` speaks against HTML.
         prop_assert!(names_json || value.contains(&b'*') || !prefers_json(Some(&value)));
     }
+}
+
+#[test]
+fn pages_are_wanted_by_browsers_and_by_clients_that_take_anything() {
+    assert!(prefers_html(None));
+    check_html(FIREFOX, true);
+    check_html(CHROME, true);
+    check_html("text/html", true);
+    check_html("*/*", true);
+    check_html("text/*", true);
+    check_html("TEXT/HTML;charset=utf-8", true);
+    check_html("text/html;q=0.5, */*;q=0.1", true);
+    check_html("application/xhtml+xml, text/html", true);
+    check_html("application/json;q=0.9, text/html", true);
+    // Nothing is said, or nothing that could be read.
+    for nothing in ["", " ", ",,", ";q=1", "text/html;q=x"] {
+        check_html(nothing, true);
+    }
+}
+
+#[test]
+fn pages_are_not_wanted_by_those_who_prefer_something_else() {
+    // Images, style sheets and media in browsers; axios; EventSource.
+    check_html("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", false);
+    check_html("image/avif,image/webp,*/*", false);
+    check_html("text/css,*/*;q=0.1", false);
+    check_html("audio/webm,audio/*;q=0.9,*/*;q=0.5", false);
+    check_html("application/json, text/plain, */*", false);
+    check_html("text/event-stream", false);
+    check_html("application/json", false);
+    check_html("application/json, text/html;q=0.9", false);
+    check_html("application/json, text/*", false);
+    check_html("application/*", false);
+    check_html("text/html;q=0", false);
+    check_html("text/html;q=0, */*", false);
+    check_html("*/*;q=0", false);
 }

@@ -35,8 +35,7 @@ pub(super) fn parse_request_line(line: &[u8]) -> Result<(Method, Target<'_>, Ver
     let version = version.map_or(Ok(Version::Http09), parse_version)?;
     let method = Method::named(name).ok_or(Refusal::MethodUnknown)?;
     let target = match (method, target) {
-        // The server as a whole (RFC 9112 section 3.2.4), which here is what its root is.
-        (Method::Options, b"*") => Target::root(),
+        (Method::Options, b"*") => Target::asterisk(),
         _ => Target::parse(target)?,
     };
     Ok((method, target, version))

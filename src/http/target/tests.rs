@@ -169,13 +169,21 @@ fn bytes_that_are_not_utf8_are_names_too() {
 fn names_are_the_segments() {
     let target = Target::parse(b"//a/./b%20c//d/..").unwrap();
     assert_eq!(target.names().collect::<Vec<_>>(), [&b"a"[..], b"b c"]);
-    assert_eq!(Target::root().names().count(), 0);
-    assert_eq!(Target::parse(b"/").unwrap(), Target::root());
+    assert_eq!(Target::parse(b"/").unwrap().names().count(), 0);
+    assert_eq!(Target::asterisk().names().count(), 0);
+}
+
+#[test]
+fn no_path_stands_for_the_whole_server() {
+    assert!(Target::asterisk().is_asterisk());
+    for path in ["/", "/*", "/%2a", "http://a"] {
+        assert!(!Target::parse(path.as_bytes()).unwrap().is_asterisk(), "{path}");
+    }
 }
 
 #[test]
 fn paths_are_encoded() {
-    assert_eq!(Target::root().encoded_path(), "/");
+    assert_eq!(Target::parse(b"/").unwrap().encoded_path(), "/");
     assert_eq!(
         Target::parse(b"/%5cevil.example//x/").unwrap().encoded_path(),
         "/%5Cevil.example/x/"

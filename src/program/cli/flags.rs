@@ -66,6 +66,17 @@ pub(super) struct Content {
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_LISTING")]
     pub(super) no_listing: bool,
 
+    /// Serve about.html for /about, where there is no about
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_PRETTY_URLS")]
+    pub(super) pretty_urls: bool,
+
+    /// Serve the index of the root where nothing is found
+    ///
+    /// For single-page applications. Only clients that want HTML get it, and no path whose last
+    /// name has an extension.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_SPA")]
+    pub(super) spa: bool,
+
     /// Maximum number of entries in a listing
     #[arg(long, value_name = "N", default_value_t = 10_000, env = "HTTPD_LISTING_LIMIT")]
     pub(super) listing_limit: usize,
@@ -124,7 +135,7 @@ pub(super) struct Responses {
     #[arg(long, value_name = "NAME: VALUE", value_delimiter = '\n', env = "HTTPD_HEADER")]
     pub(super) header: Vec<ExtraField>,
 
-    /// Allow cross-origin reads (Access-Control-Allow-Origin: *)
+    /// Allow pages of any origin to read (CORS)
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_CORS")]
     pub(super) cors: bool,
 

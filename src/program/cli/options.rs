@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::access_log::{self, Format};
+use crate::http::cors;
 use crate::http::host::AllowedHosts;
 use crate::http::response::ExtraField;
 use crate::site::files::{self, Dotfiles};
@@ -77,7 +78,7 @@ impl Flags {
             max_connections: self.limits.max_connections,
             thread_cache: self.limits.thread_cache,
             waiting_time_max: self.limits.request_timeout,
-            turned_away: connection::turned_away(),
+            turned_away: connection::turned_away(&self.extra_fields()),
             defer_accept: true,
             ..net::Options::default()
         }
@@ -89,6 +90,7 @@ impl Flags {
         site::Options {
             redirects: content.redirect.clone(),
             allowed_hosts: self.allowed_hosts(listeners, are_inherited),
+            cors: self.responses.cors,
             files: files::Options {
                 index: content.index.iter().map(|name| name.clone().into_bytes()).collect(),
                 listing: !content.no_listing,
@@ -98,6 +100,8 @@ impl Flags {
                     DotfilesFlag::Unlisted => Dotfiles::Unlisted,
                     DotfilesFlag::Serve => Dotfiles::Serve,
                 },
+                pretty_urls: content.pretty_urls,
+                spa: content.spa,
                 media_types: MediaTypes::new(self.responses.media_type.clone()),
             },
         }
@@ -115,6 +119,16 @@ impl Flags {
         }
     }
 
+    /// The fields of every response: those of `--header`, which take the place of those of `--cors`
+    /// as they do of any other.
+    fn extra_fields(&self) -> Vec<ExtraField> {
+        let own = &self.responses.header;
+        let cors = cors::FIELDS.iter().filter(|_| self.responses.cors);
+        let cors = cors.filter(|(name, _)| !own.iter().any(|field| field.replaces(name)));
+        let cors = cors.map(|(name, value)| ExtraField::new(name, value));
+        own.iter().cloned().chain(cors).collect()
+    }
+
     /// The options of each connection.
     pub(crate) fn connection(&self) -> connection::Options {
         let takes_colour = access_log::standard_error_takes_colour();
@@ -126,11 +140,10 @@ impl Flags {
             LogFormatFlag::Common => Format::Common,
             LogFormatFlag::Json => Format::Json,
         };
-        let cors = self.responses.cors.then(|| ExtraField::new("Access-Control-Allow-Origin", "*"));
         connection::Options {
             request_timeout: self.limits.request_timeout,
             stall_timeout: self.limits.stall_timeout,
-            extra_fields: self.responses.header.iter().cloned().chain(cors).collect(),
+            extra_fields: self.extra_fields(),
             trusted_proxies: self.audience.trusted_proxy.clone(),
             log_format,
             log_colour: takes_colour && self.log.log_file.is_none(),
@@ -152,6 +165,20 @@ mod tests {
         let allowed = flags.site(&listeners, are_inherited).allowed_hosts;
         assert!(allowed.allows(b"localhost:8080"));
         assert_eq!(!allowed.allows(b"evil.example.com"), is_checked, "{flags:?} {listeners:?}");
+    }
+
+    #[test]
+    fn fields_of_the_user_take_the_place_of_those_of_cors() {
+        let fields = |flags: &[&str]| {
+            let fields = Flags::parse_from([&["httpd"], flags].concat()).extra_fields();
+            fields.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(fields(&[]), [""; 0]);
+        let cors = cors::FIELDS.map(|(name, value)| format!("{name}: {value}"));
+        assert_eq!(fields(&["--cors"]), cors);
+        let own = "access-control-allow-origin: https://a.example";
+        assert_eq!(fields(&["--cors", "--header", own]), [own, &cors[1]]);
+        assert_eq!(fields(&["--header", own]), [own]);
     }
 
     #[test]

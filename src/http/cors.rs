@@ -1,0 +1,121 @@
+//! Cross-origin reads: what `--cors` says to browsers (the CORS protocol of the Fetch standard).
+//!
+//! A page of any origin may read what everyone may read. Credentials that a browser keeps are never
+//! allowed to go along, since `*` stands for the origin.
+
+use super::fields::Fields;
+use super::request::{Method, Request};
+use super::response::{Body, Response};
+use super::status::Status;
+use super::token::is_token;
+
+/// The fields of every response. The second names the fields that a page may read beside the few
+/// that it always may: what players, viewers of documents and download tools look at.
+pub(crate) const FIELDS: [(&str, &str); 2] = [
+    ("Access-Control-Allow-Origin", "*"),
+    (
+        "Access-Control-Expose-Headers",
+        "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, \
+         ETag, Last-Modified, Retry-After, X-Total-Count",
+    ),
+];
+
+/// The methods that some target here takes; which one does is not told in advance.
+const METHODS: &str = "GET, HEAD, POST";
+
+/// The fields that a request may have in any case: those that the server obeys, and those that
+/// libraries add.
+const REQUEST_FIELDS: [&str; 8] = [
+    "Cache-Control",
+    "Content-Type",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Range",
+];
+
+/// How many bytes of further fields that a preflight asks for are allowed by name.
+const ASKED_BYTES_MAX: usize = 1024;
+
+/// How long a browser need not ask again, in seconds. None remembers it for less than 2 hours.
+const MAX_AGE_SECONDS: &str = "7200";
+
+/// Whether a browser asks if a page of another origin may send a request.
+#[must_use]
+pub(crate) fn is_preflight(request: &Request<'_>) -> bool {
+    let has = |name| request.fields.first(name).is_some();
+    request.method == Method::Options && has("origin") && has("access-control-request-method")
+}
+
+/// The answer to a preflight, which is the same for every target: browsers send it without
+/// credentials, so it must not tell which paths there are.
+#[must_use]
+pub(crate) fn preflight(fields: &Fields<'_>) -> Response {
+    let asked = fields.list("access-control-request-headers");
+    Response::new(Status::NoContent, Body::None)
+        .with("Access-Control-Allow-Methods", METHODS)
+        .with("Access-Control-Allow-Headers", allowed_fields(asked.as_deref()))
+        .with("Access-Control-Max-Age", MAX_AGE_SECONDS)
+}
+
+/// `REQUEST_FIELDS`, and what was asked for beside them: the server ignores what it does not know,
+/// and a field that a library adds should not keep a page from reading.
+fn allowed_fields(asked: Option<&[u8]>) -> String {
+    let mut allowed = REQUEST_FIELDS.join(", ");
+    let bytes_max = allowed.len() + ASKED_BYTES_MAX;
+    let asked = asked.unwrap_or_default().split(|&byte| byte == b',');
+    let names = asked.map(<[u8]>::trim_ascii).filter(|name| is_token(name));
+    for name in names.filter_map(|name| str::from_utf8(name).ok()) {
+        if REQUEST_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        if allowed.len() + ", ".len() + name.len() > bytes_max {
+            break;
+        }
+        allowed.push_str(", ");
+        allowed.push_str(name);
+    }
+    allowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks what is allowed beside the fields that always are.
+    #[track_caller]
+    fn check(asked: &str, want: &str) {
+        let always = REQUEST_FIELDS.join(", ");
+        let allowed = allowed_fields(Some(asked.as_bytes()));
+        let more = allowed.strip_prefix(&always).unwrap();
+        assert_eq!(more.trim_start_matches(", "), want, "{asked:?}");
+    }
+
+    #[test]
+    fn fields_that_are_asked_for_are_allowed() {
+        assert_eq!(allowed_fields(None), REQUEST_FIELDS.join(", "));
+        check("", "");
+        check("range", "");
+        check("if-none-match,range", "");
+        check("authorization,range,x-requested-with", "authorization, x-requested-with");
+        check(" X-One ,\tX-Two", "X-One, X-Two");
+
+        check(",, ,x-one,,", "x-one");
+        check("*", "*");
+        check("x one, x-two", "x-two");
+        check("x-one;q=1, caf\u{e9}, \"x\", x:y, (x), x-two", "x-two");
+        check("x-one\r\nSet-Cookie: y", "");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_bounded() {
+        let longest = "x".repeat(ASKED_BYTES_MAX - 2);
+        check(&longest, &longest);
+        check(&format!("{longest},y"), &longest);
+        check(&format!("{longest}x,y"), "");
+        let many = allowed_fields(Some("x,".repeat(8_000).as_bytes()));
+        assert!(many.len() <= REQUEST_FIELDS.join(", ").len() + ASKED_BYTES_MAX);
+    }
+}
