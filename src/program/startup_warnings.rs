@@ -15,8 +15,8 @@ use crate::site::root::{Root, Symlinks};
 /// Names that are seldom meant to be served, where names that start with a dot are.
 const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];
 
-/// Warns of a root that may hold more than intended, or no page for `--spa`, of a log that is served,
-/// of links that cannot be followed, and of listeners that other machines can reach.
+/// Warns of a root that may hold more than intended, or lacks the page of `--spa`, of a log that is
+/// served, of links that cannot be followed, and of listeners that other machines can reach.
 pub(crate) fn warn(root: &Root, files: &files::Options, addresses: &[SocketAddr]) {
     let path = root.real_path();
     if path == Path::new("/") {

@@ -23,12 +23,37 @@ pub(super) fn find(
     files::index_of(root, options, request, b"").map(Representation::chosen_by_accept)
 }
 
-/// Whether only Accept decides if the index answers where nothing is found. A last name with an
-/// extension is that of a file; a name that starts with a dot is hidden, or `.well-known`, where
-/// programs look for what they know (RFC 8615).
+/// Whether only Accept decides if the index answers where nothing is found.
 pub(super) fn is_possible(options: &Options, target: &Target<'_>) -> bool {
+    options.spa && is_place(target)
+}
+
+/// Whether an application could have such a path. A last name with an extension is that of a file;
+/// a name that starts with a dot is hidden, or it is `.well-known`, where programs look for what
+/// they know (RFC 8615).
+fn is_place(target: &Target<'_>) -> bool {
     let has_dot_name = target.names().any(|name| name.starts_with(b"."));
     let last = target.names().last().unwrap_or_default();
     let has_extension = !target.is_directory() && last.contains(&b'.');
-    options.spa && !has_dot_name && !has_extension
+    !has_dot_name && !has_extension
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_and_hidden_names_are_no_places_of_an_application() {
+        let check = |path: &str, want: bool| {
+            let target = Target::parse(path.as_bytes()).unwrap();
+            assert_eq!(is_place(&target), want, "{path}");
+        };
+        for place in ["/", "/a", "/a/b?c=d.e", "/a/", "/v1.2/intro", "/v1.2/", "/%61/./b"] {
+            check(place, true);
+        }
+        for other in ["/a.js", "/a/b.c.css", "/a.", "/a%2ejs", "/.git", "/.git/", "/.well-known/a"]
+        {
+            check(other, false);
+        }
+    }
 }

@@ -231,7 +231,7 @@ fn a_newcomer_waits_while_answers_are_under_way() {
 fn a_newcomer_that_has_waited_for_too_long_gets_503() {
     let tree = Tree::with(&[("a", b"hello")]);
     File::create(tree.join("large.bin")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();
-    let flags = ["--max-connections", "1", "--request-timeout", "0.3"];
+    let flags = ["--max-connections", "1", "--request-timeout", "0.3", "--cors"];
     let httpd = Httpd::serve(tree.path(), &flags);
     let mut seated = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
     read_head(&mut seated);
@@ -239,6 +239,7 @@ fn a_newcomer_that_has_waited_for_too_long_gets_503() {
     let reply = Reply::parse(&read_to_end(&mut waits));
     assert_eq!((reply.status, reply.field("Content-Length")), (503, Some("0")));
     assert!(reply.field("Retry-After").is_some(), "{reply:?}");
+    assert_eq!(reply.field("Access-Control-Allow-Origin"), Some("*"));
 }
 
 /// Each newcomer finds the one seat taken by another whose request has come already.

@@ -30,9 +30,20 @@ fn site() -> Tree {
 #[track_caller]
 fn check(reply: &Reply, want_status: u16, want: &str) {
     let names: Vec<&str> = reply.fields.iter().map(|(name, _)| name.as_str()).collect();
-    let start = if want_status == 304 { "Date Server Connection" } else { START };
+    let has_length = ![204, 304].contains(&want_status);
+    let start = if has_length { START } else { "Date Server Connection" };
     let want = format!("{start} {want} X-Content-Type-Options");
     assert_eq!((reply.status, names.join(" ")), (want_status, want.replace("  ", " ")));
+}
+
+/// Like `check`, on a server with `--cors`, whose two fields come last.
+#[track_caller]
+fn check_with_cors(reply: &Reply, want_status: u16, want: &str) {
+    let [origin, exposed] = [reply.fields.len() - 2, reply.fields.len() - 1];
+    assert_eq!(reply.fields[origin].0, "Access-Control-Allow-Origin", "{reply:?}");
+    assert_eq!(reply.fields[exposed].0, "Access-Control-Expose-Headers", "{reply:?}");
+    let fields = reply.fields[..origin].to_vec();
+    check(&Reply { fields, ..reply.clone() }, want_status, want);
 }
 
 #[track_caller]
@@ -76,10 +87,58 @@ fn each_kind_of_response_has_its_fields_and_no_others() {
     check(&post(""), 411, "Content-Type");
     check(&post("Content-Length: 65537\r\n"), 413, "Content-Type");
     check(&ask(&httpd, "PUT /a.txt HTTP/1.0\r\n\r\n"), 405, "Content-Type Allow");
+    check(&ask(&httpd, "OPTIONS /a.txt HTTP/1.0\r\n\r\n"), 204, "Allow");
+    check(&ask(&httpd, "OPTIONS * HTTP/1.0\r\n\r\n"), 204, "Allow");
+    check(&ask(&httpd, "OPTIONS /missing HTTP/1.0\r\n\r\n"), 404, "Content-Type");
     check(&ask(&httpd, "BREW /a.txt HTTP/1.0\r\n\r\n"), 501, "Content-Type");
     check(&ask(&httpd, "GET / HTTP/2.0\r\n\r\n"), 505, "Content-Type");
     tree.write("404.html", b"nothing here");
     check(&get("/missing", ""), 404, "Content-Type");
+}
+
+#[test]
+fn each_kind_of_response_to_another_origin_has_its_fields() {
+    let tree = site();
+    let httpd = Httpd::serve(tree.path(), &["--cors"]);
+    let get = |target: &str, fields: &str| ask_for(&httpd, target, fields);
+    let file = "Content-Type ETag Cache-Control Vary Accept-Ranges Last-Modified";
+    check_with_cors(&get("/a.txt", ""), 200, file);
+    check_with_cors(
+        &get("/listed/", ""),
+        200,
+        "Content-Type Cache-Control Vary Content-Security-Policy",
+    );
+    check_with_cors(&get("/a.txt", "If-None-Match: *\r\n"), 304, "ETag Cache-Control Vary");
+    check_with_cors(&get("/missing", ""), 404, "Content-Type");
+    check_with_cors(&get("/..", ""), 400, "Content-Type");
+    check_with_cors(&get("/a.txt", "Host: example.com\r\n"), 421, "Content-Type");
+    let many = "X: y\r\n".repeat(101);
+    check_with_cors(&get("/a.txt", &many), 431, "Content-Type");
+    let ask = |request: &str| ask(&httpd, request);
+    check_with_cors(&ask("POST /post.html HTTP/1.0\r\n\r\n"), 411, "Content-Type");
+    check_with_cors(&ask("BREW / HTTP/1.0\r\n\r\n"), 501, "Content-Type");
+    check_with_cors(&ask("OPTIONS /a.txt HTTP/1.0\r\n\r\n"), 204, "Allow");
+    let preflight = "Access-Control-Allow-Methods Access-Control-Allow-Headers \
+                     Access-Control-Max-Age";
+    let asks = "Origin: null\r\nAccess-Control-Request-Method: GET\r\n";
+    let request = format!("OPTIONS /missing HTTP/1.0\r\n{asks}\r\n");
+    check_with_cors(&ask(&request), 204, preflight);
+    let httpd = Httpd::serve(tree.path(), &["--cors", "--request-timeout", "0.1"]);
+    check_with_cors(&httpd.reply("GET /a.txt HTTP/1.0\r\n"), 408, "Content-Type");
+}
+
+#[test]
+fn what_stands_in_for_a_path_has_the_fields_of_a_file() {
+    let tree = site();
+    tree.write("index.html", b"the app");
+    tree.write("about.html", b"about");
+    let httpd = Httpd::serve(tree.path(), &["--spa", "--pretty-urls"]);
+    let file = "Content-Type ETag Cache-Control Vary Accept-Ranges Last-Modified";
+    check(&ask_for(&httpd, "/about", ""), 200, file);
+    check(&ask_for(&httpd, "/deep/link", ""), 200, file);
+    check(&ask_for(&httpd, "/deep/link", "If-None-Match: *\r\n"), 304, "ETag Cache-Control Vary");
+    check(&ask_for(&httpd, "/deep/link", "Accept: image/png\r\n"), 404, "Content-Type Vary");
+    check(&ask_for(&httpd, "/missing.js", ""), 404, "Content-Type");
 }
 
 #[test]
@@ -139,6 +198,8 @@ fn custom_fields_are_on_every_response() {
         "--header",
         "Cache-Control:max-age=60",
         "--header",
+        "access-control-expose-headers: X-Frame-Options",
+        "--header",
         "X-Empty:",
         "--media-type",
         "mycss=text/css",
@@ -158,6 +219,7 @@ fn custom_fields_are_on_every_response() {
         let reply = ask_for(&httpd, target, fields);
         assert_eq!(reply.status, want_status);
         assert_eq!(reply.field("Access-Control-Allow-Origin"), Some("*"));
+        assert_eq!(reply.field("Access-Control-Expose-Headers"), Some("X-Frame-Options"));
         assert_eq!(reply.field("X-Frame-Options"), Some("DENY"));
         assert_eq!(reply.field("Cache-Control"), Some("max-age=60"));
         assert_eq!(reply.field("X-Empty"), Some(""));

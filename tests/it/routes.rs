@@ -73,20 +73,26 @@ fn a_posted_id_is_echoed_escaped() {
 }
 
 #[test]
-fn methods_that_a_target_does_not_support() {
+fn the_methods_that_a_target_takes() {
     let tree = Tree::with(&[("a.txt", b"hello"), ("folder/b.txt", b"")]);
     let httpd = Httpd::serve(tree.path(), &["--redirect", "/old=/a.txt"]);
-    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"] {
-        check_method(&httpd, method, "/a.txt", (405, Some("GET, HEAD")));
-        check_method(&httpd, method, "/folder/", (405, Some("GET, HEAD")));
-        check_method(&httpd, method, "/old", (405, Some("GET, HEAD")));
-        check_method(&httpd, method, "/get.html", (405, Some("GET, HEAD")));
+    for method in ["POST", "PUT", "DELETE", "TRACE", "PATCH", "OPTIONS"] {
+        let status = if method == "OPTIONS" { 204 } else { 405 };
+        for target in ["/a.txt", "/folder", "/folder/", "/old", "/get.html", "/notfound.html"] {
+            check_method(&httpd, method, target, (status, Some("GET, HEAD, OPTIONS")));
+        }
         check_method(&httpd, method, "/nothing", (404, None));
     }
     for method in ["GET", "HEAD", "PUT"] {
-        check_method(&httpd, method, "/post.html", (405, Some("POST")));
+        check_method(&httpd, method, "/post.html", (405, Some("POST, OPTIONS")));
     }
-    check_method(&httpd, "OPTIONS", "*", (405, Some("GET, HEAD")));
+    check_method(&httpd, "OPTIONS", "/post.html", (204, Some("POST, OPTIONS")));
+    check_method(&httpd, "OPTIONS", "/a%2fb", (404, None));
+    // The server as a whole, whatever its root is.
+    for flags in [&[][..], &["--no-listing"]] {
+        let httpd = Httpd::serve(tree.path(), flags);
+        check_method(&httpd, "OPTIONS", "*", (204, Some("GET, HEAD, POST, OPTIONS")));
+    }
     check_method(&httpd, "BREW", "/a.txt", (501, None));
     check_method(&httpd, "get", "/a.txt", (501, None));
     check_method(&httpd, "CONNECT", "example.org:443", (501, None));
@@ -99,7 +105,7 @@ fn a_real_file_wins_over_a_built_in_page() {
     check(&httpd, "/get.html", 200, "my own");
     check(&httpd, "/post.html", 200, "my form");
     check_post(&httpd, "id=5", "5");
-    check_method(&httpd, "PUT", "/post.html", (405, Some("GET, HEAD, POST")));
+    check_method(&httpd, "PUT", "/post.html", (405, Some("GET, HEAD, POST, OPTIONS")));
 }
 
 #[test]

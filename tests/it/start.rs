@@ -179,6 +179,8 @@ fn settings_that_may_be_unintended_are_warned_about() {
     let names: [&[&str]; 2] = [&[".git", "--dotfiles"], &[".env", "--dotfiles"]];
     check_warnings(tree.path(), &["--dotfiles", "unlisted"], &names);
     check_warnings(tree.path(), &["--bind", "0.0.0.0"], &[&["PORT"]]);
+    check_warnings(tree.path(), &["--spa"], &[&["--spa", "index"]]);
+    check_warnings(tree.path(), &["--spa", "--index", ".env"], &[]);
     check_warnings("/".as_ref(), &[], &[&["root", "/"]]);
     if let Some(home) = std::env::home_dir().filter(|home| home.is_dir()) {
         check_warnings(&home, &[], &[&["root", "home"]]);
