@@ -24,7 +24,7 @@ use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 
 /// The files that are shown below the list, the first one found.
-const README_NAMES: [&[u8]; 3] = [b"README.md", b"README", b"README.txt"];
+const README_NAMES: [&[u8]; 4] = [b"README.md", b"README.markdown", b"README", b"README.txt"];
 
 /// Bytes of names that are read from the folder at once.
 const NAMES_BYTES: usize = 32 * 1024;
@@ -66,6 +66,8 @@ pub(crate) fn respond(
         .with("Content-Type", media_type)
         .with("Cache-Control", "no-cache")
         .with("Vary", "Accept")
+        // JSON has no place for it, and cut at the limit it looks whole.
+        .with("X-Total-Count", listing.total().to_string())
         .with("Content-Security-Policy", listing::CONTENT_SECURITY_POLICY))
 }
 

@@ -7,8 +7,9 @@
 use super::entry::Entry;
 use super::order::{Key, Order};
 use super::out::Out;
+use super::readme::{self, README_BYTES_MAX, Readme};
 use super::selection::Listing;
-use super::text::{push_counted, push_grouped, push_href, push_human_size, push_name, push_text};
+use super::text::{push_counted, push_grouped, push_href, push_human_size, push_name};
 use crate::http::percent::encode_segment;
 
 /// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that
@@ -17,25 +18,12 @@ const STYLE: &str = include_str!("style.css");
 /// Makes the filter box, which is absent without it.
 const SCRIPT: &str = include_str!("filter.js");
 
-/// The value of `Content-Security-Policy` that the page goes with: its own style and script, and
-/// nothing else at all. A test holds the hashes to the files.
+/// The value of `Content-Security-Policy` that the page goes with: its own style and script, images
+/// of this site for a README, and nothing else at all. A test holds the hashes to the files.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-EA2HtbGY60QsA6tGO1tGe1Nq7PN1cdbFYmQglWtsS00='; \
-    script-src 'sha256-O/qWYS5t5av1fJoQaU/n2PdOLic6fOLnCUEnS9VkvkY='; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
-
-/// How many bytes of a README are shown. The caller reads one byte more, so that the page can note
-/// when there is more.
-pub(crate) const README_BYTES_MAX: usize = 64 * 1024;
-
-/// The text shown below the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Readme {
-    /// The file's name.
-    pub(crate) name: Vec<u8>,
-    /// Its content; beyond [`README_BYTES_MAX`], the page only notes that there is more.
-    pub(crate) text: Vec<u8>,
-}
+    style-src 'sha256-H/rFEvxdGn5IkEjO+U+KTnbx/k6NgyoMtuCiGmsEucY='; \
+    script-src 'sha256-zdfx7/NnkZssBqltWSDt/TeEnerX8LRLhanoaJA7THU='; \
+    img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// The page for the folder at `path`, which is the decoded path below the root: empty for the root
 /// itself, and slashes around it don't matter. `order` is the one that `listing` was made in.
@@ -73,7 +61,7 @@ fn write(out: &mut Out, path: &[u8], listing: &Listing, order: Order, readme: Op
     out.text.push_str("<main>\n");
     push_table(out, &folders, listing, order);
     if let Some(readme) = readme {
-        push_readme(&mut out.text, readme);
+        readme::push(&mut out.text, readme);
     }
     out.text.push_str("</main>\n<script>");
     out.text.push_str(SCRIPT);
@@ -221,31 +209,4 @@ fn push_sums(out: &mut String, listing: &Listing) {
     out.push_str("<td>");
     push_size(out, listing.bytes);
     out.push('\n');
-}
-
-fn push_readme(out: &mut String, readme: &Readme) {
-    let shown = within_limit(&readme.text);
-    out.push_str("<section>\n<h2><a href=\"./");
-    out.extend(encode_segment(&readme.name));
-    out.push_str("\"><bdi>");
-    push_name(out, &readme.name);
-    // The parser drops a line feed right after the tag, so the text can begin with its own.
-    out.push_str("</bdi></a></h2>\n<pre dir=\"auto\">\n");
-    push_text(out, shown);
-    out.push_str("</pre>\n");
-    if shown.len() < readme.text.len() {
-        out.push_str("<p role=\"note\">Cut after 64 KiB</p>\n");
-    }
-    out.push_str("</section>\n");
-}
-
-/// The beginning of a text, up to [`README_BYTES_MAX`], without a part of a character at its end.
-fn within_limit(text: &[u8]) -> &[u8] {
-    if text.len() <= README_BYTES_MAX {
-        return text;
-    }
-    let is_continuation = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
-    let mut ends = (README_BYTES_MAX - 3..=README_BYTES_MAX).rev();
-    let end = ends.find(|&end| !is_continuation(text[end]));
-    &text[..end.unwrap_or(README_BYTES_MAX)]
 }

@@ -1,0 +1,149 @@
+//! Where a link of a stranger's text may lead.
+//!
+//! A destination is first written in the characters of a URL (RFC 3986 section 2), and only then
+//! judged. So there is nothing left that browsers would drop before they look for a scheme, such as
+//! tabs in `java\tscript:`, nor a backslash, which they take for a slash.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::anchors;
+
+/// What no URL holds as it is. Beyond ASCII, everything is encoded anyway. A percent sign is taken
+/// for one of an encoding.
+const NOT_IN_URLS: AsciiSet = CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The schemes that links may have.
+const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
+
+/// A destination, written so that it stays what it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// A reference that stays on this site.
+    Within(String),
+    /// A page of another site, or an address of mail.
+    Elsewhere(String),
+    /// Anything else, such as a script.
+    Refused,
+}
+
+impl Destination {
+    pub(super) fn of(text: &str) -> Self {
+        let url = utf8_percent_encode(text, &NOT_IN_URLS).to_string();
+        if url.starts_with("//") {
+            return Self::Elsewhere(url);
+        }
+        match scheme(&url) {
+            Some(scheme) if SCHEMES.iter().any(|it| it.eq_ignore_ascii_case(scheme)) => {
+                Self::Elsewhere(url)
+            }
+            Some(_) => Self::Refused,
+            None => Self::Within(within(url)),
+        }
+    }
+}
+
+/// The scheme that a browser would find (RFC 3986 section 3.1).
+fn scheme(url: &str) -> Option<&str> {
+    let (scheme, _) = url.split_once(':')?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    is_scheme.then_some(scheme)
+}
+
+/// A reference without a scheme, led to the anchors of this page where it is one, and begun so that
+/// nothing in it can be taken for a scheme (RFC 3986 section 4.2).
+fn within(url: String) -> String {
+    if let Some(fragment) = url.strip_prefix('#') {
+        format!("#{}{fragment}", anchors::PREFIX)
+    } else if url.starts_with(['/', '?', '.']) {
+        url
+    } else {
+        format!("./{url}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_within(text: &str, want: &str) {
+        assert_eq!(Destination::of(text), Destination::Within(want.into()), "{text:?}");
+    }
+
+    #[track_caller]
+    fn check_elsewhere(text: &str, want: &str) {
+        assert_eq!(Destination::of(text), Destination::Elsewhere(want.into()), "{text:?}");
+    }
+
+    #[test]
+    fn references_stay_on_this_site() {
+        check_within("docs/a b.md#part", "./docs/a%20b.md#part");
+        check_within("../up?x=1&y", "../up?x=1&y");
+        check_within("/from/the/root", "/from/the/root");
+        check_within("?sort=size", "?sort=size");
+        check_within("#Quick-Start", "#readme-Quick-Start");
+        check_within("100%25", "./100%25");
+        check_within("", "./");
+        check_within(".", ".");
+        check_within("größe", "./gr%C3%B6%C3%9Fe");
+        check_within("a/b:c", "./a/b:c");
+        check_within("1:2", "./1:2");
+    }
+
+    #[test]
+    fn some_lead_elsewhere() {
+        check_elsewhere("http://example.com/a?b=c#d", "http://example.com/a?b=c#d");
+        check_elsewhere("HTTPS://example.com", "HTTPS://example.com");
+        check_elsewhere("http:x", "http:x");
+        check_elsewhere("mailto:a@b.c?subject=x y", "mailto:a@b.c?subject=x%20y");
+        check_elsewhere("//example.com", "//example.com");
+        check_elsewhere("///example.com", "///example.com");
+    }
+
+    #[test]
+    fn no_other_scheme_passes() {
+        for text in [
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            "javascript://example.com/%0Aalert(1)",
+            "vbscript:x",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "blob:x",
+            "view-source:http://x",
+            "ftp://x",
+            "tel:1",
+            "a+b-c.d:x",
+            "httpx:y",
+        ] {
+            assert_eq!(Destination::of(text), Destination::Refused, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_becomes_a_scheme_or_a_host_in_a_browser() {
+        check_within("java\tscript:x", "./java%09script:x");
+        check_within("java\nscript:x", "./java%0Ascript:x");
+        check_within("\u{1}javascript:x", "./%01javascript:x");
+        check_within(" javascript:x", "./%20javascript:x");
+        check_within("\u{feff}javascript:x", "./%EF%BB%BFjavascript:x");
+        check_within("javascript\u{ff1a}x", "./javascript%EF%BC%9Ax");
+        check_within(":javascript:x", "./:javascript:x");
+        check_within("java%73cript:x", "./java%73cript:x");
+        check_within("/\\example.com", "/%5Cexample.com");
+        check_within("\\\\example.com", "./%5C%5Cexample.com");
+        check_within("/\t/example.com", "/%09/example.com");
+        check_within("\" onerror=x <b>`", "./%22%20onerror=x%20%3Cb%3E%60");
+    }
+}
