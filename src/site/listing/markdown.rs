@@ -1,7 +1,7 @@
 //! Markdown as HTML that cannot do harm, whoever wrote it.
 //!
-//! The parser is `pulldown-cmark`, with its tables, task lists and strikethrough. Every tag is ours,
-//! from a fixed set, and everything else is escaped: HTML in the text is shown as it stands, links
+//! The parser is `pulldown-cmark`, with its tables, task lists and strikethrough. The tags are our
+//! own, from a fixed set, and all else is escaped: HTML in the text is shown as it stands, links
 //! lead to pages or mail addresses only, images come from this site. What a hostile text could blow
 //! up has a limit, above which the caller shows the text as it is.
 

@@ -1,7 +1,7 @@
 //! Links and images as HTML.
 //!
-//! A link that may lead nowhere is its text alone. An image of this site is shown, and any other one
-//! is a link: the page loads nothing from elsewhere.
+//! A link that may not lead there is its text alone. An image of this site is shown, any other is a
+//! link: the page loads nothing from elsewhere.
 
 use super::destination::Destination;
 use crate::site::html::escape;

@@ -66,7 +66,7 @@ mod tests {
         check(">>>x", 3);
         check("1. 22) * + - x", 7);
         check("-", 1);
-        check("a\r> > b", 2);
+        check("a\r>> b", 2);
         check(&"> ".repeat(1_000), 1_500);
     }
 

@@ -1,1 +1,445 @@
 //! Texts as HTML: what each construct becomes, and that no text does harm or costs much.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[track_caller]
+fn check(text: &str, want: &str) {
+    let html = render(text).expect("a text that is shown as Markdown");
+    assert_eq!(html, want, "{text:?}");
+    check_harmless(&html).unwrap();
+}
+
+#[test]
+fn paragraphs_and_what_is_in_them() {
+    check("", "");
+    check("one\ntwo\n\nthree", "<p>one\ntwo</p>\n<p>three</p>\n");
+    check("one\r\ntwo\rthree", "<p>one\ntwo\nthree</p>\n");
+    check("a  \nb\\\nc", "<p>a<br>\nb<br>\nc</p>\n");
+    check(
+        "*a* **b** ***c*** ~~d~~ `e & <f>`",
+        "<p><em>a</em> <strong>b</strong> <em><strong>c</strong></em> <del>d</del> \
+        <code>e &amp; &lt;f&gt;</code></p>\n",
+    );
+    check("R&D &amp; &lt; \" '", "<p>R&amp;D &amp; &lt; &quot; &#39;</p>\n");
+    check("\x1b[1m\0\u{7f}", "<p>␛[1m␀␡</p>\n");
+    check("---", "<hr>\n");
+}
+
+#[test]
+fn headings_stand_below_those_of_the_page_and_have_anchors() {
+    check(
+        "# One *two* `three`\n## One\n### One\n#### One\n###### One",
+        "<h3 id=\"readme-one-two-three\">One <em>two</em> <code>three</code></h3>\n\
+        <h4 id=\"readme-one\">One</h4>\n<h5 id=\"readme-one-1\">One</h5>\n\
+        <h6 id=\"readme-one-2\">One</h6>\n<h6 id=\"readme-one-3\">One</h6>\n",
+    );
+    check("A\n=\n", "<h3 id=\"readme-a\">A</h3>\n");
+    check("#\n", "<h3 id=\"readme-\"></h3>\n");
+    check("# \"><b>\n", "<h3 id=\"readme-b\">&quot;&gt;&lt;b&gt;</h3>\n");
+    check("[to it](#one)", "<p><a href=\"#readme-one\">to it</a></p>\n");
+}
+
+#[test]
+fn blocks() {
+    check(
+        "> a\n> > b",
+        "<blockquote>\n<p>a</p>\n<blockquote>\n<p>b</p>\n</blockquote>\n\
+        </blockquote>\n",
+    );
+    check("- a\n  - b", "<ul>\n<li>a<ul>\n<li>b</li>\n</ul>\n</li>\n</ul>\n");
+    check("1. a\n\n2. b", "<ol>\n<li><p>a</p>\n</li>\n<li><p>b</p>\n</li>\n</ol>\n");
+    check("7) a", "<ol start=\"7\">\n<li>a</li>\n</ol>\n");
+    check(
+        "- [x] a\n- [ ] b",
+        "<ul>\n<li><input type=\"checkbox\" disabled checked> a</li>\n\
+        <li><input type=\"checkbox\" disabled> b</li>\n</ul>\n",
+    );
+    check("```rust\"><script>\na\r\n\n\tb\n```", "<pre><code>a\n\n\tb\n</code></pre>\n");
+    check("    <b>\n", "<pre><code>&lt;b&gt;\n</code></pre>\n");
+}
+
+#[test]
+fn tables() {
+    check(
+        "|a|b|c|d|\n|-|:-|:-:|-:|\n|1|*2*|3|4|5|\n|6|\n",
+        "<div><table>\n<thead>\n<tr><th scope=\"col\">a</th><th scope=\"col\" class=\"left\">b</th>\
+        <th scope=\"col\" class=\"center\">c</th><th scope=\"col\" class=\"right\">d</th></tr>\n\
+        </thead>\n<tbody>\n<tr><td>1</td><td class=\"left\"><em>2</em></td>\
+        <td class=\"center\">3</td><td class=\"right\">4</td></tr>\n\
+        <tr><td>6</td><td class=\"left\"></td><td class=\"center\"></td><td class=\"right\"></td>\
+        </tr>\n</tbody>\n</table></div>\n",
+    );
+}
+
+#[test]
+fn html_is_shown_as_it_stands() {
+    check("a <b onclick=x>b</b>", "<p>a &lt;b onclick=x&gt;b&lt;/b&gt;</p>\n");
+    check(
+        "<script>\nalert(1)\n</script>\n",
+        "<pre><code>&lt;script&gt;\nalert(1)\n&lt;/script&gt;\n</code></pre>\n",
+    );
+    check("a <!-- hidden --> b", "<p>a  b</p>\n");
+    check("<!-- hidden\n\nhere too -->\n\na", "<p>a</p>\n");
+    check("<!-- x --> <b>\n", "<pre><code>&lt;!-- x --&gt; &lt;b&gt;\n</code></pre>\n");
+    check("<!-- x --> <b> -->\n", "<pre><code>&lt;!-- x --&gt; &lt;b&gt; --&gt;\n</code></pre>\n");
+}
+
+#[test]
+fn links() {
+    check("[a](b.md \"c \\\" d\")", "<p><a href=\"./b.md\" title=\"c &quot; d\">a</a></p>\n");
+    check("[a][b]\n\n[b]: c&d", "<p><a href=\"./c&amp;d\">a</a></p>\n");
+    let elsewhere = "rel=\"nofollow noreferrer\"";
+    check(
+        "<http://a.example/?b&c>",
+        &format!(
+            "<p><a href=\"http://a.example/?b&amp;c\" {elsewhere}>\
+            http://a.example/?b&amp;c</a></p>\n"
+        ),
+    );
+    check(
+        "<a@b.example>",
+        &format!("<p><a href=\"mailto:a@b.example\" {elsewhere}>a@b.example</a></p>\n"),
+    );
+    check("[*a*](javascript:b)", "<p><em>a</em></p>\n");
+    check("[a](&#106;ava&Tab;script&colon;b)", "<p><a href=\"./java%09script:b\">a</a></p>\n");
+    check("[a](&#x6A;avascript:b)", "<p>a</p>\n");
+    check("<javascript:a>", "<p>javascript:a</p>\n");
+    check("[<http://a.example>](b)", "<p><a href=\"./b\">http://a.example</a></p>\n");
+    check(
+        "[<http://a.example>](javascript:b)",
+        &format!("<p><a href=\"http://a.example\" {elsewhere}>http://a.example</a></p>\n"),
+    );
+    check("[a](<java\u{1}script:b>)", "<p><a href=\"./java%01script:b\">a</a></p>\n");
+}
+
+#[test]
+fn images() {
+    check(
+        "![a *b*\n`c` \"](d.png \"e\")",
+        "<p><img src=\"./d.png\" loading=\"lazy\" alt=\"a b c &quot;\" title=\"e\"></p>\n",
+    );
+    let elsewhere = "rel=\"nofollow noreferrer\"";
+    check(
+        "![a](https://b.example/c.png)![](//b.example/c)",
+        &format!(
+            "<p><a href=\"https://b.example/c.png\" {elsewhere}>a</a>\
+            <a href=\"//b.example/c\" {elsewhere}>image</a></p>\n"
+        ),
+    );
+    check("![a](data:image/png,b)![](javascript:b)", "<p>aimage</p>\n");
+    check(
+        "[![a](https://b.example/c.png)](d)[![e](f)](g)",
+        "<p><a href=\"./d\">a</a>\
+        <a href=\"./g\"><img src=\"./f\" loading=\"lazy\" alt=\"e\"></a></p>\n",
+    );
+    check(
+        "![a ![b](c) [d](e) <i> ~~f~~](g)",
+        "<p><img src=\"./g\" loading=\"lazy\" alt=\"a b d &lt;i&gt; f\"></p>\n",
+    );
+}
+
+/// Texts that are small and would become large, deep or slow.
+#[test]
+fn what_would_be_too_much_is_not_rendered() {
+    let deep = [
+        ">".repeat(65_536),
+        "- ".repeat(32_768),
+        "1. ".repeat(21_845),
+        // A second's work for the parser, if it were let.
+        "> ".repeat(16_384) + "\n" + &"a\n".repeat(16_384),
+        "- ".repeat(16_384) + "a\n" + &"a\n".repeat(16_384),
+        (0..2_000).map(|depth| "\t".repeat(depth / 2) + "- - - a\n").collect(),
+        "*a _b ".repeat(300) + &"b_ a* ".repeat(300),
+    ];
+    let wide = [
+        "|a".repeat(1_000) + "\n" + &"|-".repeat(1_000) + "\n" + &"a\n".repeat(1_000),
+        "\"".repeat(200_000),
+        "#\n".repeat(32_768),
+    ];
+    for text in deep.iter().chain(&wide) {
+        let start: String = text.chars().take(40).collect();
+        assert!(render(text).is_none(), "{start:?}");
+    }
+}
+
+#[test]
+fn what_is_tedious_is_bounded() {
+    let reference = format!("[a]: {}\n\n", "x".repeat(30_000)) + &"[a] ".repeat(8_000);
+    let pairs =
+        ["[", "]", "![", "](", "<", "`", "*", "_", "~", "|", "&", "\\", "#", "\n", "a", "\r"];
+    let repeated = pairs.iter().flat_map(|one| {
+        pairs.iter().map(move |two| format!("{one}{two}").repeat(4_096 / (one.len() + two.len())))
+    });
+    for text in repeated.chain([reference]) {
+        let start: String = text.chars().take(40).collect();
+        let html = render(&text).unwrap_or_default();
+        assert!(html.len() <= HTML_BYTES_MAX, "{start:?}");
+        check_harmless(&html).unwrap_or_else(|error| panic!("{start:?}: {error}"));
+    }
+}
+
+/// Every element that may stand in a text, with its attributes.
+const ELEMENTS: [(&str, &[&str]); 26] = [
+    ("a", &["href", "rel", "title"]),
+    ("blockquote", &[]),
+    ("br", &[]),
+    ("code", &[]),
+    ("del", &[]),
+    ("div", &[]),
+    ("em", &[]),
+    ("h3", &["id"]),
+    ("h4", &["id"]),
+    ("h5", &["id"]),
+    ("h6", &["id"]),
+    ("hr", &[]),
+    ("img", &["src", "loading", "alt", "title"]),
+    ("input", &["type", "disabled", "checked"]),
+    ("li", &[]),
+    ("ol", &["start"]),
+    ("p", &[]),
+    ("pre", &[]),
+    ("strong", &[]),
+    ("table", &[]),
+    ("tbody", &[]),
+    ("td", &["class"]),
+    ("th", &["scope", "class"]),
+    ("thead", &[]),
+    ("tr", &[]),
+    ("ul", &[]),
+];
+
+/// The elements without an end tag.
+const VOID: [&str; 4] = ["br", "hr", "img", "input"];
+
+/// Reads HTML as strictly as no browser does: nothing but known elements that close in their order,
+/// known attributes in double quotes, harmless references, and escaped text.
+fn check_harmless(html: &str) -> Result<(), String> {
+    let mut open: Vec<&str> = Vec::new();
+    let mut ids: Vec<&str> = Vec::new();
+    let mut rest = html;
+    while let Some((text, after)) = rest.split_once('<') {
+        check_escaped(text)?;
+        let (tag, after) = after.split_once('>').ok_or("a tag without an end")?;
+        rest = after;
+        if let Some(name) = tag.strip_prefix('/') {
+            if open.pop() != Some(name) {
+                return Err(format!("</{name}> is not of {open:?}"));
+            }
+            continue;
+        }
+        let (name, attributes) = tag.split_at(tag.find(' ').unwrap_or(tag.len()));
+        let (_, allowed) = ELEMENTS.iter().find(|it| it.0 == name).ok_or(format!("<{tag}>"))?;
+        for (attribute, value) in parse_attributes(attributes)? {
+            if !allowed.contains(&attribute) {
+                return Err(format!("{attribute} in <{tag}>"));
+            }
+            check_value(attribute, value)?;
+            if attribute == "id" && ids.contains(&value) {
+                return Err(format!("two of {value}"));
+            }
+            ids.extend((attribute == "id").then_some(value));
+        }
+        if name == "a" && open.contains(&"a") {
+            return Err("a link in a link".into());
+        }
+        if !VOID.contains(&name) {
+            open.push(name);
+        }
+    }
+    check_escaped(rest)?;
+    if open.is_empty() { Ok(()) } else { Err(format!("{open:?} stay open")) }
+}
+
+/// Text between tags or quotes.
+fn check_escaped(text: &str) -> Result<(), String> {
+    let is_control = |c: char| c.is_control() && !"\n\t".contains(c);
+    if text.contains(['<', '>', '"', '\'']) || text.contains(is_control) {
+        return Err(format!("not escaped: {text:?}"));
+    }
+    let references = ["amp;", "lt;", "gt;", "quot;", "#39;"];
+    for after in text.split('&').skip(1) {
+        if !references.iter().any(|reference| after.starts_with(reference)) {
+            return Err(format!("not escaped: &{after}"));
+        }
+    }
+    Ok(())
+}
+
+/// The attributes of a tag, each with its value.
+fn parse_attributes(text: &str) -> Result<Vec<(&str, &str)>, String> {
+    let mut attributes = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.strip_prefix(' ') {
+        let end = start.find([' ', '=']).unwrap_or(start.len());
+        let (name, after) = start.split_at(end);
+        let value = after.strip_prefix("=\"").map(|value| value.split_once('"'));
+        let (value, after) = match value {
+            Some(value) => value.ok_or("a value without an end")?,
+            None => ("", after),
+        };
+        attributes.push((name, value));
+        rest = after;
+    }
+    if rest.is_empty() { Ok(attributes) } else { Err(format!("{rest:?} in {text:?}")) }
+}
+
+fn check_value(attribute: &str, value: &str) -> Result<(), String> {
+    check_escaped(value)?;
+    let is_right = match attribute {
+        "href" => is_harmless(value, true),
+        "src" => is_harmless(value, false),
+        "rel" => value == "nofollow noreferrer",
+        "id" => value.starts_with("readme-") && !value.contains(char::is_whitespace),
+        "class" => ["left", "center", "right"].contains(&value),
+        "start" => value.parse::<u64>().is_ok(),
+        "type" => value == "checkbox",
+        "loading" => value == "lazy",
+        "scope" => value == "col",
+        "disabled" | "checked" => value.is_empty(),
+        "alt" | "title" => !value.contains(crate::text::is_unprintable),
+        _ => false,
+    };
+    if is_right { Ok(()) } else { Err(format!("{attribute}={value:?}")) }
+}
+
+/// Whether a browser would take a URL for one of this site; or of another, if it may be.
+fn is_harmless(url: &str, may_lead_elsewhere: bool) -> bool {
+    if url.is_empty() || !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        return false;
+    }
+    // Even if other characters than those of a scheme were allowed before the colon.
+    let (first, _) = url.split_once(['/', '?', '#']).unwrap_or((url, ""));
+    match first.split_once(':') {
+        Some((scheme, _)) => {
+            let scheme = scheme.to_ascii_lowercase();
+            may_lead_elsewhere && ["http", "https", "mailto"].contains(&scheme.as_str())
+        }
+        None => may_lead_elsewhere || !url.starts_with("//"),
+    }
+}
+
+#[test]
+fn the_strict_reader_finds_harm() {
+    for html in [
+        "<script>x</script>",
+        "<p onclick=\"x\"></p>",
+        "<p style=\"x\"></p>",
+        "<p>",
+        "</p>",
+        "<em><del></em></del>",
+        "a > b",
+        "&x;",
+        "<a href=\"javascript:x\"></a>",
+        "<a href=\"java\tscript:x\"></a>",
+        "<a href=\"./x\"><a href=\"./x\"></a></a>",
+        "<img src=\"//x\">",
+        "<img src=\"http://x\">",
+        "<img src=x>",
+        "<img src=\"./x\"onerror=\"x\">",
+        "<h3 id=\"readme-x\"></h3><h3 id=\"readme-x\"></h3>",
+        "<h3 id=\"x\"></h3>",
+    ] {
+        assert!(check_harmless(html).is_err(), "{html}");
+    }
+}
+
+/// What means something to Markdown, to HTML or to whoever reads URLs.
+const PIECES: [&str; 76] = [
+    "[",
+    "]",
+    "(",
+    ")",
+    "![",
+    "](",
+    "][",
+    "]: ",
+    "<",
+    ">",
+    "\"",
+    "'",
+    "`",
+    "```",
+    "~~",
+    "~",
+    "*",
+    "**",
+    "_",
+    "#",
+    "## ",
+    "- ",
+    "1. ",
+    "> ",
+    "    ",
+    "\t",
+    "\n",
+    "\n\n",
+    "  \n",
+    "\\",
+    "|",
+    "|-|",
+    "\n|a|b|\n|-|:-:|\n",
+    "- [x] ",
+    "- [ ] ",
+    "---\n",
+    "===\n",
+    "&",
+    "&#",
+    "&#106;",
+    "&Tab;",
+    "&NewLine;",
+    "&colon;",
+    "&lt;",
+    "&quot;",
+    ";",
+    ":",
+    "/",
+    "//",
+    "\\\\",
+    "a",
+    "é",
+    "\0",
+    "\x1b",
+    "\u{202e}",
+    "\u{feff}",
+    "\r",
+    "javascript:",
+    "JaVaScRiPt:",
+    "data:text/html,",
+    "vbscript:x",
+    "http://a.example",
+    "https:",
+    "mailto:",
+    "<http://a.b>",
+    "<a@b.c>",
+    "<script>",
+    "</script>",
+    "</article>",
+    "<img src=x onerror=x>",
+    " onclick=\"x\"",
+    " style=\"x\"",
+    "<!--",
+    "-->",
+    "<![CDATA[",
+    "[^1]",
+];
+
+fn any_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => prop::sample::select(&PIECES[..]).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_does_harm(text in any_text()) {
+        if let Some(html) = render(&text) {
+            prop_assert_eq!(check_harmless(&html), Ok(()), "{}", html);
+        }
+    }
+}

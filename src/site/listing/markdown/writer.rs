@@ -1,7 +1,5 @@
 //! What the parser finds, as HTML: every tag that a README can have is written here or in `links`.
 
-use std::mem;
-
 use pulldown_cmark::{Alignment, Event, HeadingLevel, LinkType, Tag, TagEnd};
 
 use super::anchors::Anchors;
@@ -24,8 +22,8 @@ pub(super) struct Writer {
     heading: Option<Heading>,
     /// Of HTML that stands as a block of its own: its text so far.
     html_block: Option<String>,
-    /// Whether a link is open: what is in it cannot be a link as well.
-    is_in_link: bool,
+    /// Of each link that has begun, whether it is one in the page too.
+    links: Vec<bool>,
     /// The image whose description is being read.
     image: Option<Image>,
     alignments: Vec<Alignment>,
@@ -210,14 +208,20 @@ impl Writer {
             _ => Destination::of(destination),
         };
         if self.image.is_none() {
-            self.is_in_link = links::open(&mut self.html, &destination, title);
+            let is_link = !self.is_in_link() && links::open(&mut self.html, &destination, title);
+            self.links.push(is_link);
         }
     }
 
     fn end_link(&mut self) {
-        if self.image.is_none() && mem::take(&mut self.is_in_link) {
+        if self.image.is_none() && self.links.pop() == Some(true) {
             self.html.push_str("</a>");
         }
+    }
+
+    /// Whether what comes next cannot be a link. An address in a link would be one.
+    fn is_in_link(&self) -> bool {
+        self.links.contains(&true)
     }
 
     fn start_image(&mut self, destination: &str, title: &str) {
@@ -228,11 +232,12 @@ impl Writer {
     }
 
     fn end_image(&mut self) {
+        let is_in_link = self.is_in_link();
         match &mut self.image {
             Some(outer) if outer.inner > 0 => outer.inner -= 1,
-            _ => {
-                if let Some(image) = self.image.take() {
-                    image.push(&mut self.html, self.is_in_link);
+            image => {
+                if let Some(image) = image.take() {
+                    image.push(&mut self.html, is_in_link);
                 }
             }
         }
