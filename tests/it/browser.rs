@@ -30,6 +30,12 @@ const FLAGS: [&str; 12] = [
     "--remote-debugging-pipe",
 ];
 
+/// The Enter key, for [`Browser::press`].
+pub const ENTER: char = '\u{e007}';
+
+/// The Escape key, for [`Browser::press`].
+pub const ESCAPE: char = '\u{e00c}';
+
 /// A browser with one window, ended when dropped.
 pub struct Browser {
     driver: Driver,
@@ -76,6 +82,16 @@ impl Browser {
     #[track_caller]
     pub fn run(&self, body: &str) -> Value {
         self.post("/execute/sync", &json!({ "script": body, "args": [] }))
+    }
+
+    /// Presses keys one after the other, as on a keyboard. Keys without a character have one here:
+    /// [`ENTER`], [`ESCAPE`].
+    #[track_caller]
+    pub fn press(&self, keys: &str) {
+        let press = |key: char| ["keyDown", "keyUp"].map(|it| json!({ "type": it, "value": key }));
+        let actions: Vec<Value> = keys.chars().flat_map(press).collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.post("/actions", &json!({ "actions": [keyboard] }));
     }
 
     /// The console messages since the last call, including errors of the page and of the network:

@@ -366,57 +366,15 @@ fn listings_have_no_validators_and_head_matches_get() {
     }
 }
 
-/// Checks which README is shown: its link, its text, and the number in the note that it is cut.
-#[track_caller]
-fn check_readme(files: &[(&str, &[u8])], want: Option<(&str, &str, Option<&str>)>) {
-    let tree = Tree::with(files);
-    let httpd = Httpd::serve(tree.path(), &[]);
-    let readme = Page::fetch(&httpd, "/d/").readme;
-    let shown = readme.as_ref().map(|readme| (readme.href.as_str(), readme.text.as_str()));
-    assert!(shown == want.map(|(href, text, _)| (href, text)), "{files:?}");
-    let note = readme.and_then(|readme| readme.note);
-    let number = want.and_then(|(_, _, number)| number);
-    assert_eq!(note.is_some(), number.is_some(), "{note:?}");
-    assert!(number.is_none_or(|it| has_words(&note.unwrap_or_default(), &[it])), "{files:?}");
-}
-
-#[test]
-fn a_readme_is_shown_below_the_list() {
-    check_readme(&[("d/README.md", b"# A\n\nb\n")], Some(("./README.md", "# A\n\nb\n", None)));
-    check_readme(&[("d/README", b"plain")], Some(("./README", "plain", None)));
-    check_readme(&[("d/README.txt", b"text")], Some(("./README.txt", "text", None)));
-    check_readme(
-        &[("d/README.txt", b"3"), ("d/README", b"2"), ("d/README.md", b"1")],
-        Some(("./README.md", "1", None)),
-    );
-    check_readme(
-        &[("d/README.md/file", b"a folder"), ("d/README", b"2")],
-        Some(("./README", "2", None)),
-    );
-    check_readme(&[("d/readme.md", b"small letters"), ("d/READ", b"")], None);
-    check_readme(
-        &[("d/README", b"</pre><script>alert(1)</script>&amp;\xff\x1b[1m")],
-        Some(("./README", "</pre><script>alert(1)</script>&amp;\u{fffd}\u{241b}[1m", None)),
-    );
-    let limit = "x".repeat(64 * 1024);
-    check_readme(&[("d/README", limit.as_bytes())], Some(("./README", &limit, None)));
-    check_readme(
-        &[("d/README", [limit.as_bytes(), b"y"].concat().as_slice())],
-        Some(("./README", &limit, Some("64"))),
-    );
-    check_readme(
-        &[("d/README", [&limit.as_bytes()[1..], "é".as_bytes()].concat().as_slice())],
-        Some(("./README", &limit[1..], Some("64"))),
-    );
-}
-
 #[track_caller]
 fn check_first(httpd: &Httpd, query: &str, want: &[&str]) {
     let page = Page::fetch(httpd, &format!("/{query}"));
     assert_eq!(page.texts(), want, "{query}");
     check_note(&page, &["3", "1,202"]);
     assert_eq!((page.counts.as_str(), page.total_size.as_str()), ("2 folders, 1,200 files", SUM));
-    let objects = json(&httpd.get(&format!("/{query}&format=json")));
+    let reply = httpd.get(&format!("/{query}&format=json"));
+    assert_eq!(reply.field("X-Total-Count"), Some("1202"), "{query}");
+    let objects = json(&reply);
     let names: Vec<_> = objects.iter().map(|o| &o["href"].as_str().unwrap()[2..]).collect();
     assert_eq!(names, want, "{query} as JSON");
 }
@@ -455,6 +413,32 @@ fn above_the_limit_the_first_entries_in_the_requested_order_are_shown() {
             assert_eq!(page.note, None);
         }
     }
+}
+
+#[track_caller]
+fn check_total(httpd: &Httpd, target: &str, want: &str) {
+    for method in ["GET", "HEAD"] {
+        for fields in ["", "Accept: application/json\r\n"] {
+            let reply = httpd.request(method, target, fields);
+            assert_eq!(reply.field("X-Total-Count"), Some(want), "{method} {target} {fields}");
+        }
+    }
+}
+
+#[test]
+fn a_field_has_the_number_of_all_that_a_listing_without_a_limit_would_show() {
+    let tree = Tree::with(&[("d/a", b""), ("d/.hidden", b""), ("d/sub/x", b""), ("d/b", b"")]);
+    fs::create_dir(tree.join("empty")).unwrap();
+    tree.link("d/link", "a");
+    tree.link("d/nowhere", "missing");
+    let httpd = Httpd::serve(tree.path(), &["--listing-limit", "2"]);
+    check_total(&httpd, "/d/", "4");
+    check_total(&httpd, "/d/?sort=size", "4");
+    check_total(&httpd, "/d/sub/", "1");
+    check_total(&httpd, "/empty/", "0");
+    let httpd = Httpd::serve(tree.path(), &["--dotfiles", "serve", "--symlinks", "deny"]);
+    check_total(&httpd, "/d/", "4");
+    assert_eq!(json(&httpd.get("/d/?format=json")).len(), 4);
 }
 
 #[test]

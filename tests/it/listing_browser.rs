@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
+use crate::browser::{Browser, ENTER, ESCAPE};
 use crate::support::{Httpd, Tree, eventually, has_words, pattern};
 
 /// Clicks the only link with this text, and waits for the page whose title ends with this path.
@@ -30,7 +30,7 @@ fn click(browser: &Browser, text: &str, path: &str) {
 #[track_caller]
 fn shown(browser: &Browser) -> Value {
     browser.run(
-        "const rows = [...document.querySelectorAll('tbody tr')];
+        "const rows = [...document.querySelectorAll('main > table > tbody > tr')];
          const seen = rows.filter(row => row.getClientRects().length > 0);
          return seen.map(row => row.cells[0].textContent)",
     )
@@ -98,6 +98,57 @@ fn a_browser_opens_sorts_and_filters_listings() {
     let href = href.as_str().unwrap();
     assert!(href.starts_with(&httpd.url("/")) && href.contains("javascript"), "{href}");
     assert_eq!(httpd.get(&href[httpd.url("").len()..]).body, b"no script");
+    check_console(&browser);
+}
+
+/// What the box has, and whether it has the focus.
+#[track_caller]
+fn filter(browser: &Browser) -> Value {
+    browser.run(
+        "const box = document.querySelector('header input');
+         return [box.value, document.activeElement === box]",
+    )
+}
+
+#[test]
+fn the_filter_is_reached_left_and_used_by_keys() {
+    let Some(browser) = Browser::start() else { return };
+    let tree = Tree::with(&[
+        ("d/README.md", b"|a|\n|-|\n|file2 *in a table*|\n"),
+        ("d/file1", b"the first"),
+        ("d/file2", b"the second"),
+        ("d/folder/inside1.txt", b""),
+        ("d/folder/inside2.txt", b""),
+        ("favicon.ico", b""),
+    ]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    browser.open(&httpd.url("/d/"));
+    let all = json!(["../", "folder/", "file1", "file2", "README.md"]);
+    assert_eq!(filter(&browser), json!(["", false]));
+    browser.press("x/");
+    assert_eq!(filter(&browser), json!(["", true]), "the slash is not typed");
+    browser.press("fi/");
+    assert_eq!(filter(&browser), json!(["fi/", true]), "in the box it is");
+    assert_eq!(shown(&browser), json!(["../"]));
+    browser.press(&ESCAPE.to_string());
+    assert_eq!(filter(&browser), json!(["", true]));
+    assert_eq!(shown(&browser), all);
+    browser.press(&ESCAPE.to_string());
+    assert_eq!(filter(&browser), json!(["", false]));
+
+    browser.press(&format!("/file{ENTER}"));
+    assert_eq!(shown(&browser), json!(["../", "file1", "file2"]), "Enter opens none of two");
+    let cells = "return document.querySelectorAll('article td').length";
+    assert_eq!(browser.run(cells), 1, "the table of the README stays");
+    browser.press(&format!("{ESCAPE}no such{ENTER}{ESCAPE}{ENTER}"));
+    assert_eq!(shown(&browser), all);
+    browser.press(&format!("FOLD{ENTER}"));
+    let title = "return document.title";
+    eventually("the folder", || browser.run(title).as_str().unwrap().ends_with("/d/folder/"));
+    assert_eq!(shown(&browser), json!(["../", "inside1.txt", "inside2.txt"]));
+    browser.press(&format!("/inside2{ENTER}"));
+    let path = "return location.pathname";
+    eventually("the file", || browser.run(path) == "/d/folder/inside2.txt");
     check_console(&browser);
 }
 

@@ -46,6 +46,7 @@ pub struct Row {
 /// The text below the table.
 pub struct Readme {
     pub href: String,
+    /// The text; of one that is shown as Markdown, its HTML.
     pub text: String,
     pub note: Option<String>,
 }
@@ -203,8 +204,13 @@ impl<'a> Rest<'a> {
             return None;
         }
         let href = self.until("\"").to_owned();
-        self.until("<pre dir=\"auto\">\n");
-        let text = unescape(self.until("</pre>\n"));
+        self.until("</h2>\n");
+        let text = if self.accept("<article dir=\"auto\">\n") {
+            self.until("</article>\n").to_owned()
+        } else {
+            self.expect("<pre dir=\"auto\">\n");
+            unescape(self.until("</pre>\n"))
+        };
         let note = self.note();
         self.expect("</section>\n");
         Some(Readme { href, text, note })

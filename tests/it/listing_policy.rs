@@ -170,7 +170,7 @@ fn a_readme_follows_the_same_rules() {
     };
     assert_eq!(shown("deny"), None);
     assert_eq!(shown("within").as_deref(), Some("inside"));
-    assert_eq!(shown("follow").as_deref(), Some("outside"));
+    assert_eq!(shown("follow").as_deref(), Some("<p>outside</p>\n"));
 }
 
 #[test]

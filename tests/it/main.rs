@@ -35,6 +35,7 @@ mod old_kernel;
 mod pretty_urls;
 mod proxy;
 mod ranges;
+mod readme;
 mod requests;
 mod routes;
 mod sandbox;

@@ -311,6 +311,33 @@ proptest! {
         prop_assert_eq!(json_length(&listing), json(&listing).len() as u64);
     }
 
+    /// What the Markdown in it becomes is looked at in `markdown/tests.rs`.
+    #[test]
+    fn a_readme_of_any_bytes_leaves_the_page_as_it_is(
+        pieces in prop::collection::vec(any_name(), 0..8),
+        name in prop::sample::select(&["README.md", "README.markdown", "README.txt"][..]),
+    ) {
+        let readme = Readme { name: name.into(), text: pieces.concat() };
+        let listing = Listing::default();
+        let without = html(b"/", &listing);
+        let page = page(b"/", &listing, Order::default(), Some(&readme));
+        let length = page_length(b"/", &listing, Order::default(), Some(&readme));
+        prop_assert_eq!(length, page.len() as u64);
+        let page = String::from_utf8(page).unwrap();
+        let end = "</main>\n<script>";
+        let (before, after) = without.split_once(end).unwrap();
+        let section = page.strip_prefix(before).and_then(|rest| rest.split_once(end));
+        let (section, rest) = section.expect("the page around the section");
+        prop_assert_eq!(rest, after);
+        prop_assert!(section.starts_with("<section>\n") && section.ends_with("</section>\n"));
+        for once in ["<section", "</section", "<h2", "</h2"] {
+            prop_assert_eq!(section.matches(once).count(), 1, "{} in {}", once, section);
+        }
+        for never in ["<script", "<style", "<svg", "</main", " onerror=\"", " style=\""] {
+            prop_assert_eq!(section.matches(never).count(), 0, "{} in {}", never, section);
+        }
+    }
+
     #[test]
     fn json_is_read_back_as_it_was_meant(entries in prop::collection::vec(any_entry(), 0..20)) {
         let listing = all(entries);
