@@ -142,7 +142,7 @@ fn its_own_links_find_its_headings() {
 
 /// A README by somebody who wants a browser to run something, or to ask somebody else. `ELSEWHERE`
 /// stands for another server.
-const HOSTILE: &str = r##"
+const HOSTILE: &str = r#"
 <script>alert(1)</script><script src="http://ELSEWHERE/a.js"></script>
 <img src=x onerror=alert(1)><img src="http://ELSEWHERE/b.png"><svg onload=alert(1)>
 <iframe src="http://ELSEWHERE/c"></iframe><object data="http://ELSEWHERE/d"></object>
@@ -188,7 +188,7 @@ text <b onmouseover=alert(3)>inline</b> <img src=x onerror=alert(3)>
 
 [image]: http://ELSEWHERE/v.png
 [script]: javascript:alert(5) "title"
-"##;
+"#;
 
 /// Everything in the page that could act, by its own account.
 const WHAT_COULD_ACT: &str = "
