@@ -30,6 +30,10 @@ const FLAGS: [&str; 12] = [
     "--remote-debugging-pipe",
 ];
 
+/// How often chromedriver is started: it takes a free port of IPv6's and then wants the same one of
+/// IPv4's, which may be taken.
+const STARTS_MAX: usize = 5;
+
 /// The Enter key, for [`Browser::press`].
 pub const ENTER: char = '\u{e007}';
 
@@ -140,17 +144,21 @@ impl Driver {
         let mut command = Command::new(chromedriver);
         command.arg("--port=0").env("HOME", profile.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let output = Lines::collect(child.stdout.take().unwrap());
-        let port = output.wait_for(|line| {
-            let (_, port) = line.split_once("started successfully on port ")?;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        });
-        let Some(port) = port else {
-            panic!("chromedriver did not start: {:?}", output.so_far());
-        };
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { child, address, _output: output, _profile: profile }
+        for _ in 0..STARTS_MAX {
+            let mut child = command.spawn().unwrap();
+            let output = Lines::collect(child.stdout.take().unwrap());
+            let port = output.wait_for(|line| {
+                let (_, port) = line.split_once("started successfully on port ")?;
+                port.trim_end_matches('.').parse::<u16>().ok()
+            });
+            if let Some(port) = port {
+                let address = SocketAddr::from(([127, 0, 0, 1], port));
+                return Self { child, address, _output: output, _profile: profile };
+            }
+            eprintln!("chromedriver did not start: {:?}", output.so_far());
+            let _ = child.wait();
+        }
+        panic!("chromedriver did not start {STARTS_MAX} times");
     }
 
     /// The result of a command, which must not fail.

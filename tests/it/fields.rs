@@ -107,7 +107,7 @@ fn each_kind_of_response_to_another_origin_has_its_fields() {
     check_with_cors(
         &get("/listed/", ""),
         200,
-        "Content-Type Cache-Control Vary Content-Security-Policy",
+        "Content-Type Cache-Control Vary X-Total-Count Content-Security-Policy",
     );
     check_with_cors(&get("/a.txt", "If-None-Match: *\r\n"), 304, "ETag Cache-Control Vary");
     check_with_cors(&get("/missing", ""), 404, "Content-Type");
