@@ -5,8 +5,10 @@
 //! and the way a connection ends.
 
 mod read;
+mod tally;
 mod write;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,6 +22,9 @@ use crate::http::response::{Body, ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::{Client, Lost};
 use crate::site::{Answer, Site, pages};
+use crate::transfers::{self, Transfers, Watch};
+
+pub(crate) use tally::{Tally, Total};
 
 /// The longest body of a request, in bytes.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
@@ -39,6 +44,10 @@ pub(crate) struct Options {
     pub(crate) log_format: Format,
     /// Whether they are coloured.
     pub(crate) log_colour: bool,
+    /// Where responses that last are shown.
+    pub(crate) transfers: Option<Transfers>,
+    /// What counts the responses.
+    pub(crate) tally: Option<Arc<Tally>>,
 }
 
 /// Serves one client after the other; a clone for each thread.
@@ -109,7 +118,10 @@ impl Service {
         };
         output.clear();
         let body = exchange.write_start(output, Date::clamped(time), &options.extra_fields);
-        let sent = write::response(client, output, body, options.stall_timeout);
+        let bytes = output.len() as u64 + body.and_then(Body::length).unwrap_or(0);
+        let describe = || describe(options, client, &exchange.known, bytes);
+        let watch = Watch::new(options.transfers.as_ref(), &describe);
+        let sent = write::response(client, output, body, options.stall_timeout, watch);
         let mut outcome = sent.failure.unwrap_or(exchange.outcome);
         if sent.failure.is_none() && exchange.has_more_to_read && client.finish().is_err() {
             outcome = Outcome::Evicted;
@@ -213,6 +225,25 @@ fn answer<'a>(
     }
 }
 
+/// What a terminal shows of a response that lasts.
+fn describe(
+    options: &Options,
+    client: &Client,
+    known: &Known<'_>,
+    bytes: u64,
+) -> transfers::Description {
+    let target = known.line.split(|&byte| byte == b' ').nth(1).unwrap_or(known.line);
+    let client = client_address(options, client, known);
+    transfers::Description { client, target: transfers::target(target), bytes }
+}
+
+/// The client's address, which behind a proxy is not that of its connection.
+fn client_address(options: &Options, client: &Client, known: &Known<'_>) -> IpAddr {
+    let forwarded_for = known.fields.list("x-forwarded-for");
+    let trusted_proxies = &options.trusted_proxies;
+    forwarded::client_address(client.peer().ip(), forwarded_for.as_deref(), trusted_proxies)
+}
+
 /// Writes the line into the access log: the body's bytes that were sent, and how it ended.
 fn record(
     options: &Options,
@@ -222,13 +253,8 @@ fn record(
     (bytes_sent, outcome): (u64, Outcome),
 ) {
     let known = &exchange.known;
-    let forwarded_for = known.fields.list("x-forwarded-for");
     let entry = access_log::Entry {
-        client: forwarded::client_address(
-            client.peer().ip(),
-            forwarded_for.as_deref(),
-            &options.trusted_proxies,
-        ),
+        client: client_address(options, client, known),
         time,
         request_line: known.line,
         status: exchange.response.status().code(),
@@ -239,5 +265,8 @@ fn record(
         outcome,
         cause: exchange.cause,
     };
+    if let Some(tally) = &options.tally {
+        tally.count(entry.client, bytes_sent);
+    }
     access_log::record(options.log_format, options.log_colour, &entry);
 }

@@ -42,8 +42,10 @@ mod lock;
 mod log_once;
 mod memory;
 mod program;
+mod quantity;
 mod site;
 mod text;
+mod transfers;
 
 use std::process::ExitCode;
 

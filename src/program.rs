@@ -4,28 +4,36 @@
 //! sandbox comes before the second thread. Whatever fails on the way is one sentence on standard
 //! error, and exit status 1.
 
+mod addresses;
 mod banner;
 mod cli;
 mod private_files;
+mod qr;
 mod startup_warnings;
+mod summary;
 mod systemd;
 
 use std::error::Error;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::access_log::{self, LogFile, LoggerOptions};
-use crate::connection::Service;
+use crate::access_log::{self, LogFile, LoggerOptions, StandardError};
+use crate::connection::{self, Service, Tally};
 use crate::memory;
 use crate::net::{self, Server};
+use crate::quantity::push_counted;
 use crate::sandbox::{self, Level};
 use crate::signals::Caught;
 use crate::site::Site;
 use crate::site::root::{Root, Symlinks};
+use crate::transfers::Transfers;
 
 use cli::Flags;
+use qr::Code;
 
 /// Runs the program: reads the flags and serves until a signal stops it.
 pub(crate) fn run() -> ExitCode {
@@ -51,6 +59,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let path = flags.root();
     let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
     let log_file = open_log(flags, &root)?;
+    let standard_error = start_log(flags, log_file.clone())?;
     let mut signals = Caught::new(log_file.is_some())?;
     let passed = systemd::passed_sockets()?;
     let are_inherited = !passed.is_empty();
@@ -60,28 +69,40 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
         Server::bind(&flags.addresses(), net_options(flags))?
     };
     let addresses = server.addresses();
+    let code = qr_code(flags, &addresses)?;
     let site = flags.site(&addresses, are_inherited);
     startup_warnings::warn(&root, &site.files, &addresses);
     let sandbox = lock_in(flags, &root)?;
     let banner = banner::Banner { root: &root, files: &site.files, sandbox };
-    banner::print(&banner, &addresses)?;
+    banner::print(&banner, &addresses, code.as_ref())?;
 
-    let mut service = Service::new(Arc::new(Site::new(root, site)), flags.connection());
+    let transfers = start_transfers(flags, standard_error);
+    let (summary_level, started) = (summary_level(), Instant::now());
+    let tally = log::log_enabled!(summary_level).then(Arc::<Tally>::default);
+    let options = connection::Options {
+        transfers: transfers.clone(),
+        tally: tally.clone(),
+        ..flags.connection()
+    };
+    let mut service = Service::new(Arc::new(Site::new(root, site)), options);
     let running =
         server.on_lost_listener(signals.interrupt()).start(move |client| service.serve(client))?;
     systemd::notify(&systemd::READY);
     signals.wait_for_stop(|| reopen(log_file.as_deref()));
-    log::info!("stopping");
+    log::info!("{}", stopping(transfers.map_or(0, |it| it.close()), flags.drain_timeout()));
     systemd::notify(&systemd::STOPPING);
     let has_failed = running.has_lost_listener();
     let cut_off = running.stop(flags.drain_timeout());
     if cut_off > 0 {
         log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
     }
+    if let Some(tally) = tally {
+        log::log!(summary_level, "{}", summary::of(tally.total(), started.elapsed()));
+    }
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Opens the log file, if the flags name one, and starts the log.
+/// Opens the log file, if the flags name one.
 fn open_log(flags: &Flags, root: &Root) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
     let open = |path: &Path| -> Result<_, Box<dyn Error>> {
         private_files::check(root, "the log file", path)?;
@@ -91,14 +112,55 @@ fn open_log(flags: &Flags, root: &Root) -> Result<Option<Arc<LogFile>>, Box<dyn 
         private_files::check(root, "the log file", path)?;
         Ok(file)
     };
-    let log_file = flags.log_file().map(open).transpose()?;
-    access_log::install(LoggerOptions {
+    flags.log_file().map(open).transpose()
+}
+
+/// Starts the log, and gives the standard error that it writes to.
+fn start_log(flags: &Flags, log_file: Option<Arc<LogFile>>) -> io::Result<Arc<StandardError>> {
+    let standard_error = access_log::install(LoggerOptions {
         level: flags.log_level(),
         access: flags.has_access_log(),
-        log_file: log_file.clone(),
+        log_file,
     })?;
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
-    Ok(log_file)
+    Ok(standard_error)
+}
+
+/// The code of the URL for other machines, if the flags want it.
+fn qr_code(flags: &Flags, listeners: &[SocketAddr]) -> Result<Option<Code>, String> {
+    if !flags.wants_qr() {
+        return Ok(None);
+    }
+    let code = Code::new(&addresses::reachable(listeners))?;
+    if !banner::is_wanted() {
+        log::warn!("--qr shows nothing: standard output is not a terminal");
+    }
+    Ok(Some(code))
+}
+
+/// Shows responses that last, where someone sees them. This may be the second thread.
+fn start_transfers(flags: &Flags, standard_error: Arc<StandardError>) -> Option<Transfers> {
+    if !flags.shows_transfers() {
+        return None;
+    }
+    let colour = access_log::standard_error_takes_colour();
+    let transfers = Transfers::start(standard_error, colour);
+    transfers.inspect_err(|error| log::warn!("no progress is shown: {error}")).ok()
+}
+
+/// What a person who has pressed Ctrl-C may have to wait for: so many responses.
+fn stopping(under_way: usize, drain: Duration) -> String {
+    if under_way == 0 {
+        return "stopping".to_owned();
+    }
+    let mut line = "stopping: ".to_owned();
+    push_counted(&mut line, under_way, "response", "responses");
+    line + &format!(" may finish within {drain:?}; Ctrl-C again stops at once")
+}
+
+/// The level of the last line: people at a terminal see it, a log only has it among the details.
+fn summary_level() -> log::Level {
+    if io::stderr().is_terminal() { log::Level::Info } else { log::Level::Debug }
 }
 
 /// The options of the sockets and threads, with as many seats as there are descriptors for.

@@ -55,7 +55,7 @@ struct Short<'a> {
 }
 
 /// A client's bytes as Apache's `ap_escape_logitem` writes them: all of it printable ASCII.
-struct Escaped<'a>(&'a [u8]);
+pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
 
 /// The bytes escaped, or Apache's `-` where there are none.
 struct OrDash<'a>(Option<&'a [u8]>);

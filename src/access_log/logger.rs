@@ -37,11 +37,12 @@ struct Logger {
     /// How messages look.
     style: Style,
     log_file: Option<Arc<LogFile>>,
-    standard_error: StandardError,
+    standard_error: Arc<StandardError>,
 }
 
-/// Makes this the process's logger. It is an error if there is one already.
-pub(crate) fn install(options: LoggerOptions) -> io::Result<()> {
+/// Makes this the process's logger, and gives the standard error that it writes to. It is an error
+/// if there is one already.
+pub(crate) fn install(options: LoggerOptions) -> io::Result<Arc<StandardError>> {
     let mut builder = env_logger::Builder::new();
     let access = if options.access { LevelFilter::Info } else { LevelFilter::Off };
     builder.filter_level(options.level).filter_module(TARGET, access);
@@ -54,21 +55,44 @@ pub(crate) fn install(options: LoggerOptions) -> io::Result<()> {
     let level = filter.filter();
     let style =
         Style { is_short: io::stderr().is_terminal(), colour: standard_error_takes_colour() };
-    let standard_error = StandardError::open()?;
-    let logger = Logger { filter, style, log_file: options.log_file, standard_error };
+    let standard_error = Arc::new(StandardError::open()?);
+    let logger = Logger {
+        filter,
+        style,
+        log_file: options.log_file,
+        standard_error: Arc::clone(&standard_error),
+    };
     log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
     log::set_max_level(level);
     if let Some(part) = malformed {
         log::warn!("RUST_LOG is ignored: {part:?} is not a level, a module or module=level");
     }
-    Ok(())
+    Ok(standard_error)
 }
 
-/// Whether standard error is a terminal whose user takes colours (<https://no-color.org/>).
+/// Whether standard error is a terminal whose user takes colours.
 #[must_use]
 pub(crate) fn standard_error_takes_colour() -> bool {
+    io::stderr().is_terminal() && terminal_takes_colour()
+}
+
+/// Whether the terminal's user takes colours (<https://no-color.org/>), if there is a terminal.
+#[must_use]
+pub(crate) fn terminal_takes_colour() -> bool {
     let (no_color, terminal) = (env::var_os("NO_COLOR"), env::var_os("TERM"));
-    io::stderr().is_terminal() && colour_wanted(no_color.as_deref(), terminal.as_deref())
+    colour_wanted(no_color.as_deref(), terminal.as_deref())
+}
+
+/// Whether standard error is a terminal whose cursor can be moved: then lines can stand below the
+/// log.
+#[must_use]
+pub(crate) fn standard_error_has_footer() -> bool {
+    let terminal = env::var_os("TERM");
+    io::stderr().is_terminal() && moves_its_cursor(terminal.as_deref())
+}
+
+fn moves_its_cursor(terminal: Option<&OsStr>) -> bool {
+    terminal.is_some_and(|name| !name.is_empty() && name != "dumb")
 }
 
 fn colour_wanted(no_color: Option<&OsStr>, terminal: Option<&OsStr>) -> bool {

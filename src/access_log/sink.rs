@@ -28,7 +28,7 @@ pub(super) struct Lines<W> {
     out: W,
     /// Lines dropped since the last one that could be written.
     lost: u64,
-    /// Whether the last byte written was not the end of a line.
+    /// Whether the last text was cut off, and not at the end of a line.
     torn: bool,
 }
 
@@ -84,18 +84,20 @@ impl<W: Write> Lines<W> {
 
     /// Writes the line, or counts it as lost.
     pub(super) fn write(&mut self, line: &str) -> Option<Notice> {
-        let result = self.attempt(line);
+        let result = self.attempt(&format!("{line}\n"));
         self.note(result)
     }
 
-    /// Writes the line and its end, in one call to the system as long as it takes all of it.
-    pub(super) fn attempt(&mut self, line: &str) -> io::Result<()> {
+    /// Writes a text, in one call to the system as long as it takes all of it.
+    pub(super) fn attempt(&mut self, text: &str) -> io::Result<()> {
         // What is left of a line that was cut off must not become the start of this one.
-        let start = if self.torn { "\n" } else { "" };
-        self.write_all(format!("{start}{line}\n").as_bytes())
+        if self.torn {
+            return self.write_all(format!("\n{text}").as_bytes());
+        }
+        self.write_all(text.as_bytes())
     }
 
-    /// Whether a line that met with this may be attempted again after a wait: none of it was
+    /// Whether a text that met with this may be attempted again after a wait: none of it was
     /// written, only for want of room, and no line was lost there before.
     pub(super) fn may_wait(&self, result: &io::Result<()>) -> bool {
         let is_full = matches!(result, Err(error) if error.kind() == ErrorKind::WouldBlock);
@@ -116,7 +118,7 @@ impl<W: Write> Lines<W> {
         }
     }
 
-    /// Like `Write::write_all`, but knows afterwards whether a line was cut off.
+    /// Like `Write::write_all`, but knows afterwards whether the text was cut off.
     fn write_all(&mut self, mut rest: &[u8]) -> io::Result<()> {
         while !rest.is_empty() {
             match self.out.write(rest) {
@@ -129,6 +131,7 @@ impl<W: Write> Lines<W> {
                 Err(error) => return Err(error),
             }
         }
+        self.torn = false;
         Ok(())
     }
 

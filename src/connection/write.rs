@@ -17,6 +17,7 @@ use crate::access_log::Outcome;
 use crate::http::range::Span;
 use crate::http::response::{Body, Piece};
 use crate::net::{Client, Lost};
+use crate::transfers::Watch;
 
 /// Up to this size, in bytes, a body is sent with the head in one write.
 const ONE_WRITE_BYTES_MAX: u64 = 32 * 1024;
@@ -42,6 +43,8 @@ struct Writer<'a> {
     last_progress: Instant,
     /// Bytes that went out, head included.
     sent: u64,
+    /// What is told how many they are.
+    watch: Watch<'a>,
 }
 
 /// Sends the head in `output` and then `body`; `None` where the head is all.
@@ -50,9 +53,11 @@ pub(super) fn response(
     output: &mut Vec<u8>,
     body: Option<&Body>,
     stall_timeout: Duration,
+    watch: Watch<'_>,
 ) -> Sent {
     let head_length = output.len() as u64;
-    let mut writer = Writer { client, stall_timeout, last_progress: Instant::now(), sent: 0 };
+    let last_progress = Instant::now();
+    let mut writer = Writer { client, stall_timeout, last_progress, sent: 0, watch };
     let result = match client.begin_answer() {
         Ok(()) => writer.head_and_body(output, body),
         Err(_) => Err(Outcome::Evicted),
@@ -162,15 +167,17 @@ impl Writer<'_> {
     fn advance(&mut self, length: usize) -> Result<(), Outcome> {
         self.sent += length as u64;
         self.last_progress = Instant::now();
+        self.watch.note(self.last_progress, self.sent);
         self.client.note_progress(length).map_err(|_| Outcome::Evicted)
     }
 
     /// The kernel took nothing: waits until it may, if that can go on.
-    fn wait_on(&self, errno: Errno) -> Result<(), Outcome> {
+    fn wait_on(&mut self, errno: Errno) -> Result<(), Outcome> {
         match errno {
             Errno::INTR => Ok(()),
             Errno::AGAIN => {
                 let deadline = self.last_progress + self.stall_timeout;
+                self.watch.note(Instant::now(), self.sent);
                 self.client.wait_to_send(Some(deadline)).map_err(Outcome::from)
             }
             _ if self.client.has_lost_its_seat() => Err(Outcome::Evicted),

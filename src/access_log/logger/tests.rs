@@ -44,6 +44,14 @@ fn colours_can_be_refused() {
     check_colour(None, Some("dumb"), false);
 }
 
+#[test]
+fn only_a_terminal_of_a_known_kind_moves_its_cursor() {
+    for (name, want) in [(Some("xterm"), true), (Some("dumb"), false), (Some(""), false)] {
+        assert_eq!(moves_its_cursor(name.map(OsStr::new)), want, "{name:?}");
+    }
+    assert!(!moves_its_cursor(None));
+}
+
 /// Not a test by itself: the logger belongs to a process, so the tests below start this one.
 #[test]
 #[ignore = "started by other tests, with a standard error of their choice"]

@@ -113,6 +113,10 @@ pub(super) struct Audience {
     )]
     pub(super) bind: Vec<IpAddr>,
 
+    /// Show the URL for other machines as a QR code, on a terminal
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_QR")]
+    pub(super) qr: bool,
+
     /// Extra Host name to accept on loopback; * accepts any; repeatable
     ///
     /// A server that only listens on loopback accepts addresses, localhost and names below it, so

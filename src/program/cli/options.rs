@@ -67,6 +67,17 @@ impl Flags {
         !self.log.quiet
     }
 
+    /// Whether a terminal shows responses that last: one that has their access lines, too.
+    pub(crate) fn shows_transfers(&self) -> bool {
+        let is_on_standard_error = self.has_access_log() && self.log.log_file.is_none();
+        is_on_standard_error && access_log::standard_error_has_footer()
+    }
+
+    /// Whether the URL is shown as a QR code.
+    pub(crate) fn wants_qr(&self) -> bool {
+        self.audience.qr
+    }
+
     /// The least severe messages that are logged.
     pub(crate) fn log_level(&self) -> LevelFilter {
         if self.log.verbose { LevelFilter::Debug } else { LevelFilter::Info }
@@ -147,6 +158,8 @@ impl Flags {
             trusted_proxies: self.audience.trusted_proxy.clone(),
             log_format,
             log_colour: takes_colour && self.log.log_file.is_none(),
+            transfers: None,
+            tally: None,
         }
     }
 }

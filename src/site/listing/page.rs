@@ -9,8 +9,9 @@ use super::order::{Key, Order};
 use super::out::Out;
 use super::readme::{self, README_BYTES_MAX, Readme};
 use super::selection::Listing;
-use super::text::{push_counted, push_grouped, push_href, push_human_size, push_name};
+use super::text::{push_href, push_name};
 use crate::http::percent::encode_segment;
+use crate::quantity::{push_counted, push_grouped, push_human_size};
 
 /// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that
 /// makes ten thousand of them several times quicker. They keep the roles of a table all the same.

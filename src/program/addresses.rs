@@ -1,0 +1,85 @@
+//! The addresses at which this machine's listeners can be reached.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+/// Addresses that no machine has (RFC 5737, RFC 3849): what leads there leads to the network.
+const ELSEWHERE: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+];
+
+/// The addresses at which these listeners can be reached: this machine's own first, then those that
+/// lead to its network rather than, say, to its containers.
+pub(super) fn reachable(listeners: &[SocketAddr]) -> Vec<SocketAddr> {
+    let interfaces: Vec<_> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .iter()
+        .filter(|interface| !interface.is_link_local())
+        .map(if_addrs::Interface::ip)
+        .collect();
+    let outward: Vec<_> = ELSEWHERE.into_iter().filter_map(source_towards).collect();
+    ordered(listeners, &interfaces, &outward)
+}
+
+/// The address that this machine would send from. No packet is sent to find out.
+fn source_towards(address: IpAddr) -> Option<IpAddr> {
+    let any = match address {
+        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((address, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+fn ordered(listeners: &[SocketAddr], interfaces: &[IpAddr], outward: &[IpAddr]) -> Vec<SocketAddr> {
+    let mut addresses = Vec::new();
+    for listener in listeners {
+        if !listener.ip().is_unspecified() {
+            addresses.push(*listener);
+            continue;
+        }
+        // Loopback is always there, even where the interfaces cannot be listed.
+        let loopback = match listener {
+            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+        };
+        let own = interfaces.iter().filter(|own| own.is_ipv4() == listener.is_ipv4());
+        let own = own.copied().chain([loopback]);
+        addresses.extend(own.map(|own| SocketAddr::new(own, listener.port())));
+    }
+    let rank = |ip: IpAddr| (!ip.is_loopback(), ip.is_ipv6(), !outward.contains(&ip));
+    addresses.sort_by_key(|address| (rank(address.ip()), *address));
+    addresses.dedup();
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a machine with loopback, containers, one network card, and a private IPv6 network.
+    #[track_caller]
+    fn check(listeners: &[&str], want: &[&str]) {
+        let parse = |text: &&str| text.parse().unwrap();
+        let interfaces: Vec<_> =
+            ["172.17.0.1", "192.0.2.2", "127.0.0.1", "fd00::2", "::1"].iter().map(parse).collect();
+        let outward = ["192.0.2.2".parse().unwrap()];
+        let listeners: Vec<_> = listeners.iter().map(|text| text.parse().unwrap()).collect();
+        let got = ordered(&listeners, &interfaces, &outward);
+        let got: Vec<_> = got.iter().map(ToString::to_string).collect();
+        assert_eq!(got, want, "{listeners:?}");
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_named_by_the_interfaces() {
+        check(&["127.0.0.1:80"], &["127.0.0.1:80"]);
+        check(&["192.0.2.9:80", "[::1]:80"], &["[::1]:80", "192.0.2.9:80"]);
+        check(&["0.0.0.0:80"], &["127.0.0.1:80", "192.0.2.2:80", "172.17.0.1:80"]);
+        check(&["[::]:80"], &["[::1]:80", "[fd00::2]:80"]);
+        let all = ["127.0.0.1:80", "[::1]:81", "192.0.2.2:80", "172.17.0.1:80", "[fd00::2]:81"];
+        check(&["0.0.0.0:80", "[::]:81"], &all);
+        let twice = ["127.0.0.1:80", "192.0.2.2:80", "172.17.0.1:80"];
+        check(&["0.0.0.0:80", "127.0.0.1:80"], &twice);
+    }
+}
