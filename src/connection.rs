@@ -22,7 +22,7 @@ use crate::http::response::{Body, ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::{Client, Lost};
 use crate::site::{Answer, Site, pages};
-use crate::transfers::{self, Transfers, Watch};
+use crate::transfers::{Description, Transfers, Watch};
 
 pub(crate) use tally::{Tally, Total};
 
@@ -226,15 +226,10 @@ fn answer<'a>(
 }
 
 /// What a terminal shows of a response that lasts.
-fn describe(
-    options: &Options,
-    client: &Client,
-    known: &Known<'_>,
-    bytes: u64,
-) -> transfers::Description {
+fn describe(options: &Options, client: &Client, known: &Known<'_>, bytes: u64) -> Description {
     let target = known.line.split(|&byte| byte == b' ').nth(1).unwrap_or(known.line);
     let client = client_address(options, client, known);
-    transfers::Description { client, target: transfers::target(target), bytes }
+    Description::new(client, target, bytes)
 }
 
 /// The client's address, which behind a proxy is not that of its connection.

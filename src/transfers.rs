@@ -5,18 +5,19 @@
 //! nothing to draw. Without a terminal there is none of this. Nothing here waits for the terminal.
 
 mod bars;
+mod transfer;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::access_log::{Escaped, StandardError};
+use crate::access_log::StandardError;
 use crate::lock::{lock, wait};
 use bars::Bars;
+pub(crate) use transfer::Description;
+use transfer::Transfer;
 
 /// A response that has lasted for this long is shown.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
@@ -27,23 +28,10 @@ const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 /// Responses that are shown at once; the others are counted.
 const SHOWN_MAX: usize = 5;
 
-/// The most that is kept of a target, in bytes before they are escaped: its end.
-const TARGET_BYTES_MAX: usize = 256;
-
 /// The responses under way that have lasted a second; for all threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Transfers {
     shared: Arc<Shared>,
-}
-
-/// What is shown of a response.
-#[derive(Debug)]
-pub(crate) struct Description {
-    pub(crate) client: IpAddr,
-    /// The request target, escaped: see [`target`].
-    pub(crate) target: String,
-    /// The bytes that there are to send.
-    pub(crate) bytes: u64,
 }
 
 /// A response from its begin on. It costs nothing until it has lasted a second.
@@ -61,12 +49,6 @@ struct Registered {
     transfer: Arc<Transfer>,
 }
 
-#[derive(Debug)]
-struct Transfer {
-    description: Description,
-    sent: AtomicU64,
-}
-
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
@@ -81,12 +63,6 @@ struct State {
     next_number: u64,
     is_closed: bool,
     artist: Option<JoinHandle<()>>,
-}
-
-/// The path and query as a terminal can show them; only the end of what is too long.
-pub(crate) fn target(bytes: &[u8]) -> String {
-    let start = bytes.len().saturating_sub(TARGET_BYTES_MAX);
-    Escaped(&bytes[start..]).to_string()
 }
 
 impl Transfers {
@@ -114,7 +90,7 @@ impl Transfers {
     }
 
     fn register(&self, description: Description, sent: u64) -> Registered {
-        let transfer = Arc::new(Transfer { description, sent: sent.into() });
+        let transfer = Arc::new(Transfer::new(description, sent));
         let mut state = lock(&self.shared.state);
         let number = state.next_number;
         state.next_number += 1;
@@ -144,7 +120,7 @@ impl<'a> Watch<'a> {
     pub(crate) fn note(&mut self, now: Instant, sent: u64) {
         let Some(transfers) = self.transfers else { return };
         match &self.registered {
-            Some(registered) => registered.transfer.sent.store(sent, Ordering::Relaxed),
+            Some(registered) => registered.transfer.note(sent),
             None if now.saturating_duration_since(self.began) < SHOWN_AFTER => {}
             None => self.registered = Some(transfers.register((self.describe)(), sent)),
         }
@@ -177,20 +153,13 @@ fn draw_until_closed(shared: &Shared, standard_error: &StandardError, mut bars: 
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_target_is_escaped_and_its_end_is_kept() {
-        assert_eq!(target(b"/a%20b\x1b[2J"), "/a%20b\\x1b[2J");
-        let long = [&b"/start/"[..], &[b'x'; 300]].concat();
-        assert_eq!(target(&long), "x".repeat(TARGET_BYTES_MAX));
-    }
-
     /// Without its thread.
     fn transfers() -> Transfers {
         Transfers { shared: Arc::default() }
     }
 
     fn describe() -> Description {
-        Description { client: IpAddr::from([192, 0, 2, 7]), target: "/a".to_owned(), bytes: 100 }
+        Description::new([192, 0, 2, 7].into(), b"/a", 100)
     }
 
     #[test]
@@ -198,7 +167,7 @@ mod tests {
         let transfers = transfers();
         let sent = || {
             let state = lock(&transfers.shared.state);
-            state.under_way.values().map(|it| it.sent.load(Ordering::Relaxed)).collect::<Vec<_>>()
+            state.under_way.values().map(|it| it.sent()).collect::<Vec<_>>()
         };
         let mut watch = Watch::new(Some(&transfers), &describe);
         let later = watch.began + SHOWN_AFTER;

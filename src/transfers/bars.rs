@@ -6,19 +6,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use indicatif::{
     HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike,
 };
 
-use super::{Description, Transfer};
+use super::transfer::{Description, Transfer};
 use crate::access_log::Size;
 use crate::lock::lock;
 
 /// Bars are this wide on terminals of at least so many columns.
-const BAR_WIDTHS: [(usize, usize); 3] = [(100, 24), (72, 16), (0, 8)];
+const BAR_WIDTHS: [(usize, usize); 3] = [(96, 24), (72, 16), (0, 8)];
 
 /// What stands behind the bar: share, rate and time left, each as wide as it may get.
 const NUMBERS: &str = " {percent:>3}% {decimal_bytes_per_sec:>11!} {left:>8!}";
@@ -92,7 +91,7 @@ impl Bar {
         let drawn = Drawn::default();
         let target = ProgressDrawTarget::term_like(Box::new(drawn.clone()));
         let progress = ProgressBar::with_draw_target(Some(transfer.description.bytes), target);
-        let sent = transfer.sent.load(Ordering::Relaxed);
+        let sent = transfer.sent();
         progress.update(|state| state.set_pos(sent));
         // The kernel has taken the first megabytes at once: they say nothing of the rate.
         progress.reset_eta();
@@ -106,7 +105,7 @@ impl Bar {
             self.progress.set_style(style(bar_width, self.colour));
         }
         lock(&self.drawn.0).clear();
-        let sent = transfer.sent.load(Ordering::Relaxed);
+        let sent = transfer.sent();
         self.progress.update(|state| state.set_pos(sent));
         let drawn = lock(&self.drawn.0);
         let Description { client, target, .. } = &transfer.description;
@@ -197,12 +196,10 @@ impl TermLike for Drawn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::IpAddr;
 
     fn transfer(target: &str, sent: u64) -> Arc<Transfer> {
-        let client = IpAddr::from([192, 0, 2, 7]);
-        let description = Description { client, target: target.to_owned(), bytes: 1000 };
-        Arc::new(Transfer { description, sent: sent.into() })
+        let description = Description::new([192, 0, 2, 7].into(), target.as_bytes(), 1000);
+        Arc::new(Transfer::new(description, sent))
     }
 
     #[track_caller]
@@ -246,7 +243,7 @@ mod tests {
         let mut bar = Bar::new(&transfer, true);
         assert!(!bar.line(&transfer, 80).contains("left"));
         std::thread::sleep(std::time::Duration::from_millis(5));
-        transfer.sent.store(500, Ordering::Relaxed);
+        transfer.note(500);
         let line = bar.line(&transfer, 80);
         assert!(
             line.contains(" 50% ") && line.contains("B/s ") && line.contains(" left "),

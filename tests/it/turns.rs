@@ -86,9 +86,9 @@ fn slow_senders_are_not_left_to_the_watchman() {
     assert!(held_up < SENDERS / 8, "{held_up} of {SENDERS}");
 }
 
-/// How often its threads have gone to sleep.
-fn sleeps(httpd: &Httpd) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{}/task", httpd.pid())).unwrap();
+/// How often a process's threads have gone to sleep.
+pub fn sleeps(pid: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let sleeps_of = |status: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         line.unwrap().trim().parse::<u64>().unwrap()
@@ -110,13 +110,13 @@ fn without_clients_no_thread_wakes() {
         }
     });
     eventually("all threads sleep", || {
-        let before = sleeps(&httpd);
+        let before = sleeps(httpd.pid());
         thread::sleep(Duration::from_millis(200));
-        sleeps(&httpd) == before
+        sleeps(httpd.pid()) == before
     });
-    let before = sleeps(&httpd);
+    let before = sleeps(httpd.pid());
     thread::sleep(IDLE);
-    assert_eq!(sleeps(&httpd), before);
+    assert_eq!(sleeps(httpd.pid()), before);
 }
 
 /// A server whose clients wait for a gate before they get a byte, in a way that it does not know

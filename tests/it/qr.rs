@@ -1,0 +1,155 @@
+//! The QR code: a camera reads it off the screen.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use rqrr::PreparedImage;
+use vt100::{Color, Screen};
+
+use crate::screen::OnScreen;
+use crate::support::{Httpd, Tree, has_words, run};
+
+/// Pixels of the picture for each half of a character.
+const SCALE: usize = 4;
+
+/// Room for the banner, many addresses, and the code.
+const LARGE: [u16; 2] = [80, 100];
+
+/// What a terminal shows where no colour was chosen.
+#[derive(Clone, Copy, Debug)]
+struct Theme {
+    text: u8,
+    background: u8,
+}
+
+const DARK: Theme = Theme { text: 230, background: 20 };
+const LIGHT: Theme = Theme { text: 20, background: 230 };
+
+/// The brightness of each pixel of the screen, and its width and height in pixels.
+fn picture(screen: &Screen, theme: Theme) -> (Vec<Vec<u8>>, usize, usize) {
+    let (rows, columns) = screen.size();
+    let brightness = |color: Color, usual: u8| match color {
+        Color::Default => usual,
+        Color::Idx(16) => 0,
+        Color::Idx(231) => 255,
+        other => panic!("neither black nor white: {other:?}"),
+    };
+    let half = |row: u16, column: u16, is_upper: bool| {
+        let Some(cell) = screen.cell(row, column) else { return theme.background };
+        let text = brightness(cell.fgcolor(), theme.text);
+        let background = brightness(cell.bgcolor(), theme.background);
+        match (cell.contents(), is_upper) {
+            ("█", _) | ("▀", true) | ("▄", false) => text,
+            _ => background,
+        }
+    };
+    // Only the rows of the code: other lines have colours of their own.
+    let is_code = |row: u16| {
+        (0..columns.get()).any(|column| {
+            screen.cell(row, column).is_some_and(|cell| {
+                matches!(cell.contents(), "█" | "▀" | "▄") || cell.bgcolor() != Color::Default
+            })
+        })
+    };
+    let rows: Vec<_> = (0..rows.get()).filter(|&row| is_code(row)).collect();
+    let halves = rows.iter().flat_map(|&row| [(row, true), (row, false)]);
+    let lines = halves.flat_map(|(row, is_upper)| {
+        let line = (0..columns.get()).map(|column| half(row, column, is_upper));
+        let line: Vec<_> = line.flat_map(|pixel| [pixel; SCALE]).collect();
+        vec![line; SCALE]
+    });
+    let lines: Vec<_> = lines.collect();
+    let (width, height) = (lines[0].len(), lines.len());
+    (lines, width, height)
+}
+
+/// What a camera reads on a terminal of this theme.
+#[track_caller]
+fn read(httpd: &OnScreen, theme: Theme) -> String {
+    let (pixels, width, height) = httpd.with(|screen| picture(screen, theme));
+    let mut image = PreparedImage::prepare_from_greyscale(width, height, |x, y| pixels[y][x]);
+    let grids = image.detect_grids();
+    assert_eq!(grids.len(), 1, "{theme:?}: {:#?}", httpd.rows());
+    grids[0].decode().unwrap().1
+}
+
+/// Whether this machine has an address that others can reach.
+fn has_network() -> bool {
+    let interfaces = if_addrs::get_if_addrs().unwrap();
+    let outward =
+        |it: &if_addrs::Interface| it.ip().is_ipv4() && !it.is_loopback() && !it.is_link_local();
+    let has_one = interfaces.iter().any(outward);
+    if !has_one {
+        eprintln!("skipped: no other machine can reach this one");
+    }
+    has_one
+}
+
+/// A server on a terminal that shows a code, and the URL that stands above it.
+#[track_caller]
+fn start(root: &Path, variables: &[(&str, &str)]) -> (OnScreen, String) {
+    let httpd = OnScreen::start(root, &["--bind", "0.0.0.0", "--qr"], variables, LARGE);
+    // What is printed after the code.
+    assert_eq!(httpd.get("/").status, 200);
+    let rows = httpd.wait_for("a request", |rows| rows.iter().any(|row| row.contains("GET / ")));
+    let url = rows.iter().find_map(|row| row.strip_prefix("to scan: ")).unwrap().to_owned();
+    (httpd, url)
+}
+
+#[test]
+fn a_camera_reads_the_url_on_every_theme() {
+    if !has_network() {
+        return;
+    }
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let (httpd, url) = start(tree.path(), &[]);
+    assert_eq!(read(&httpd, DARK), url);
+    assert_eq!(read(&httpd, LIGHT), url);
+    let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let ip = address.rsplit_once(':').unwrap().0.parse::<IpAddr>().unwrap();
+    assert!(!ip.is_loopback() && !ip.is_unspecified(), "{url}");
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    assert!(httpd.rows().iter().any(|row| row.starts_with(&format!("listening on {url}"))));
+}
+
+#[test]
+fn without_colours_it_is_read_on_a_dark_terminal() {
+    if !has_network() {
+        return;
+    }
+    let tree = Tree::new();
+    let (httpd, url) = start(tree.path(), &[("NO_COLOR", "1")]);
+    assert_eq!(read(&httpd, DARK), url);
+}
+
+#[test]
+fn a_narrow_terminal_says_how_wide_it_must_be() {
+    if !has_network() {
+        return;
+    }
+    let tree = Tree::new();
+    let httpd = OnScreen::start(tree.path(), &["--bind", "0.0.0.0", "--qr"], &[], [40, 24]);
+    let rows = httpd.wait_for("a width", |rows| rows.concat().contains("33 columns"));
+    assert!(!rows.iter().any(|row| row.contains('█')), "{rows:#?}");
+}
+
+#[test]
+fn a_server_that_only_this_machine_reaches_has_none() {
+    let tree = Tree::new();
+    let root = tree.path().to_str().unwrap();
+    let (status, stdout, stderr) = run(&["--port", "0", "--qr", root]);
+    assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr:?}");
+    assert!(has_words(&stderr, &["httpd", "--qr", "--bind"]), "{stderr:?}");
+}
+
+#[test]
+fn a_script_gets_its_lines_and_no_code() {
+    if !has_network() {
+        return;
+    }
+    let tree = Tree::new();
+    let httpd = Httpd::serve(tree.path(), &["--bind", "0.0.0.0", "--qr"]);
+    httpd.log_line(|line| has_words(line, &["WARN", "--qr", "terminal"]));
+    assert_eq!(httpd.stop().stdout.len(), 1);
+}

@@ -1,0 +1,162 @@
+//! `httpd` on a terminal, and what a person sees there after all the escape sequences.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZero;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::attack::loopback;
+use crate::support::{PATIENCE, Reply, connect_from, pseudo_terminal, read_to_end, wait_for_end};
+
+/// `httpd` on a terminal of its own, killed when dropped.
+pub struct OnScreen {
+    child: Child,
+    terminal: File,
+    shown: Arc<(Mutex<Shown>, Condvar)>,
+}
+
+struct Shown {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+}
+
+impl OnScreen {
+    /// Starts it with these flags and variables on a terminal with so many rows and columns.
+    #[track_caller]
+    pub fn start(
+        root: &Path,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+        [rows, columns]: [u16; 2],
+    ) -> Self {
+        let (terminal, line) = pseudo_terminal();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+        command.args(["--port", "0"]).args(flags).arg(root);
+        command.env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(line.try_clone().unwrap()).stderr(line);
+        tcsetwinsize(&terminal, size(rows, columns)).unwrap();
+        let child = command.spawn().unwrap();
+        // The command still holds its copies of the terminal's other end.
+        drop(command);
+        let [rows, columns] = [rows, columns].map(|it| NonZero::new(it).unwrap());
+        let parser = vt100::Parser::new(rows, columns, 0);
+        let shown = Arc::new((Mutex::new(Shown { parser, raw: Vec::new() }), Condvar::new()));
+        let terminal = File::from(terminal);
+        let (mut reader, sink) = (terminal.try_clone().unwrap(), Arc::clone(&shown));
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // It ends with an error when the server has ended.
+            while let Ok(length @ 1..) = reader.read(&mut buffer) {
+                let mut shown = sink.0.lock().unwrap();
+                shown.parser.process(&buffer[..length]);
+                shown.raw.extend_from_slice(&buffer[..length]);
+                sink.1.notify_all();
+            }
+        });
+        Self { child, terminal, shown }
+    }
+
+    /// The rows of the screen that are not empty.
+    pub fn rows(&self) -> Vec<String> {
+        rows(&self.shown.0.lock().unwrap())
+    }
+
+    /// Waits until the screen's rows are as wanted, and returns them.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, is_it: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let (shown, changed) = &*self.shown;
+        let deadline = Instant::now() + PATIENCE;
+        let mut shown = shown.lock().unwrap();
+        loop {
+            let rows = rows(&shown);
+            if is_it(&rows) {
+                return rows;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "not on the screen: {what}: {rows:#?}");
+            shown = changed.wait_timeout(shown, left).unwrap().0;
+        }
+    }
+
+    /// Everything that was written to the terminal.
+    pub fn raw(&self) -> Vec<u8> {
+        self.shown.0.lock().unwrap().raw.clone()
+    }
+
+    /// What is done with the screen as the emulator has it.
+    pub fn with<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.shown.0.lock().unwrap().parser.screen())
+    }
+
+    /// The address of the last listening line.
+    #[track_caller]
+    pub fn address(&self) -> SocketAddr {
+        let url = |row: &String| row.strip_prefix("listening on http://").map(str::to_owned);
+        let rows = self.wait_for("an address", |rows| rows.iter().any(|row| url(row).is_some()));
+        let last = rows.iter().rev().find_map(url).unwrap();
+        last.trim_end_matches('/').parse().unwrap()
+    }
+
+    /// Asks for this path from 127.0.0.`source`, and leaves the answer where it is.
+    #[track_caller]
+    pub fn ask_from(&self, source: u8, path: &str) -> TcpStream {
+        let mut stream = connect_from(loopback(source), self.address());
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+        stream
+    }
+
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Reply {
+        Reply::parse(&read_to_end(&mut self.ask_from(1, path)))
+    }
+
+    pub fn resize(&self, rows: u16, columns: u16) {
+        tcsetwinsize(&self.terminal, size(rows, columns)).unwrap();
+        let [rows, columns] = [rows, columns].map(|it| NonZero::new(it).unwrap());
+        self.shown.0.lock().unwrap().parser.screen_mut().set_size(rows, columns);
+    }
+
+    /// Types a key.
+    pub fn type_in(&mut self, key: &[u8]) {
+        self.terminal.write_all(key).unwrap();
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
+    /// Waits until the process ends.
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        wait_for_end(&mut self.child)
+    }
+}
+
+impl Drop for OnScreen {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn size(ws_row: u16, ws_col: u16) -> Winsize {
+    Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }
+}
+
+fn rows(shown: &Shown) -> Vec<String> {
+    let screen = shown.parser.screen();
+    let rows = screen.rows(0, screen.size().1.get());
+    rows.map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect()
+}

@@ -1,0 +1,259 @@
+//! Responses that last, on a terminal: they stand below the log while they are under way, and never
+//! in its lines.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::screen::OnScreen;
+use crate::support::{Httpd, Tree, eventually, has_words, read_head, read_to_end};
+use crate::turns::sleeps;
+
+/// Larger than what the kernel takes into its buffers for a client that does not read.
+const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Far longer than an answer or an end takes, far shorter than any time limit.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// The size of most terminals.
+const USUAL: [u16; 2] = [24, 80];
+
+/// Larger than the interval between two drawings.
+const A_FEW_DRAWINGS: Duration = Duration::from_millis(500);
+
+fn tree() -> Tree {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    File::create(tree.join("large")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();
+    tree
+}
+
+/// Whether a row shows a response under way.
+fn is_bar(row: &str) -> bool {
+    row.starts_with(" ━") || row.starts_with(" ╸") || row.starts_with(" ─")
+}
+
+fn bars(rows: &[String]) -> Vec<&String> {
+    rows.iter().filter(|row| is_bar(row)).collect()
+}
+
+/// Asks for the large file, and takes nothing but the head.
+#[track_caller]
+fn begin(httpd: &OnScreen, source: u8, query: &str) -> TcpStream {
+    let mut stream = httpd.ask_from(source, &format!("/large?{query}"));
+    assert_eq!(read_head(&mut stream).status, 200);
+    stream
+}
+
+/// Waits until there are so many rows of responses under way, and nothing of the log below them.
+#[track_caller]
+fn await_bars(httpd: &OnScreen, count: usize) -> Vec<String> {
+    let are_last = |rows: &[String]| {
+        let rest: Vec<_> = rows.iter().skip_while(|row| !is_bar(row)).collect();
+        bars(rows).len() == count && rest.iter().all(|row| is_bar(row) || row.starts_with(" and "))
+    };
+    httpd.wait_for(&format!("{count} bars"), are_last)
+}
+
+/// Waits for a line of the log with these words, on a screen on which nothing is torn.
+#[track_caller]
+fn await_line(httpd: &OnScreen, words: &[&str]) {
+    let is_line = |row: &String| !row.contains('━') && has_words(row, words);
+    let is_whole = |row: &String| {
+        !row.contains('━') || is_bar(row) && row.contains('%') && row.contains("127.0.0.")
+    };
+    httpd.wait_for(&format!("{words:?}"), |rows| {
+        rows.iter().any(is_line) && rows.iter().all(is_whole)
+    });
+}
+
+#[test]
+fn responses_that_last_stand_below_the_log() {
+    let tree = tree();
+    let httpd = OnScreen::start(tree.path(), &[], &[], USUAL);
+    let mut first = begin(&httpd, 2, "first");
+    let second = begin(&httpd, 3, "second");
+    let rows = await_bars(&httpd, 2);
+    assert!(has_words(bars(&rows)[0], &["127.0.0.2", "/large?first"]), "{rows:#?}");
+    assert!(has_words(bars(&rows)[1], &["127.0.0.3", "/large?second"]), "{rows:#?}");
+    for number in 0..30 {
+        assert_eq!(httpd.get(&format!("/a.txt?{number}")).body, b"hello");
+    }
+    await_line(&httpd, &["/a.txt?29", "200"]);
+    await_bars(&httpd, 2);
+
+    drop(second);
+    await_line(&httpd, &["127.0.0.3", "/large?second", "client-gone"]);
+    await_bars(&httpd, 1);
+    first.read_exact(&mut vec![0; 32 << 20]).unwrap();
+    let share =
+        |row: &str| row.split('%').next().and_then(|it| it.rsplit(' ').next()?.parse().ok());
+    httpd.wait_for("half", |rows| {
+        bars(rows).first().is_some_and(|row| share(row).is_some_and(|it: u8| it >= 50))
+    });
+    read_to_end(&mut first);
+    await_line(&httpd, &["127.0.0.2", "/large?first", "200", "67108864"]);
+    await_bars(&httpd, 0);
+    assert_eq!(httpd.with(|screen| screen.cursor_position().1), 0);
+}
+
+#[test]
+fn more_than_five_are_counted() {
+    let tree = tree();
+    let httpd = OnScreen::start(tree.path(), &[], &[], USUAL);
+    let mut streams: Vec<_> = (0..8).map(|number| begin(&httpd, 2, &number.to_string())).collect();
+    let rows = httpd.wait_for("a count", |rows| rows.iter().any(|row| row == " and 3 more"));
+    assert_eq!(bars(&rows).len(), 5);
+    streams.truncate(5);
+    httpd.wait_for("no count", |rows| {
+        bars(rows).len() == 5 && !rows.iter().any(|row| row.starts_with(" and "))
+    });
+    streams.clear();
+    await_bars(&httpd, 0);
+}
+
+/// Two answers of one address are two more than the newcomer's has.
+#[test]
+fn an_evicted_response_makes_way() {
+    let tree = tree();
+    let httpd = OnScreen::start(tree.path(), &["--max-connections", "2"], &[], USUAL);
+    let _seated = [begin(&httpd, 2, "0"), begin(&httpd, 2, "1")];
+    await_bars(&httpd, 2);
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    await_line(&httpd, &["127.0.0.2", "evicted"]);
+    await_bars(&httpd, 1);
+}
+
+#[test]
+fn a_terminal_can_be_resized() {
+    let tree = tree();
+    let httpd = OnScreen::start(tree.path(), &[], &[], [24, 110]);
+    let _streams: Vec<_> = (0..3).map(|number| begin(&httpd, 2, &number.to_string())).collect();
+    await_bars(&httpd, 3);
+    let log = |rows: &[String]| -> Vec<_> {
+        rows.iter()
+            .filter(|row| !is_bar(row))
+            .map(|row| row.chars().take(20).collect::<String>())
+            .collect()
+    };
+    let before = log(&httpd.rows());
+    for columns in [60, 50, 120] {
+        httpd.resize(24, columns);
+        let rows = httpd.wait_for("bars of another width", |rows| {
+            let widths: Vec<_> =
+                bars(rows).iter().map(|row| row.matches(['━', '─']).count()).collect();
+            let want = if columns == 120 { 23..=24 } else { 7..=8 };
+            widths.len() == 3 && widths.iter().all(|width| want.contains(width))
+        });
+        assert_eq!(log(&rows), before, "{columns}");
+    }
+    // Too small for bars: the log keeps its rows.
+    httpd.resize(4, 120);
+    await_bars(&httpd, 0);
+}
+
+#[test]
+fn ctrl_c_leaves_a_clean_screen_and_the_sum() {
+    let tree = tree();
+    let flags = ["--drain-timeout", "0.2"];
+    let mut httpd = OnScreen::start(tree.path(), &flags, &[], USUAL);
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    let _streams = [begin(&httpd, 2, "0"), begin(&httpd, 3, "1")];
+    await_bars(&httpd, 2);
+    httpd.interrupt();
+    httpd.wait_for("a stop", |rows| {
+        rows.iter().any(|row| row.contains("stopping") && has_words(row, &["2", "responses"]))
+    });
+    assert_eq!(httpd.wait().code(), Some(0));
+    let rows = httpd.wait_for("a sum", |rows| {
+        rows.last().is_some_and(|row| has_words(row, &["served", "3", "responses", "addresses"]))
+    });
+    assert!(bars(&rows).is_empty(), "{rows:#?}");
+}
+
+#[test]
+fn the_sum_is_also_the_last_line_of_a_verbose_log() {
+    let tree = tree();
+    for (flags, is_wanted) in [(&["--verbose"][..], true), (&[], false)] {
+        let httpd = Httpd::serve(tree.path(), flags);
+        assert_eq!(httpd.get("/a.txt").body, b"hello");
+        let log = httpd.stop().stderr;
+        let sum = ["served", "1", "response", "5", "B", "address"];
+        assert_eq!(has_words(log.last().unwrap(), &sum), is_wanted, "{log:?}");
+    }
+}
+
+/// A terminal with bars says when a response of its own has lasted long enough to be shown.
+#[test]
+fn where_no_one_wants_them_there_are_none() {
+    let tree = tree();
+    let logs = Tree::new();
+    let log = logs.join("access.log");
+    let others = [
+        (&["--quiet"][..], &[][..]),
+        (&["--log-file", log.to_str().unwrap()], &[]),
+        (&[], &[("TERM", "dumb")]),
+    ];
+    let others = others.map(|(flags, variables)| {
+        let httpd = OnScreen::start(tree.path(), flags, variables, USUAL);
+        let stream = begin(&httpd, 2, "");
+        (httpd, stream)
+    });
+    let httpd = OnScreen::start(tree.path(), &[], &[("NO_COLOR", "1")], USUAL);
+    let _stream = begin(&httpd, 2, "");
+    await_bars(&httpd, 1);
+    thread::sleep(A_FEW_DRAWINGS);
+    let has_colour = |raw: &[u8]| {
+        raw.windows(2).enumerate().any(|(at, window)| {
+            window == b"\x1b["
+                && raw[at..].iter().find(|byte| byte.is_ascii_alphabetic()) == Some(&b'm')
+        })
+    };
+    assert!(!has_colour(&httpd.raw()));
+    for (httpd, _) in &others {
+        assert!(bars(&httpd.rows()).is_empty(), "{:#?}", httpd.rows());
+        assert!(!String::from_utf8_lossy(&httpd.raw()).contains("\x1b[J"));
+    }
+}
+
+#[test]
+fn a_terminal_that_is_stopped_holds_up_no_client_and_not_the_end() {
+    let tree = tree();
+    let mut httpd = OnScreen::start(tree.path(), &["--drain-timeout", "0.2"], &[], USUAL);
+    let _stream = begin(&httpd, 2, "");
+    await_bars(&httpd, 1);
+    // Ctrl-S.
+    httpd.type_in(b"\x13");
+    for _ in 0..20 {
+        let asked = Instant::now();
+        assert_eq!(httpd.get("/a.txt").body, b"hello");
+        assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
+    }
+    // Ctrl-Q.
+    httpd.type_in(b"\x11");
+    assert_eq!(httpd.get("/a.txt?again").body, b"hello");
+    await_line(&httpd, &["/a.txt?again"]);
+    await_bars(&httpd, 1);
+    httpd.type_in(b"\x13");
+    httpd.interrupt();
+    let interrupted = Instant::now();
+    assert_eq!(httpd.wait().code(), Some(0));
+    assert!(interrupted.elapsed() < AT_ONCE, "{:?}", interrupted.elapsed());
+}
+
+#[test]
+fn no_thread_wakes_when_all_has_been_sent() {
+    let tree = tree();
+    let httpd = OnScreen::start(tree.path(), &[], &[], USUAL);
+    let mut stream = begin(&httpd, 2, "");
+    await_bars(&httpd, 1);
+    read_to_end(&mut stream);
+    await_bars(&httpd, 0);
+    // The thread that draws would have woken some ten times.
+    eventually("all threads sleep", || {
+        let before = sleeps(httpd.pid());
+        thread::sleep(Duration::from_secs(1));
+        sleeps(httpd.pid()) == before
+    });
+}
