@@ -45,9 +45,12 @@ pub(crate) struct Watch<'a> {
 /// A response that is under way, and ends when this is dropped.
 struct Registered {
     shared: Arc<Shared>,
-    number: u64,
+    key: Key,
     transfer: Arc<Transfer>,
 }
+
+/// When a response began, and which of those it is.
+type Key = (Instant, u64);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -58,8 +61,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// By their numbers, so the oldest first; as many as there are seats, at most.
-    under_way: BTreeMap<u64, Arc<Transfer>>,
+    /// The oldest first; as many as there are seats, at most.
+    under_way: BTreeMap<Key, Arc<Transfer>>,
     next_number: u64,
     is_closed: bool,
     artist: Option<JoinHandle<()>>,
@@ -89,21 +92,21 @@ impl Transfers {
         under_way
     }
 
-    fn register(&self, description: Description, sent: u64) -> Registered {
+    fn register(&self, began: Instant, description: Description, sent: u64) -> Registered {
         let transfer = Arc::new(Transfer::new(description, sent));
         let mut state = lock(&self.shared.state);
-        let number = state.next_number;
+        let key = (began, state.next_number);
         state.next_number += 1;
-        state.under_way.insert(number, Arc::clone(&transfer));
+        state.under_way.insert(key, Arc::clone(&transfer));
         drop(state);
         self.shared.changed.notify_all();
-        Registered { shared: Arc::clone(&self.shared), number, transfer }
+        Registered { shared: Arc::clone(&self.shared), key, transfer }
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        lock(&self.shared.state).under_way.remove(&self.number);
+        lock(&self.shared.state).under_way.remove(&self.key);
     }
 }
 
@@ -122,7 +125,10 @@ impl<'a> Watch<'a> {
         match &self.registered {
             Some(registered) => registered.transfer.note(sent),
             None if now.saturating_duration_since(self.began) < SHOWN_AFTER => {}
-            None => self.registered = Some(transfers.register((self.describe)(), sent)),
+            None => {
+                let description = (self.describe)();
+                self.registered = Some(transfers.register(self.began, description, sent));
+            }
         }
     }
 }
@@ -141,7 +147,7 @@ fn draw_until_closed(shared: &Shared, standard_error: &StandardError, mut bars: 
         }
         let count = state.under_way.len();
         let first = state.under_way.iter().take(SHOWN_MAX);
-        let first: Vec<_> = first.map(|(&number, it)| (number, Arc::clone(it))).collect();
+        let first: Vec<_> = first.map(|(&(_, number), it)| (number, Arc::clone(it))).collect();
         drop(state);
         is_shown = count > 0;
         standard_error.show_below(bars.lines(&first, count, StandardError::size()));

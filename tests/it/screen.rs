@@ -14,7 +14,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::attack::loopback;
-use crate::support::{PATIENCE, Reply, connect_from, pseudo_terminal, read_to_end, wait_for_end};
+use crate::support::{
+    PATIENCE, Reply, connect_from, eventually, pseudo_terminal, read_to_end, wait_for_end,
+};
 
 /// `httpd` on a terminal of its own, killed when dropped.
 pub struct OnScreen {
@@ -96,13 +98,16 @@ impl OnScreen {
         look(self.shown.0.lock().unwrap().parser.screen())
     }
 
-    /// The address of the last listening line.
+    /// The address of the first listening line, which may have left the screen.
     #[track_caller]
-    pub fn address(&self) -> SocketAddr {
-        let url = |row: &String| row.strip_prefix("listening on http://").map(str::to_owned);
-        let rows = self.wait_for("an address", |rows| rows.iter().any(|row| url(row).is_some()));
-        let last = rows.iter().rev().find_map(url).unwrap();
-        last.trim_end_matches('/').parse().unwrap()
+    fn address(&self) -> SocketAddr {
+        let found = || {
+            let raw = String::from_utf8_lossy(&self.raw()).into_owned();
+            let (_, rest) = raw.split_once("listening on http://")?;
+            rest.split_once("/\r\n").map(|(address, _)| address.parse().unwrap())
+        };
+        eventually("it listens", || found().is_some());
+        found().unwrap()
     }
 
     /// Asks for this path from 127.0.0.`source`, and leaves the answer where it is.

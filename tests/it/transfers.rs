@@ -51,7 +51,10 @@ fn begin(httpd: &OnScreen, source: u8, query: &str) -> TcpStream {
 fn await_bars(httpd: &OnScreen, count: usize) -> Vec<String> {
     let are_last = |rows: &[String]| {
         let rest: Vec<_> = rows.iter().skip_while(|row| !is_bar(row)).collect();
-        bars(rows).len() == count && rest.iter().all(|row| is_bar(row) || row.starts_with(" and "))
+        bars(rows).len() == count
+            && rest
+                .iter()
+                .all(|row| is_bar(row) && row.contains("/large") || row.starts_with(" and "))
     };
     httpd.wait_for(&format!("{count} bars"), are_last)
 }
