@@ -4,30 +4,32 @@
 //! request is the parser's matter, what answers it is the site's. Its own are deadlines, refusals
 //! and the way a connection ends.
 
+mod applicant;
+mod desk;
+mod exchange;
 mod read;
 mod tally;
 mod write;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use zeroize::Zeroize;
 
 use crate::access_log::{self, Format, Outcome};
 use crate::http::date::Date;
 use crate::http::forwarded::{self, Network};
-use crate::http::request::{
-    self, Framing, HEAD_BYTES_MAX, Known, Method, Parsed, Refused, Request, Version,
-};
+use crate::http::request::{self, HEAD_BYTES_MAX, Known, Parsed};
 use crate::http::response::{Body, ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::{Client, Lost};
-use crate::site::{Answer, Site, pages};
+use crate::site::{Site, pages};
 use crate::transfers::{Description, Transfers, Watch};
+use desk::Desk;
+use exchange::Exchange;
 
 pub(crate) use tally::{Tally, Total};
-
-/// The longest body of a request, in bytes.
-const BODY_BYTES_MAX: u64 = 64 * 1024;
 
 /// How connections are treated.
 #[derive(Clone, Debug)]
@@ -61,20 +63,6 @@ pub(crate) struct Service {
     output: Vec<u8>,
 }
 
-/// A request, as far as it came, and what answers it.
-struct Exchange<'a> {
-    known: Known<'a>,
-    response: Response,
-    /// What the log says, if the response goes out whole.
-    outcome: Outcome,
-    /// Why it was refused, if it was.
-    cause: Option<&'static str>,
-    /// What the client gets in place of the response, if it would not understand one.
-    foreign_answer: Option<&'static [u8]>,
-    /// Whether bytes of the client's may still be on their way, which a reset would answer.
-    has_more_to_read: bool,
-}
-
 impl Service {
     /// Serves `site`.
     pub(crate) fn new(site: Arc<Site>, options: Options) -> Self {
@@ -83,8 +71,16 @@ impl Service {
 
     /// Serves a client until its connection can be closed.
     pub(crate) fn serve(&mut self, client: &Client) {
+        self.exchange(client);
+        if self.site.needs_credentials() {
+            self.input.as_mut_slice().zeroize();
+        }
+    }
+
+    fn exchange(&mut self, client: &Client) {
         let Self { site, options, input, output } = self;
         let deadline = client.accepted_at() + options.request_timeout;
+        let desk = Desk { site, client, trusted_proxies: &options.trusted_proxies };
         input.clear();
         input.reserve_exact(HEAD_BYTES_MAX);
         // When the head had come, or the wait for it ended; that may be long after accept.
@@ -99,9 +95,12 @@ impl Service {
                 Ok(Parsed::Partial) => {}
                 Ok(Parsed::Complete { request, length }) => {
                     let now = Date::clamped(time);
-                    break answer(site, client, request, &input[length..], deadline, now);
+                    break desk.answer(request, &input[length..], deadline, now);
                 }
-                Err(refused) => break Ok(refuse(client, refused)),
+                // Its credentials may still be to come.
+                Err(refused) if desk.waits_for_fields(&refused) && input.len() < HEAD_BYTES_MAX => {
+                }
+                Err(refused) => break desk.refuse(refused),
             }
         };
         let exchange = match exchange {
@@ -139,92 +138,6 @@ pub(crate) fn turned_away(extra: &[ExtraField]) -> Vec<u8> {
     head
 }
 
-impl<'a> Exchange<'a> {
-    /// A request that was answered as the site has it.
-    fn complete(request: Request<'a>, response: Response, has_more_to_read: bool) -> Self {
-        let outcome = Outcome::Complete;
-        let known = request.into();
-        Self { known, response, outcome, cause: None, foreign_answer: None, has_more_to_read }
-    }
-
-    /// A request that is turned away. More of it may be on its way.
-    fn refused(known: Known<'a>, response: Response, cause: &'static str) -> Self {
-        let outcome = Outcome::Refused;
-        let (cause, foreign_answer) = (Some(cause), None);
-        Self { known, response, outcome, cause, foreign_answer, has_more_to_read: true }
-    }
-
-    /// A request that did not come whole.
-    fn unfinished(known: Known<'a>, site: &Site, outcome: Outcome) -> Self {
-        let response = site.error(Status::RequestTimeout);
-        let (cause, foreign_answer) = (None, None);
-        Self { known, response, outcome, cause, foreign_answer, has_more_to_read: true }
-    }
-}
-
-impl Exchange<'_> {
-    /// Writes what the client gets first, and gives the body that follows, if one does.
-    fn write_start(&self, output: &mut Vec<u8>, now: Date, extra: &[ExtraField]) -> Option<&Body> {
-        if let Some(bytes) = self.foreign_answer {
-            output.extend_from_slice(bytes);
-            return None;
-        }
-        if self.known.version != Some(Version::Http09) {
-            self.response.write_head(output, Some(now), extra);
-        }
-        (self.known.method != Some(Method::Head)).then(|| self.response.body())
-    }
-}
-
-/// The answer to a head that is no request. Its Host has not been checked, so it gets none of the
-/// site's own pages.
-fn refuse<'a>(client: &Client, refused: Refused<'a>) -> Exchange<'a> {
-    let Refused { refusal, known } = refused;
-    log::debug!("{}: refused: {}", client.peer(), refusal.cause());
-    let exchange = Exchange::refused(known, pages::error(refusal.status()), refusal.cause());
-    Exchange { foreign_answer: refusal.foreign_answer(), ..exchange }
-}
-
-/// Finds the answer to a request, reading its body if the answer is made from one. `rest` is what
-/// came after the head.
-fn answer<'a>(
-    site: &Site,
-    client: &Client,
-    request: Request<'a>,
-    rest: &[u8],
-    deadline: Instant,
-    now: Date,
-) -> Result<Exchange<'a>, Lost> {
-    let announces_body = !matches!(request.framing(), Framing::None | Framing::Length(0));
-    if !announces_body {
-        // It is whole, and cannot lose its seat to a newcomer while we look for the answer.
-        client.begin_answer()?;
-    }
-    let has_more_to_read = announces_body || !rest.is_empty() || request.version == Version::Http09;
-    let form = match site.answer(&request, now, &|| client.about_to_wait()) {
-        Answer::Response(response) => {
-            return Ok(Exchange::complete(request, response, has_more_to_read));
-        }
-        Answer::Form(form) => form,
-    };
-    let refuse = |request: Request<'a>, status, cause| {
-        Ok(Exchange::refused(request.into(), site.error(status), cause))
-    };
-    match request.framing() {
-        Framing::None | Framing::Chunked => {
-            refuse(request, Status::LengthRequired, "length-required")
-        }
-        Framing::Length(length) if length > BODY_BYTES_MAX => {
-            refuse(request, Status::ContentTooLarge, "content-too-large")
-        }
-        Framing::Length(length) => {
-            let length = usize::try_from(length).expect("at most BODY_BYTES_MAX");
-            let body = read::body(client, &request, rest, length, deadline)?;
-            Ok(Exchange::complete(request, form(&body), rest.len() > length))
-        }
-    }
-}
-
 /// What a terminal shows of a response that lasts.
 fn describe(options: &Options, client: &Client, known: &Known<'_>, bytes: u64) -> Description {
     let target = known.line.split(|&byte| byte == b' ').nth(1).unwrap_or(known.line);
@@ -250,6 +163,7 @@ fn record(
     let known = &exchange.known;
     let entry = access_log::Entry {
         client: client_address(options, client, known),
+        user: exchange.user,
         time,
         request_line: known.line,
         status: exchange.response.status().code(),

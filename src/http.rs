@@ -7,6 +7,7 @@
 mod authority;
 pub(crate) mod conditional;
 pub(crate) mod cors;
+pub(crate) mod credentials;
 pub mod date;
 pub mod fields;
 pub(crate) mod forwarded;

@@ -37,6 +37,7 @@ pub mod sandbox;
 pub mod signals;
 
 mod access_log;
+mod auth;
 mod connection;
 mod lock;
 mod log_once;

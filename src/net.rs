@@ -93,4 +93,5 @@ pub use client::{Client, Evicted};
 pub use descriptors::{Capacity, raise_descriptor_limit};
 pub use listener::BindError;
 pub use options::Options;
+pub(crate) use origin::Origin;
 pub use server::{Running, Server};

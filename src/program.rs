@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::access_log::{self, LogFile, LoggerOptions, StandardError};
+use crate::auth::Passwords;
 use crate::connection::{self, Service, Tally};
 use crate::memory;
 use crate::net::{self, Server};
@@ -58,6 +59,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     }
     let path = flags.root();
     let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
+    let passwords = read_passwords(flags, &root)?;
     let log_file = open_log(flags, &root)?;
     let standard_error = start_log(flags, log_file.clone())?;
     let mut signals = Caught::new(log_file.is_some())?;
@@ -71,9 +73,11 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let addresses = server.addresses();
     let code = qr_code(flags, &addresses)?;
     let site = flags.site(&addresses, are_inherited);
-    startup_warnings::warn(&root, &site.files, &addresses);
+    startup_warnings::warn(&root, &site.files);
+    startup_warnings::warn_of_reach(&addresses, flags.reach(are_inherited));
     let sandbox = lock_in(flags, &root)?;
-    let banner = banner::Banner { root: &root, files: &site.files, sandbox };
+    let users = passwords.as_ref().map(Passwords::count);
+    let banner = banner::Banner { root: &root, files: &site.files, users, sandbox };
     banner::print(&banner, &addresses, code.as_ref())?;
 
     let transfers = start_transfers(flags, standard_error);
@@ -84,7 +88,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
         tally: tally.clone(),
         ..flags.connection()
     };
-    let mut service = Service::new(Arc::new(Site::new(root, site)), options);
+    let mut service = Service::new(Arc::new(Site::new(root, site, passwords)), options);
     let running =
         server.on_lost_listener(signals.interrupt()).start(move |client| service.serve(client))?;
     systemd::notify(&systemd::READY);
@@ -161,6 +165,13 @@ fn stopping(under_way: usize, drain: Duration) -> String {
 /// The level of the last line: people at a terminal see it, a log only has it among the details.
 fn summary_level() -> log::Level {
     if io::stderr().is_terminal() { log::Level::Info } else { log::Level::Debug }
+}
+
+/// Reads the password file, if the flags name one: before the sandbox, which denies that.
+fn read_passwords(flags: &Flags, root: &Root) -> Result<Option<Passwords>, Box<dyn Error>> {
+    let Some(path) = flags.password_file() else { return Ok(None) };
+    private_files::check(root, "the password file", path)?;
+    Ok(Some(Passwords::read(path)?))
 }
 
 /// The options of the sockets and threads, with as many seats as there are descriptors for.

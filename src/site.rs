@@ -4,6 +4,7 @@
 //! from it. The methods that a target takes follow from the same, so that Allow agrees with GET. An
 //! error becomes a status in `Site::failed`, which logs its cause.
 
+mod admission;
 mod fallback;
 pub(crate) mod files;
 pub(crate) mod folder;
@@ -17,13 +18,17 @@ mod workshop;
 
 use std::sync::Arc;
 
+pub(crate) use admission::{NotAdmitted, Visitor};
+
 use files::Found;
 use root::{OpenError, Root};
 use routes::{Handler, Redirect};
 use workshop::Workshop;
 
+use crate::auth::{Applicant, Passwords};
 use crate::http::cors;
 use crate::http::date::Date;
+use crate::http::fields::Fields;
 use crate::http::host::AllowedHosts;
 use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response};
@@ -54,6 +59,7 @@ pub(crate) struct Options {
 pub(crate) struct Site {
     root: Root,
     options: Options,
+    passwords: Option<Passwords>,
     workshop: Arc<Workshop>,
     unavailable: LogOnce,
     failed: LogOnce,
@@ -78,37 +84,60 @@ pub(crate) enum Answer {
 }
 
 impl Site {
-    /// The site below `root`.
+    /// The site below `root`, for those with one of these passwords, or for all.
     #[must_use]
-    pub(crate) fn new(root: Root, options: Options) -> Self {
+    pub(crate) fn new(root: Root, options: Options, passwords: Option<Passwords>) -> Self {
         let log_once = || LogOnce::new(module_path!());
         Self {
             root,
             options,
+            passwords,
             workshop: Workshop::new(),
             unavailable: log_once(),
             failed: log_once(),
         }
     }
 
-    /// Answers a request; `now` is when it came. `before_long_work` is called before what takes
-    /// more than a moment.
+    /// Whether it is only for those who have a password.
+    pub(crate) fn needs_credentials(&self) -> bool {
+        self.passwords.is_some()
+    }
+
+    /// Judges who sends this request.
+    pub(crate) fn admit(
+        &self,
+        request: &Request<'_>,
+        applicant: &dyn Applicant,
+    ) -> Result<Visitor<'_>, NotAdmitted> {
+        admission::check_host(&self.options.allowed_hosts, request.host())?;
+        // It comes without credentials, and is answered without a look at what is asked for.
+        if self.options.cors && cors::is_preflight(request) {
+            let response = cors::preflight(&request.fields);
+            return Err(NotAdmitted::Answer { response, cause: None });
+        }
+        admission::check_password(self.passwords.as_ref(), &request.fields, applicant)
+    }
+
+    /// Judges who sends a head that is refused, by those of its fields that are known.
+    pub(crate) fn admit_refused(
+        &self,
+        fields: &Fields<'_>,
+        applicant: &dyn Applicant,
+    ) -> Result<Visitor<'_>, NotAdmitted> {
+        admission::check_host(&self.options.allowed_hosts, fields.first("host"))?;
+        admission::check_password(self.passwords.as_ref(), fields, applicant)
+    }
+
+    /// Answers a request of a client that may ask; `now` is when it came. `before_long_work` is
+    /// called before what takes more than a moment.
     #[must_use]
     pub(crate) fn answer(
         &self,
+        _visitor: &Visitor<'_>,
         request: &Request<'_>,
         now: Date,
         before_long_work: &dyn Fn(),
     ) -> Answer {
-        if let Some(host) = request.host()
-            && !self.options.allowed_hosts.allows(host)
-        {
-            return Answer::Response(pages::misdirected(host));
-        }
-        // Before anything else is asked of the client: a preflight comes without credentials.
-        if self.options.cors && cors::is_preflight(request) {
-            return Answer::Response(cors::preflight(&request.fields));
-        }
         match request.method {
             Method::Get | Method::Head => {
                 Answer::Response(self.get(request, now, before_long_work))

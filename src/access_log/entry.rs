@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime};
 pub(crate) struct Entry<'a> {
     /// Whose request it was.
     pub(crate) client: IpAddr,
+    /// Who asks, where a password showed it: a name from the password file.
+    pub(crate) user: Option<&'a str>,
     /// When the head of the request had come, or the wait for it ended.
     pub(crate) time: SystemTime,
     /// The first line, without its line end; empty where none could be read.

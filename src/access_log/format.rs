@@ -47,8 +47,8 @@ struct Common<'a>(&'a Entry<'a>);
 /// Common, then `"%{Referer}i" "%{User-Agent}i"`.
 struct Combined<'a>(&'a Entry<'a>);
 
-/// Time of day, client, method and target, status, bytes, duration; a bad outcome last, and why a
-/// request was refused.
+/// Time of day, client, user if there is one, method and target, status, bytes, duration; a bad
+/// outcome last, and why a request was refused.
 struct Short<'a> {
     entry: &'a Entry<'a>,
     colour: bool,
@@ -59,6 +59,9 @@ pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
 
 /// The bytes escaped, or Apache's `-` where there are none.
 struct OrDash<'a>(Option<&'a [u8]>);
+
+/// A user's name as one word, or Apache's `-`. Apache would leave its spaces as they are.
+struct User<'a>(Option<&'a str>);
 
 /// A duration in at most two units, cut rather than rounded, so that no unit ever overflows.
 struct Human(Duration);
@@ -97,7 +100,8 @@ impl fmt::Display for Common<'_> {
         let Self(entry) = self;
         let time = Date::clamped(entry.time).common_log();
         let line = OrDash(Some(entry.request_line).filter(|line| !line.is_empty()));
-        write!(out, "{} - - [{time}] \"{line}\" {} ", entry.canonical_client(), entry.status)?;
+        let (client, user) = (entry.canonical_client(), User(entry.user));
+        write!(out, "{client} - {user} [{time}] \"{line}\" {} ", entry.status)?;
         match entry.bytes_sent {
             0 => out.write_str("-"),
             bytes => write!(out, "{bytes}"),
@@ -118,6 +122,9 @@ impl fmt::Display for Short<'_> {
         let entry = self.entry;
         let time_of_day = Date::clamped(entry.time).time_of_day();
         write!(out, "{}{time_of_day}{} {} ", self.on(DIM), self.off(), entry.canonical_client())?;
+        if entry.user.is_some() {
+            write!(out, "{} ", User(entry.user))?;
+        }
         match entry.request_words() {
             Some(words) => write!(out, "{} {}", Escaped(words.method), Escaped(words.target))?,
             None if entry.request_line.is_empty() => out.write_str("-")?,
@@ -181,6 +188,17 @@ impl fmt::Display for OrDash<'_> {
             Some(bytes) => Escaped(bytes).fmt(out),
             None => out.write_str("-"),
         }
+    }
+}
+
+impl fmt::Display for User<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.0.unwrap_or("-").split(' ');
+        for (number, word) in words.enumerate() {
+            out.write_str(if number > 0 { "\\x20" } else { "" })?;
+            Escaped(word.as_bytes()).fmt(out)?;
+        }
+        Ok(())
     }
 }
 

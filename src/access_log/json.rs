@@ -28,6 +28,7 @@ impl fmt::Display for Json<'_> {
         let request = words.is_none().then_some(entry.request_line);
         write!(out, "{{\"time\":\"{}\"", time(entry))?;
         write!(out, ",\"client\":\"{}\"", entry.canonical_client())?;
+        write!(out, ",\"user\":{}", Text(entry.user.map(str::as_bytes)))?;
         write!(out, ",\"method\":{}", Text(method))?;
         write!(out, ",\"target\":{}", Text(target))?;
         write!(out, ",\"protocol\":{}", Text(protocol))?;
@@ -72,6 +73,7 @@ mod tests {
     fn entry(request_line: &[u8]) -> Entry<'_> {
         Entry {
             client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+            user: None,
             time: UNIX_EPOCH + Duration::from_millis(784_111_777_050),
             request_line,
             status: 200,
@@ -93,13 +95,14 @@ mod tests {
     #[test]
     fn an_object_holds_every_member() {
         let mut entry = entry(b"GET /a%20b?c HTTP/1.1");
+        entry.user = Some("ann");
         entry.referer = Some(b"http://example.com/");
         entry.user_agent = Some(b"curl/8");
         let want = json!({
-            "time": "1994-11-06T08:49:37.050Z", "client": "192.0.2.7", "method": "GET",
-            "target": "/a%20b?c", "protocol": "HTTP/1.1", "request": null, "status": 200,
-            "bytes_sent": 1_234, "referer": "http://example.com/", "user_agent": "curl/8",
-            "duration_us": 1_500, "outcome": "complete", "cause": null,
+            "time": "1994-11-06T08:49:37.050Z", "client": "192.0.2.7", "user": "ann",
+            "method": "GET", "target": "/a%20b?c", "protocol": "HTTP/1.1", "request": null,
+            "status": 200, "bytes_sent": 1_234, "referer": "http://example.com/",
+            "user_agent": "curl/8", "duration_us": 1_500, "outcome": "complete", "cause": null,
         });
         assert_eq!(parsed(&entry), want);
         assert!(Format::Json.line(&entry, false).starts_with("{\"time\":\"1994-11-06T"));
@@ -108,7 +111,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_null() {
         let got = parsed(&entry(b""));
-        for name in ["method", "target", "protocol", "referer", "user_agent", "cause"] {
+        let names = ["user", "method", "target", "protocol", "referer", "user_agent", "cause"];
+        for name in names {
             assert_eq!(got[name], Value::Null, "{name}");
         }
         assert_eq!(got["request"], "");
@@ -160,7 +164,7 @@ mod tests {
             entry.referer = referer.as_deref();
             entry.user_agent = Some(&agent);
             let got = parsed(&entry);
-            prop_assert_eq!(got.as_object().map(serde_json::Map::len), Some(13));
+            prop_assert_eq!(got.as_object().map(serde_json::Map::len), Some(14));
             let lossy = String::from_utf8_lossy(&agent);
             prop_assert_eq!(got["user_agent"].as_str(), Some(lossy.as_ref()));
             if let Some(request) = got["request"].as_str() {

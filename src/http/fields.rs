@@ -4,9 +4,13 @@
 //! for. What a field means is up to the module that reads it.
 
 use std::borrow::Cow;
+use std::fmt;
+
+/// Fields whose values are secrets.
+const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 /// A request's fields, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields<'a> {
     lines: Vec<(&'a [u8], &'a [u8])>,
 }
@@ -50,6 +54,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Shows no secrets.
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.lines.iter().map(|&(name, value)| {
+            let is_secret = SECRET.iter().any(|it| name.eq_ignore_ascii_case(it.as_bytes()));
+            let value = if is_secret { b"..." } else { value };
+            (String::from_utf8_lossy(name), String::from_utf8_lossy(value))
+        });
+        out.debug_list().entries(lines).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +81,15 @@ mod tests {
         assert_eq!(fields.list("host").as_deref(), Some(&b"localhost"[..]));
         assert_eq!(fields.list("range"), None);
         assert_eq!(fields.len(), 3);
+    }
+
+    #[test]
+    fn a_debug_line_shows_no_secrets() {
+        let mut fields = Fields::default();
+        fields.push(b"AUTHORIZATION", b"Basic YTpi");
+        fields.push(b"Proxy-Authorization", b"Basic YTpi");
+        fields.push(b"Accept", b"text/html");
+        let line = format!("{fields:?}");
+        assert!(!line.contains("YTpi") && line.contains("text/html"), "{line}");
     }
 }

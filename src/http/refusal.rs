@@ -75,6 +75,21 @@ impl Refusal {
         }
     }
 
+    /// Whether only what is asked for is wrong, or what is to be done to it, in a head that may be
+    /// fine otherwise: who may not ask does not learn even that.
+    pub(crate) fn is_of_method_or_target(self) -> bool {
+        matches!(
+            self,
+            Self::MethodUnknown
+                | Self::TargetForm
+                | Self::TargetAuthority
+                | Self::PercentTriplet
+                | Self::EncodedNul
+                | Self::EncodedSlash
+                | Self::AboveRoot
+        )
+    }
+
     /// What is sent in place of a response, to a client that would not understand one. The status
     /// is then only for the log.
     pub(crate) fn foreign_answer(self) -> Option<&'static [u8]> {

@@ -70,7 +70,7 @@ pub enum Parsed<'a> {
 impl<'a> From<Request<'a>> for Known<'a> {
     fn from(request: Request<'a>) -> Self {
         let Request { line, method, version, fields, .. } = request;
-        Self { line, method: Some(method), version: Some(version), fields }
+        Self { line, method: Some(method), version: Some(version), fields, is_whole: true }
     }
 }
 

@@ -18,7 +18,7 @@ use super::token::is_token;
 pub(crate) const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
 
 /// Fields that frame a message or describe the one representation that it carries: ours to set.
-const RESERVED: [&str; 13] = [
+const RESERVED: [&str; 14] = [
     "Accept-Ranges",
     "Allow",
     "Connection",
@@ -32,6 +32,7 @@ const RESERVED: [&str; 13] = [
     "Last-Modified",
     "Location",
     "Transfer-Encoding",
+    "WWW-Authenticate",
 ];
 
 /// Fields that a response has of its own, unless it is unusual.

@@ -8,11 +8,17 @@ const NETWORK_BITS: u32 = 64;
 
 /// An IPv4 address, or an IPv6 network of 64 bits: what one person can be expected to have one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Origin(IpAddr);
+pub(crate) struct Origin(IpAddr);
 
 impl From<SocketAddr> for Origin {
     fn from(peer: SocketAddr) -> Self {
-        Self(match peer.ip().to_canonical() {
+        peer.ip().into()
+    }
+}
+
+impl From<IpAddr> for Origin {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
             IpAddr::V6(address) => {
                 let network = address.to_bits() >> NETWORK_BITS << NETWORK_BITS;
                 Ipv6Addr::from_bits(network).into()

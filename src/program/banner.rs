@@ -23,6 +23,8 @@ use crate::text::is_unprintable;
 pub(crate) struct Banner<'a> {
     pub(crate) root: &'a Root,
     pub(crate) files: &'a files::Options,
+    /// How many may ask, where a password is needed.
+    pub(crate) users: Option<usize>,
     pub(crate) sandbox: Level,
 }
 
@@ -83,6 +85,9 @@ impl fmt::Display for Banner<'_> {
         writeln!(out, "httpd {} serves {path}", env!("CARGO_PKG_VERSION"))?;
         writeln!(out, "  listed    {listed}")?;
         writeln!(out, "  followed  {followed}")?;
+        if let Some(users) = self.users {
+            writeln!(out, "  password  needed; users: {users}")?;
+        }
         writeln!(out, "  sandbox   {}", self.sandbox)?;
         writeln!(out, "  to stop   Ctrl-C")
     }

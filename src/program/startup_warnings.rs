@@ -15,9 +15,32 @@ use crate::site::root::{Root, Symlinks};
 /// Names that are seldom meant to be served, where names that start with a dot are.
 const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];
 
+/// What it means that other machines can reach a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// They can read the folder.
+    Open,
+    /// They need a password, which comes in the clear.
+    Password,
+    /// They need a password, which comes by way of a proxy that may speak TLS.
+    ProxiedPassword,
+}
+
+/// Warns of listeners that other machines can reach.
+pub(crate) fn warn_of_reach(addresses: &[SocketAddr], reach: Reach) {
+    let so = match reach {
+        Reach::Open => "they can read this folder",
+        Reach::Password => "without TLS, passwords can be read on their way",
+        Reach::ProxiedPassword => return,
+    };
+    for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
+        log::warn!("port {} can be reached from other machines: {so}", address.port());
+    }
+}
+
 /// Warns of a root that may hold more than intended, or lacks the page of `--spa`, of a log that is
-/// served, of links that cannot be followed, and of listeners that other machines can reach.
-pub(crate) fn warn(root: &Root, files: &files::Options, addresses: &[SocketAddr]) {
+/// served, and of links that cannot be followed.
+pub(crate) fn warn(root: &Root, files: &files::Options) {
     let path = root.real_path();
     if path == Path::new("/") {
         log::warn!("the root is /: every file that this user may read is served");
@@ -42,9 +65,5 @@ pub(crate) fn warn(root: &Root, files: &files::Options, addresses: &[SocketAddr]
     }
     if files.spa && !files.index.iter().any(|index| path.join(OsStr::from_bytes(index)).exists()) {
         log::warn!("--spa: there is no index in the root that could answer for other paths");
-    }
-    for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
-        let port = address.port();
-        log::warn!("port {port} can be reached from other machines: they can read this folder");
     }
 }

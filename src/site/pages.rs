@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::html::escape;
+use crate::http::credentials::CHALLENGE;
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 
@@ -68,6 +69,12 @@ pub(crate) fn error(status: Status) -> Response {
     }
 }
 
+/// 401: a user and a password are wanted (RFC 9110 section 15.5.2).
+#[must_use]
+pub(crate) fn unauthorized() -> Response {
+    error(Status::Unauthorized).with("WWW-Authenticate", CHALLENGE)
+}
+
 /// 405, with the methods that the target does take (RFC 9110 section 15.5.6).
 #[must_use]
 pub(crate) fn method_not_allowed(allow: String) -> Response {
@@ -108,6 +115,7 @@ fn explanation(status: Status) -> &'static str {
         | Status::MovedPermanently
         | Status::NotModified => "",
         Status::BadRequest => "The request could not be understood.",
+        Status::Unauthorized => "This folder is for those who have a user name and a password.",
         Status::Forbidden => "The server may not read this file.",
         Status::NotFound => "There is nothing here under this name.",
         Status::MethodNotAllowed => "This page does not take that method.",

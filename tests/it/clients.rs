@@ -13,7 +13,7 @@ use crate::support::{Httpd, PATIENCE, Tree, eventually, pattern, tool};
 
 /// Runs a client, which must succeed; returns its standard output and error.
 #[track_caller]
-fn run(command: &mut Command) -> (String, String) {
+pub fn run(command: &mut Command) -> (String, String) {
     // No proxies and no configuration files of the user.
     for name in ["http_proxy", "all_proxy", "ALL_PROXY", "CURL_HOME", "WGETRC"] {
         command.env_remove(name);
@@ -27,7 +27,7 @@ fn run(command: &mut Command) -> (String, String) {
 
 /// Runs `curl` with these arguments; returns its standard output and error.
 #[track_caller]
-fn curl(curl: &Path, arguments: &[&str]) -> (String, String) {
+pub fn curl(curl: &Path, arguments: &[&str]) -> (String, String) {
     let seconds = PATIENCE.as_secs().to_string();
     let mut command = Command::new(curl);
     run(command.args(["-q", "-sS", "--noproxy", "*", "--max-time", &seconds]).args(arguments))

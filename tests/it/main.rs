@@ -8,6 +8,8 @@
 
 mod ask;
 mod attack;
+mod auth;
+mod auth_clients;
 mod balancer;
 mod blocked_log;
 mod browser;

@@ -31,8 +31,16 @@ pub struct Proxy {
 impl Proxy {
     /// HAProxy with `contrib/haproxy.cfg`, before these two servers.
     pub fn haproxy(servers: [SocketAddr; 2]) -> Option<Self> {
+        Self::haproxy_with(servers, |config| config)
+    }
+
+    /// The same with that file changed.
+    pub fn haproxy_with(
+        servers: [SocketAddr; 2],
+        change: impl Fn(String) -> String,
+    ) -> Option<Self> {
         let tool = tool("haproxy")?;
-        let example = contrib("haproxy.cfg");
+        let example = change(contrib("haproxy.cfg"));
         for to_replace in ["bind :80\n", "127.0.0.1:8081", "127.0.0.1:8082"] {
             assert!(example.contains(to_replace), "{to_replace}");
         }

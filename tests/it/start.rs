@@ -7,7 +7,7 @@ use crate::support::{Httpd, Tree, free_port, has_words, is_root, run};
 
 /// Checks for exit status 1 and one line on standard error, which has these words.
 #[track_caller]
-fn check_refusal(flags: &[&str], want: &[&str]) {
+pub fn check_refusal(flags: &[&str], want: &[&str]) {
     let (status, stdout, stderr) = run(flags);
     assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
     assert!(stderr.starts_with("httpd: ") && stderr.ends_with('\n'), "{stderr:?}");
@@ -181,6 +181,12 @@ fn settings_that_may_be_unintended_are_warned_about() {
     check_warnings(tree.path(), &["--bind", "0.0.0.0"], &[&["PORT"]]);
     check_warnings(tree.path(), &["--spa"], &[&["--spa", "index"]]);
     check_warnings(tree.path(), &["--spa", "--index", ".env"], &[]);
+    let others = Tree::with(&[("passwords", crate::auth::ANN.as_bytes())]);
+    let passwords = others.join("passwords");
+    let auth = ["--bind", "0.0.0.0", "--auth", passwords.to_str().unwrap()];
+    check_warnings(tree.path(), &auth, &[&["PORT", "passwords", "TLS"]]);
+    let proxied = [&auth[..], &["--trusted-proxy", "127.0.0.1"]].concat();
+    check_warnings(tree.path(), &proxied, &[]);
     check_warnings("/".as_ref(), &[], &[&["root", "/"]]);
     if let Some(home) = std::env::home_dir().filter(|home| home.is_dir()) {
         check_warnings(&home, &[], &[&["root", "home"]]);

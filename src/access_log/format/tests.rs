@@ -10,6 +10,7 @@ const TIME: &str = "06/Nov/1994:08:49:37 +0000";
 fn entry(request_line: &[u8]) -> Entry<'_> {
     Entry {
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        user: None,
         time: UNIX_EPOCH + Duration::from_secs(784_111_777),
         request_line,
         status: 200,
@@ -43,6 +44,11 @@ fn common_is_apaches_format() {
 
     let head = Entry { bytes_sent: 0, ..entry(b"HEAD / HTTP/1.0") };
     check_common(&head, r#"127.0.0.1 - - [TIME] "HEAD / HTTP/1.0" 200 -"#);
+
+    let user = Entry { user: Some("ann"), ..entry(b"GET /") };
+    check_common(&user, r#"127.0.0.1 - ann [TIME] "GET /" 200 2326"#);
+    let odd = Entry { user: Some("ann \"b\" [\u{e4}"), ..entry(b"GET /") };
+    check_common(&odd, r#"127.0.0.1 - ann\x20\"b\"\x20[\xc3\xa4 [TIME] "GET /" 200 2326"#);
 
     let silent = Entry { status: 408, bytes_sent: 0, ..entry(b"") };
     check_common(&silent, r#"127.0.0.1 - - [TIME] "-" 408 -"#);

@@ -62,6 +62,7 @@ fn in_a_process_of_its_own() {
     install(LoggerOptions { level: LevelFilter::Info, access, log_file }).unwrap();
     let entry = Entry {
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        user: None,
         time: SystemTime::UNIX_EPOCH,
         request_line: b"GET / HTTP/1.0",
         status: 200,

@@ -8,8 +8,10 @@ use crate::http::fields::Fields;
 use crate::http::refusal::Refusal;
 use crate::http::tls;
 
-/// The fields that the log shows, or needs to find the client behind a proxy.
-const LOGGED_FIELDS: [&str; 3] = ["x-forwarded-for", "referer", "user-agent"];
+/// The fields that the log shows, or needs to find the client behind a proxy, and those that say
+/// whether the client may ask at all.
+const KNOWN_FIELDS: [&str; 5] =
+    ["authorization", "host", "referer", "user-agent", "x-forwarded-for"];
 
 /// A head that is refused, and what is known of it all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +33,11 @@ pub struct Known<'a> {
     /// The version, if the line names one; [`Version::Http09`] only for a request that is whole.
     pub(crate) version: Option<Version>,
     /// The well-formed field lines that came whole; of a head that is no request, only those of
-    /// [`LOGGED_FIELDS`], also beyond the limit of lines: a proxy may add its own at the end.
+    /// [`KNOWN_FIELDS`], also beyond the limit of lines: a proxy may add its own at the end.
     pub(crate) fields: Fields<'a>,
+    /// Whether no more fields can come: the head has ended, or its line names no version that has
+    /// any.
+    pub(crate) is_whole: bool,
 }
 
 impl<'a> Known<'a> {
@@ -49,11 +54,17 @@ impl<'a> Known<'a> {
         let method = words.next().and_then(Method::named);
         let version = words.nth(1).and_then(|word| parse_version(word).ok());
         let mut fields = Fields::default();
-        for (name, value) in lines.filter_map(|line| parse_field(line).ok()) {
-            if LOGGED_FIELDS.iter().any(|logged| name.eq_ignore_ascii_case(logged.as_bytes())) {
+        let mut is_whole = version.is_none();
+        for line in lines {
+            if line.is_empty() {
+                is_whole = true;
+                break;
+            }
+            let Ok((name, value)) = parse_field(line) else { continue };
+            if KNOWN_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) {
                 fields.push(name, value);
             }
         }
-        Self { line, method, version, fields }
+        Self { line, method, version, fields, is_whole }
     }
 }

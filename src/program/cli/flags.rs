@@ -124,6 +124,12 @@ pub(super) struct Audience {
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "HTTPD_ALLOW_HOST")]
     pub(super) allow_host: Vec<String>,
 
+    /// Ask for a password: file of users, made by htpasswd -B
+    ///
+    /// The file is read once, at the start.
+    #[arg(long, value_name = "FILE", env = "HTTPD_AUTH")]
+    pub(super) auth: Option<PathBuf>,
+
     /// Proxies whose X-Forwarded-For is trusted; repeatable
     #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "HTTPD_TRUSTED_PROXY")]
     pub(super) trusted_proxy: Vec<Network>,

@@ -8,11 +8,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 use super::flags::{ABOUT, Flags};
 
 /// The flags that `-h` shows: what most people ever need.
-const BRIEF: [&str; 13] = [
+const BRIEF: [&str; 14] = [
     "folder",
     "port",
     "bind",
     "qr",
+    "auth",
     "index",
     "no_listing",
     "dotfiles",
@@ -28,8 +29,8 @@ const BRIEF: [&str; 13] = [
 pub(super) const EXAMPLES: [(&str, &str); 6] = [
     ("httpd", "serve this folder at http://127.0.0.1:8080/"),
     ("httpd --port 0 ~/Downloads", "serve that folder, on a free port"),
-    ("httpd -b 0.0.0.0 -b ::", "serve every machine that can reach this one"),
-    ("httpd -b 0.0.0.0 --qr ~/Pictures", "show them to a phone: it scans the address"),
+    ("httpd -b 0.0.0.0 -b ::", "serve every machine in reach"),
+    ("httpd -b 0.0.0.0 --qr ~/Pictures", "show a phone the address to scan"),
     ("httpd --log-file /var/log/httpd/access.log", "keep the log in a file"),
     ("HTTPD_PORT=3000 httpd", "take a flag from the environment"),
 ];

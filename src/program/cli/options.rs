@@ -18,7 +18,11 @@ use crate::site::root::Symlinks;
 use crate::{connection, net, site};
 use log::LevelFilter;
 
+use super::super::startup_warnings::Reach;
 use super::flags::{Audience, DotfilesFlag, Flags, LogFormatFlag, Page, SymlinksFlag};
+
+/// What only some may see is for no cache that others share (RFC 9111 section 5.2.2.7).
+const PRIVATE: [(&str, &str); 1] = [("Cache-Control", "private, no-cache")];
 
 impl Flags {
     /// What to print instead of serving.
@@ -45,6 +49,25 @@ impl Flags {
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let Audience { bind, port, .. } = &self.audience;
         bind.iter().map(|&address| SocketAddr::new(address, *port)).collect()
+    }
+
+    /// Where the users and their passwords are; `None`: no password is needed.
+    pub(crate) fn password_file(&self) -> Option<&Path> {
+        self.audience.auth.as_deref()
+    }
+
+    /// What it means that other machines can reach a listener.
+    pub(crate) fn reach(&self, are_inherited: bool) -> Reach {
+        match &self.audience.auth {
+            None => Reach::Open,
+            Some(_) if self.is_proxied(are_inherited) => Reach::ProxiedPassword,
+            Some(_) => Reach::Password,
+        }
+    }
+
+    /// Whether a proxy, or what passed the sockets, stands between the clients and us.
+    fn is_proxied(&self, are_inherited: bool) -> bool {
+        are_inherited || !self.audience.trusted_proxy.is_empty()
     }
 
     /// Whether the process restricts itself.
@@ -122,22 +145,23 @@ impl Flags {
     /// machine reaches, unless a proxy, or what passed the sockets, answers for the names.
     fn allowed_hosts(&self, listeners: &[SocketAddr], are_inherited: bool) -> AllowedHosts {
         let is_loopback = listeners.iter().all(|listener| listener.ip().is_loopback());
-        let is_proxied = are_inherited || !self.audience.trusted_proxy.is_empty();
-        if is_loopback && !is_proxied {
+        if is_loopback && !self.is_proxied(are_inherited) {
             AllowedHosts::local_and(self.audience.allow_host.clone())
         } else {
             AllowedHosts::Any
         }
     }
 
-    /// The fields of every response: those of `--header`, which take the place of those of `--cors`
-    /// as they do of any other.
+    /// The fields of every response: those of `--header`, which take the place of those of `--auth`
+    /// and `--cors` as they do of any other.
     fn extra_fields(&self) -> Vec<ExtraField> {
         let own = &self.responses.header;
+        let auth = PRIVATE.iter().filter(|_| self.audience.auth.is_some());
         let cors = cors::FIELDS.iter().filter(|_| self.responses.cors);
-        let cors = cors.filter(|(name, _)| !own.iter().any(|field| field.replaces(name)));
-        let cors = cors.map(|(name, value)| ExtraField::new(name, value));
-        own.iter().cloned().chain(cors).collect()
+        let ours = auth.chain(cors);
+        let ours = ours.filter(|(name, _)| !own.iter().any(|field| field.replaces(name)));
+        let ours = ours.map(|(name, value)| ExtraField::new(name, value));
+        own.iter().cloned().chain(ours).collect()
     }
 
     /// The options of each connection.

@@ -11,9 +11,10 @@ use super::{Source, assert_none, rust_files};
 
 /// Each module of the library, and the modules that it may import from. `program` may import from
 /// all of them, and none from it.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("access_log", &["http", "lock", "text"]),
-    ("connection", &["access_log", "http", "lock", "net", "site", "transfers"]),
+    ("auth", &["http", "lock", "net"]),
+    ("connection", &["access_log", "auth", "http", "lock", "net", "site", "transfers"]),
     ("http", &[]),
     ("lock", &[]),
     ("log_once", &["lock"]),
@@ -22,7 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("quantity", &[]),
     ("sandbox", &[]),
     ("signals", &[]),
-    ("site", &["http", "lock", "log_once", "quantity", "text"]),
+    ("site", &["auth", "http", "lock", "log_once", "quantity", "text"]),
     ("text", &[]),
     ("transfers", &["access_log", "lock"]),
 ];

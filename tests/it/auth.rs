@@ -1,0 +1,444 @@
+//! Passwords: who gets in, who doesn't, and that no one learns more than that.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustix::net::sockopt;
+
+use crate::attack::loopback;
+use crate::start::check_refusal;
+use crate::support::{
+    Ended, Httpd, Reply, Tree, connect_from, eventually, read_to_end, send_and_half_close,
+};
+
+/// As `htpasswd -nbB -C 4` made it for `open sesame`.
+pub const ANN: &str = "ann:$2y$04$p6XiTurbYAm//pdYiZ07c.llCL0vZYZIhD/evJ6FB5S4.m382Ndfy";
+
+/// Likewise, for `tä:st"x`.
+pub const BOB: &str = "bob b:$2y$04$ZgwyYtNrkSpjjrV8Kn/eVeL5C4P2nDPG.ojtA9VtbU6ofdPtUFKle";
+
+/// A user whose password no one knows.
+fn zoe(cost: u32) -> String {
+    format!("zoe:$2b${cost:02}${}", ".".repeat(53))
+}
+
+/// A check of this cost takes longer than what a test does meanwhile: 2 s in a release build.
+const SLOW: u32 = 15;
+
+/// Checks of this cost hold others up, but for less time than these wait: 0.5 s in a release build.
+const LESS_SLOW: u32 = 13;
+
+/// The field line of a user and a password.
+pub fn login(pair: &str) -> String {
+    format!("Authorization: Basic {}\r\n", STANDARD.encode(pair))
+}
+
+fn ann() -> String {
+    login("ann:open sesame")
+}
+
+/// A folder `www`, and beside it a password file with these lines.
+pub fn site(lines: &[&str]) -> Tree {
+    let tree = Tree::with(&[("www/a.txt", b"hello"), ("www/404.html", b"ours")]);
+    tree.write("passwords", (lines.join("\n") + "\n").as_bytes());
+    tree
+}
+
+/// Serves `www` to the users in `passwords`.
+#[track_caller]
+pub fn serve(tree: &Tree, flags: &[&str]) -> Httpd {
+    let passwords = tree.join("passwords");
+    let auth = ["--auth", passwords.to_str().unwrap()];
+    Httpd::serve(&tree.join("www"), &[&auth[..], flags].concat())
+}
+
+#[track_caller]
+fn check_unauthorized(reply: &Reply, what: &str) {
+    let challenge = r#"Basic realm="httpd", charset="UTF-8""#;
+    assert_eq!((reply.status, reply.field("WWW-Authenticate")), (401, Some(challenge)), "{what}");
+    assert_eq!(reply.field("Cache-Control"), Some("private, no-cache"), "{what}");
+    assert_eq!(reply.field("Allow"), None, "{what}");
+}
+
+#[test]
+fn a_right_password_is_needed_before_anything_is_looked_at() {
+    let tree = site(&[ANN, BOB]);
+    let httpd = serve(&tree, &["--redirect", "/old=/new"]);
+    for (line, status) in [
+        ("GET /a.txt HTTP/1.0", 200),
+        ("HEAD /a.txt HTTP/1.0", 200),
+        ("GET / HTTP/1.0", 200),
+        ("GET /?format=json HTTP/1.0", 200),
+        ("GET /old HTTP/1.0", 301),
+        ("GET /get.html HTTP/1.0", 200),
+        ("GET /missing HTTP/1.0", 404),
+        ("GET /.htpasswd HTTP/1.0", 404),
+        ("POST /post.html HTTP/1.0", 411),
+        ("PUT /a.txt HTTP/1.0", 405),
+        ("OPTIONS /a.txt HTTP/1.0", 204),
+        ("OPTIONS * HTTP/1.0", 204),
+        ("OPTIONS /missing HTTP/1.0", 404),
+        ("BREW /a.txt HTTP/1.0", 501),
+        ("CONNECT example.com:80 HTTP/1.0", 501),
+        ("GET /a%2fb HTTP/1.0", 404),
+        ("GET /.. HTTP/1.0", 400),
+        ("GET /%zz HTTP/1.0", 400),
+        ("GET /%00 HTTP/1.0", 400),
+        ("GET a.txt HTTP/1.0", 400),
+        ("GET http:///a.txt HTTP/1.0", 400),
+        ("GET * HTTP/1.0", 400),
+    ] {
+        let ask = |fields: &str| httpd.reply(format!("{line}\r\n{fields}\r\n"));
+        check_unauthorized(&ask(""), line);
+        for wrong in ["ann:", "ann:Open sesame", "Ann:open sesame", "eve:open sesame", ":", "ann"] {
+            check_unauthorized(&ask(&login(wrong)), line);
+        }
+        check_unauthorized(&ask("Authorization: Bearer b3BlbiBzZXNhbWU=\r\n"), line);
+        check_unauthorized(&ask(&(ann() + &ann())), line);
+        for right in [ann(), login("bob b:tä:st\"x"), ann().replace("Basic", "bASIC  ")] {
+            let reply = ask(&right);
+            assert_eq!(reply.status, status, "{line}");
+            assert_eq!(reply.field("WWW-Authenticate"), None, "{line}");
+            assert_eq!(reply.field("Cache-Control"), Some("private, no-cache"), "{line}");
+        }
+    }
+    assert_eq!(httpd.request("GET", "/a.txt", &ann()).body, b"hello");
+    assert_eq!(httpd.request("GET", "/missing", &ann()).body, b"ours");
+    assert!(!httpd.get("/missing").text().contains("ours"));
+    // HTTP/0.9 has no fields.
+    for line in ["GET /a.txt\r\n", "GET /a%2fb\r\n"] {
+        assert!(String::from_utf8(httpd.raw(line)).unwrap().contains("401"), "{line}");
+    }
+}
+
+#[test]
+fn malformed_heads_and_foreign_hosts_come_before_the_password() {
+    let tree = site(&[ANN]);
+    let httpd = serve(&tree, &[]);
+    for (head, status) in [
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.0\r\n folded\r\n\r\n", 400),
+        ("GET / HTTP/2.0\r\n\r\n", 505),
+        ("GET / HTTP/1.0\r\nContent-Length: x\r\n\r\n", 400),
+        ("GET / HTTP/1.0\r\nHost: evil.example.com\r\n\r\n", 421),
+        ("GET /a%2fb HTTP/1.0\r\nHost: evil.example.com\r\n\r\n", 421),
+    ] {
+        assert_eq!(httpd.reply(head).status, status, "{head}");
+        let with_password = head.replacen("\r\n", &format!("\r\n{}", ann()), 1);
+        assert_eq!(httpd.reply(with_password).status, status, "{head}");
+    }
+}
+
+/// A refused target is answered when the fields have come, or when no more can come.
+#[test]
+fn credentials_are_waited_for() {
+    let tree = site(&[ANN]);
+    let httpd = serve(&tree, &["--request-timeout", "2"]);
+    for (fields, status) in [(ann(), 404), (login("ann:wrong"), 401), (String::new(), 401)] {
+        let mut stream = httpd.connect();
+        for piece in ["GET /a%2fb HTTP/1.0\r\n", "Accept: */*\r\n", &fields, "\r\n"] {
+            stream.write_all(piece.as_bytes()).unwrap();
+            std::thread::yield_now();
+        }
+        assert_eq!(Reply::parse(&read_to_end(&mut stream)).status, status);
+    }
+    assert_eq!(httpd.reply("GET /a%2fb HTTP/1.0\r\nAccept: */*\r\n").status, 408);
+    let endless = format!("GET /a%2fb HTTP/1.0\r\nA: {}", "b".repeat(20_000));
+    check_unauthorized(&httpd.reply(endless), "a head without an end");
+    // A client may close its side, and a body waits until it is known who sends it.
+    let mut stream = httpd.connect();
+    let request = format!("GET /a.txt HTTP/1.0\r\n{}\r\n", ann());
+    assert!(send_and_half_close(&mut stream, request.as_bytes()).ends_with(b"hello"));
+    let post = "POST /post.html HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\
+                Content-Length: 4\r\n";
+    check_unauthorized(&httpd.reply(format!("{post}\r\nid=5")), "a form");
+    assert_eq!(httpd.reply(format!("{post}{}\r\nid=5", ann())).status, 200);
+}
+
+#[test]
+fn the_fields_of_the_user_go_with_every_answer() {
+    let tree = site(&[ANN]);
+    let httpd = serve(&tree, &["--cors", "--header", "Cache-Control: private, max-age=60"]);
+    for (fields, status) in [(String::new(), 401), (ann(), 200)] {
+        let reply = httpd.request("GET", "/a.txt", &fields);
+        assert_eq!(reply.status, status);
+        assert_eq!(reply.field("Access-Control-Allow-Origin"), Some("*"));
+        assert_eq!(reply.field("Cache-Control"), Some("private, max-age=60"));
+    }
+}
+
+/// Browsers send it without credentials, so its answer is the same whatever it is for.
+#[test]
+fn a_preflight_needs_no_password() {
+    let tree = site(&[ANN]);
+    let preflight = "Origin: https://example.com\r\nAccess-Control-Request-Method: GET\r\n\
+                     Access-Control-Request-Headers: authorization\r\n";
+    let httpd = serve(&tree, &["--cors", "--log-format", "short"]);
+    for target in ["/a.txt", "/missing", "*"] {
+        let reply = httpd.request("OPTIONS", target, preflight);
+        assert_eq!((reply.status, reply.field("Allow")), (204, None), "{target}");
+        let allowed = reply.field("Access-Control-Allow-Headers").unwrap();
+        assert!(allowed.contains("authorization"), "{allowed}");
+        check_unauthorized(&httpd.request("OPTIONS", target, ""), target);
+    }
+    let foreign = format!("Host: evil.example.com\r\n{preflight}");
+    assert_eq!(httpd.request("OPTIONS", "/a.txt", &foreign).status, 421);
+    httpd.log_line(|line| line.contains("OPTIONS /a.txt 204") && !line.contains("refused"));
+    check_unauthorized(&serve(&tree, &[]).request("OPTIONS", "/a.txt", preflight), "no --cors");
+}
+
+#[test]
+fn the_log_has_the_user_if_the_password_was_right() {
+    for (format, right, wrong) in [
+        ("common", "127.0.0.1 - ann [", "127.0.0.1 - - ["),
+        ("combined", "127.0.0.1 - ann [", "127.0.0.1 - - ["),
+        ("json", r#""user":"ann""#, r#""user":null"#),
+        ("short", " 127.0.0.1 ann GET ", " 127.0.0.1 GET "),
+    ] {
+        let tree = site(&[ANN]);
+        let httpd = serve(&tree, &["--log-format", format]);
+        for (target, fields, want) in [
+            ("/right", ann(), right),
+            ("/a%2fright", ann(), right),
+            ("/wrong", login("ann:x"), wrong),
+            ("/missing", String::new(), wrong),
+        ] {
+            httpd.request("GET", target, &fields);
+            let line = httpd.log_line(|line| line.contains(target));
+            assert!(line.contains(want), "{line}");
+        }
+        let words = ["credentials-wrong", "credentials-missing"];
+        for (word, target) in words.iter().zip(["/wrong", "/missing"]) {
+            let line = httpd.log_line(|line| line.contains(target));
+            assert_eq!(line.contains(word), ["json", "short"].contains(&format), "{line}");
+        }
+    }
+    let tree = site(&[BOB]);
+    let httpd = serve(&tree, &["--log-format", "common"]);
+    assert_eq!(httpd.request("GET", "/", &login("bob b:tä:st\"x")).status, 200);
+    httpd.log_line(|line| line.starts_with(r"127.0.0.1 - bob\x20b ["));
+}
+
+#[test]
+fn passwords_show_nowhere() {
+    for format in ["short", "combined", "json"] {
+        let tree = site(&[ANN]);
+        let mut command = std::process::Command::new("env");
+        command.args(["RUST_LOG=trace", env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
+        command.args(["--verbose", "--log-format", format, "--request-timeout", "1"]);
+        command.arg("--auth").arg(tree.join("passwords")).arg(tree.join("www"));
+        let httpd = Httpd::spawn(command);
+        for pair in ["ann:open sesame", "ann:opensesame", "eve:open sesame", "open sesame"] {
+            for start in [
+                "GET /a.txt HTTP/1.0\r\n",
+                "GET /a%2fb HTTP/1.0\r\n",
+                "GET / HTTP/1.0\r\nHost: evil.example.com\r\n",
+                "GET / HTTP/1.1\r\n folded\r\n",
+                "\x01 / HTTP/1.1\r\n",
+            ] {
+                httpd.raw(format!("{start}{}\r\n", login(pair)));
+            }
+            httpd.raw(format!("GET /late HTTP/1.0\r\n{}", login(pair)));
+        }
+        let secrets = ["open", "sesame", "YW5uOm9w", "b3BlbiBz", "$2y$", "p6XiTurbYAm"];
+        let Ended { stdout, stderr, .. } = httpd.stop();
+        assert!(stderr.len() > 20, "{stderr:?}");
+        for line in stdout.iter().chain(&stderr) {
+            assert!(!secrets.iter().any(|secret| line.contains(secret)), "{line}");
+        }
+    }
+}
+
+/// Whether these bytes are anywhere in the memory that the process can write, as a core dump would
+/// have it; `None` where we may not look.
+fn is_in_memory(httpd: &Httpd, bytes: &[u8]) -> Option<bool> {
+    let process = format!("/proc/{}", httpd.pid());
+    let memory = File::open(format!("{process}/mem")).ok()?;
+    for line in std::fs::read_to_string(format!("{process}/maps")).ok()?.lines() {
+        let (range, rest) = line.split_once(' ').unwrap();
+        if !rest.starts_with("rw") {
+            continue;
+        }
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|at| u64::from_str_radix(at, 16).unwrap());
+        let mut part = vec![0; usize::try_from(end - start).unwrap()];
+        // A stack that has ended meanwhile cannot be read.
+        let length = memory.read_at(&mut part, start).unwrap_or(0);
+        if part[..length].windows(bytes.len()).any(|window| window == bytes) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+#[test]
+fn passwords_do_not_stay_in_memory() {
+    let tree = site(&[ANN]);
+    let httpd = serve(&tree, &[]);
+    let hash = ANN.split_once(':').unwrap().1;
+    match is_in_memory(&httpd, hash.as_bytes()) {
+        Some(is_found) => assert!(is_found, "hashes stay, so they must be found"),
+        None => return eprintln!("skipped: the memory of a child cannot be read here"),
+    }
+    for (pair, status) in [("ann:open sesame", 200), ("ann:open sesam", 401)] {
+        for _ in 0..5 {
+            assert_eq!(httpd.request("GET", "/a.txt", &login(pair)).status, status);
+        }
+        // The client has its answer a moment before the server overwrites the request.
+        eventually("the request is overwritten", || {
+            let encoded = STANDARD.encode(pair);
+            let is_there = |bytes: &[u8]| is_in_memory(&httpd, bytes).unwrap();
+            !is_there(encoded.as_bytes()) && !is_there(b"open sesam")
+        });
+    }
+}
+
+#[test]
+fn what_is_no_password_file_is_refused() {
+    let refuse = |lines: &[&str], want: &[&str]| {
+        let tree = site(lines);
+        let (root, file) = (tree.join("www"), tree.join("passwords"));
+        let (root, file) = (root.to_str().unwrap(), file.to_str().unwrap());
+        let want = [&[file], want].concat();
+        check_refusal(&["--port", "0", "--auth", file, root], &want);
+    };
+    refuse(&[], &["password", "file", "no", "users"]);
+    refuse(&["# nobody", ""], &["password", "file", "no", "users"]);
+    refuse(&[ANN, "eve"], &["line", "2", "USER:HASH"]);
+    refuse(&[ANN, "", "eve:opensesame"], &["line", "3", "bcrypt"]);
+    refuse(&["eve:$apr1$Z3GXlQ4p$ng1Ww6d0XIR7fi/pyEWT61"], &["line", "1", "bcrypt"]);
+    refuse(&["eve:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="], &["line", "1", "bcrypt"]);
+    refuse(&[&ANN.replace("$2y$", "$2x$")], &["line", "1", "bcrypt"]);
+    refuse(&[ANN, &zoe(18)], &["line", "2", "17"]);
+    refuse(&[":$2y$"], &["line", "1", "user"]);
+    refuse(&[ANN, BOB, ANN], &["line", "3", "same", "1"]);
+    refuse(&["#".repeat(1024 * 1024 + 1).as_str()], &["larger", "1048576"]);
+
+    let tree = site(&[ANN]);
+    let root = tree.join("www");
+    let root = root.to_str().unwrap();
+    // 2 is ENOENT, 21 is EISDIR.
+    let missing = tree.join("no such file");
+    let missing = missing.to_str().unwrap();
+    check_refusal(&["--port", "0", "--auth", missing, root], &["password", "file", "2"]);
+    let folder = tree.path().to_str().unwrap();
+    check_refusal(&["--port", "0", "--auth", folder, root], &["password", folder, "21"]);
+}
+
+#[test]
+fn a_password_file_in_the_served_folder_is_refused() {
+    let tree = site(&[ANN]);
+    let root = tree.path().canonicalize().unwrap().join("www");
+    let root = root.to_str().unwrap();
+    for name in ["passwords", ".htpasswd"] {
+        let file = tree.write(format!("www/{name}"), ANN.as_bytes());
+        let file = file.to_str().unwrap();
+        check_refusal(&["--port", "0", "--auth", file, root], &["password", file, root]);
+    }
+    tree.link("link", tree.join("www/passwords"));
+    let link = tree.join("link");
+    let link = link.to_str().unwrap();
+    check_refusal(&["--port", "0", "--auth", link, root], &["password", link, root]);
+}
+
+/// Sends a wrong password for `/guess` from 127.0.0.`source`, without waiting for the answer.
+fn guess(httpd: &Httpd, source: u8, number: usize) -> TcpStream {
+    let mut stream = connect_from(loopback(source), httpd.address());
+    let fields = login(&format!("zoe:{number}"));
+    stream.write_all(format!("GET /guess HTTP/1.0\r\n{fields}\r\n").as_bytes()).unwrap();
+    stream
+}
+
+/// The lines of the guesses that have been answered, with this word in them.
+fn answered(httpd: &Httpd, word: &str) -> usize {
+    let log = httpd.log();
+    log.iter().filter(|line| line.contains("/guess") && line.contains(word)).count()
+}
+
+#[test]
+fn guesses_are_not_in_the_way_of_who_is_remembered() {
+    let tree = site(&[ANN, &zoe(SLOW)]);
+    let httpd = serve(&tree, &["--log-format", "short"]);
+    assert_eq!(httpd.request("GET", "/a.txt", &ann()).status, 200);
+    let before = httpd.usage().threads;
+    let guesses: Vec<_> = (0..30).map(|number| guess(&httpd, 1, number)).collect();
+    eventually("all of them wait", || httpd.usage().threads >= before + 25);
+    for _ in 0..50 {
+        assert_eq!(httpd.request("GET", "/a.txt", &ann()).body, b"hello");
+    }
+    let log = httpd.log();
+    let last = log.iter().rposition(|line| line.contains("ann GET /a.txt 200")).unwrap();
+    let before = log[..last].iter().filter(|line| line.contains("/guess")).count();
+    assert!(before < guesses.len() / 2, "{before}");
+}
+
+#[test]
+fn guesses_from_one_address_do_not_keep_another_from_logging_in() {
+    let tree = site(&[ANN, &zoe(LESS_SLOW)]);
+    let httpd = serve(&tree, &["--log-format", "short"]);
+    let before = httpd.usage().threads;
+    let guesses: Vec<_> = (0..40).map(|number| guess(&httpd, 2, number)).collect();
+    eventually("many of them wait", || httpd.usage().threads >= before + 25);
+    assert_eq!(httpd.request("GET", "/first", &ann()).status, 404);
+    httpd.log_line(|line| line.contains("/first"));
+    let log = httpd.log();
+    let at = log.iter().position(|line| line.contains("/first")).unwrap();
+    let before = log[..at].iter().filter(|line| line.contains("/guess")).count();
+    assert!(before < guesses.len() / 2, "{before}");
+}
+
+#[test]
+fn guesses_that_are_too_many_are_turned_away() {
+    let tree = site(&[ANN, &zoe(SLOW)]);
+    let httpd = serve(&tree, &["--log-format", "short"]);
+    let mut guesses: Vec<_> = (0..90).map(|number| guess(&httpd, 1, number)).collect();
+    let mut away = 0;
+    // 64 wait, and one is being checked.
+    eventually("the others are turned away", || {
+        for guess in &mut guesses {
+            guess.set_nonblocking(true).unwrap();
+            let mut answer = [0; 4096];
+            let Ok(length @ 1..) = guess.read(&mut answer) else { continue };
+            let reply = Reply::parse(&answer[..length]);
+            away += usize::from(reply.status == 503 && reply.field("Retry-After").is_some());
+        }
+        away >= 90 - 65
+    });
+    httpd.log_line(|line| line.contains("/guess") && line.contains("too-many-checks"));
+}
+
+#[test]
+fn guesses_keep_no_seat_that_another_needs() {
+    let tree = site(&[ANN, &zoe(SLOW)]);
+    let httpd = serve(&tree, &["--log-format", "short", "--max-connections", "4"]);
+    assert_eq!(httpd.request("GET", "/a.txt", &ann()).status, 200);
+    for round in 0..5 {
+        let guesses: Vec<_> = (0..8).map(|number| guess(&httpd, 2, number)).collect();
+        for _ in 0..5 {
+            assert_eq!(httpd.request("GET", "/a.txt", &ann()).body, b"hello");
+        }
+        drop(guesses);
+        eventually("guesses are evicted", || answered(&httpd, "evicted") > round);
+    }
+}
+
+#[test]
+fn a_guess_whose_client_is_gone_is_not_checked() {
+    let tree = site(&[ANN, &zoe(SLOW)]);
+    let httpd = serve(&tree, &["--log-format", "short"]);
+    let idle = httpd.usage();
+    let guesses: Vec<_> = (0..30).map(|number| guess(&httpd, 1, number)).collect();
+    eventually("all of them wait", || httpd.usage().threads >= idle.threads + 25);
+    for guess in guesses {
+        // Closing it resets the connection.
+        sockopt::set_socket_linger(&guess, Some(Duration::ZERO)).unwrap();
+    }
+    eventually("one is left at most", || httpd.usage().descriptors <= idle.descriptors + 1);
+    let checked = answered(&httpd, "");
+    assert!(checked < 15, "{checked}");
+}

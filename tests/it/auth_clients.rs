@@ -1,0 +1,111 @@
+//! Programs that log in: curl, wget, a browser, and a proxy in front; and htpasswd, which makes the
+//! password file.
+
+use std::io::Write;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::auth::{ANN, login, serve, site};
+use crate::browser::Browser;
+use crate::clients::{curl, run};
+use crate::proxy::Proxy;
+use crate::support::{Httpd, Reply, Tree, eventually, read_to_end, tool};
+
+#[test]
+fn htpasswd_makes_the_file() {
+    let Some(htpasswd) = tool("htpasswd") else { return };
+    let tree = Tree::with(&[("www/a.txt", b"hello")]);
+    let file = tree.join("passwords");
+    let long = "p".repeat(80);
+    for (flags, user, password) in
+        [("-cbBC4", "ann", "a b"), ("-bB", "bob", "ü:\""), ("-bBC4", "long", &long)]
+    {
+        run(Command::new(&htpasswd).arg(flags).arg(&file).args([user, password]));
+    }
+    let httpd = serve(&tree, &[]);
+    let status = |pair: &str| httpd.request("GET", "/a.txt", &login(pair)).status;
+    for right in ["ann:a b", "bob:ü:\"", &format!("long:{long}")] {
+        assert_eq!(status(right), 200, "{right}");
+    }
+    for wrong in ["ann:ü:\"", "bob:a b", "long:ppp"] {
+        assert_eq!(status(wrong), 401, "{wrong}");
+    }
+}
+
+#[test]
+fn curl_logs_in() {
+    let Some(tool) = tool("curl") else { return };
+    let tree = site(&[ANN]);
+    let httpd = serve(&tree, &[]);
+    let url = httpd.url("/a.txt");
+    assert_eq!(curl(&tool, &["--user", "ann:open sesame", &url]).0, "hello");
+    // Asks without a password first, and then by the scheme that the answer names.
+    assert_eq!(curl(&tool, &["--anyauth", "--user", "ann:open sesame", &url]).0, "hello");
+    let status = |pair| curl(&tool, &["-o", "/dev/null", "-w", "%{http_code}", "-u", pair, &url]).0;
+    assert_eq!([status("ann:wrong"), status("ann:open sesame")], ["401", "200"]);
+}
+
+#[test]
+fn wget_logs_in() {
+    let Some(tool) = tool("wget") else { return };
+    let tree = site(&[ANN]);
+    let httpd = serve(&tree, &[]);
+    let mut wget = Command::new(tool);
+    wget.args(["--no-config", "--no-proxy", "-nv", "-O", "-"]);
+    wget.args(["--user", "ann", "--password", "open sesame"]);
+    assert_eq!(run(wget.arg(httpd.url("/a.txt"))).0, "hello");
+    // It asks without a password first.
+    httpd.log_line(|line| line.contains("\" 401 "));
+}
+
+const PAGE: &[u8] = b"<!DOCTYPE html><title>in</title><link rel=stylesheet href=a.css>";
+
+#[test]
+fn a_browser_logs_in() {
+    let Some(browser) = Browser::start() else { return };
+    let tree = site(&[ANN]);
+    tree.write("www/page.html", PAGE);
+    tree.write("www/a.css", b"body { width: 123px }");
+    let httpd = serve(&tree, &["--log-format", "common"]);
+    let url = |pair: &str| format!("http://{pair}@{}/page.html", httpd.address());
+    browser.open(&url("ann:wrong"));
+    assert_ne!(browser.run("return document.title"), "in");
+    browser.open(&url("ann:open%20sesame"));
+    assert_eq!(browser.run("return document.title"), "in");
+    // What the page needs comes with the same password, and so do scripts' requests.
+    assert_eq!(browser.run("return document.body.clientWidth"), json!(123));
+    let script = "return fetch(location.origin + '/a.txt').then(answer => answer.text())";
+    assert_eq!(browser.run(script), "hello");
+    httpd.log_line(|line| line.contains(" - ann [") && line.contains("GET /a.txt "));
+}
+
+#[test]
+fn behind_haproxy() {
+    let tree = site(&[ANN]);
+    let serve = || serve(&tree, &["--trusted-proxy", "127.0.0.1", "--log-format", "common"]);
+    let (one, two) = (serve(), serve());
+    let servers: [&Httpd; 2] = [&one, &two];
+    let expects = "http-check expect status 401";
+    let proxy = Proxy::haproxy_with(servers.map(Httpd::address), |config| {
+        assert!(config.contains(&format!("# {expects}")));
+        config.replace(&format!("# {expects}"), expects)
+    });
+    let Some(proxy) = proxy else { return };
+    let ask = |fields: &str| {
+        let mut stream = std::net::TcpStream::connect(proxy.address()).unwrap();
+        write!(stream, "GET /a.txt HTTP/1.0\r\n{fields}\r\n").unwrap();
+        Reply::parse(&read_to_end(&mut stream))
+    };
+    for server in servers {
+        server.log_line(|line| line.contains("HEAD / "));
+    }
+    for _ in 0..10 {
+        assert_eq!(ask(&login("ann:open sesame")).body, b"hello");
+        assert_eq!(ask("").status, 401);
+        assert_eq!(ask(&login("ann:no")).status, 401);
+    }
+    eventually("both have answered", || {
+        servers.iter().all(|it| it.log().iter().any(|line| line.contains("- ann [")))
+    });
+}
