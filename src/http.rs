@@ -2,13 +2,14 @@
 //!
 //! No module below this one reads a socket, a file or a clock, or writes a log line; what they need
 //! from outside comes in as a value. So a table of inputs and outputs is a whole test. A response
-//! may hold an open file, which only the connection reads.
+//! may hold an open file, or what opens files, which only the connection asks for bytes.
 
 mod authority;
 pub(crate) mod conditional;
 pub(crate) mod cors;
 pub(crate) mod credentials;
 pub mod date;
+pub(crate) mod disposition;
 pub mod fields;
 pub(crate) mod forwarded;
 pub(crate) mod host;

@@ -5,6 +5,9 @@
 //! error becomes a status in `Site::failed`, which logs its cause.
 
 mod admission;
+mod archive;
+pub(crate) mod audience;
+mod download;
 mod fallback;
 pub(crate) mod files;
 pub(crate) mod folder;
@@ -12,15 +15,20 @@ pub(crate) mod html;
 pub(crate) mod listing;
 pub(crate) mod media_type;
 pub(crate) mod pages;
+mod representation;
 pub(crate) mod root;
 pub(crate) mod routes;
+mod walk;
 mod workshop;
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 pub(crate) use admission::{NotAdmitted, Visitor};
 
+use audience::Audience;
 use files::Found;
+use folder::Format;
 use root::{OpenError, Root};
 use routes::{Handler, Redirect};
 use workshop::Workshop;
@@ -57,7 +65,7 @@ pub(crate) struct Options {
 /// The folder that is served, and how.
 #[derive(Debug)]
 pub(crate) struct Site {
-    root: Root,
+    root: Arc<Root>,
     options: Options,
     passwords: Option<Passwords>,
     workshop: Arc<Workshop>,
@@ -89,7 +97,7 @@ impl Site {
     pub(crate) fn new(root: Root, options: Options, passwords: Option<Passwords>) -> Self {
         let log_once = || LogOnce::new(module_path!());
         Self {
-            root,
+            root: Arc::new(root),
             options,
             passwords,
             workshop: Workshop::new(),
@@ -128,20 +136,18 @@ impl Site {
         admission::check_password(self.passwords.as_ref(), fields, applicant)
     }
 
-    /// Answers a request of a client that may ask; `now` is when it came. `before_long_work` is
-    /// called before what takes more than a moment.
+    /// Answers a request of a client that may ask; `now` is when it came, and
+    /// `audience` the client.
     #[must_use]
     pub(crate) fn answer(
         &self,
         _visitor: &Visitor<'_>,
         request: &Request<'_>,
         now: Date,
-        before_long_work: &dyn Fn(),
+        audience: &dyn Audience,
     ) -> Answer {
         match request.method {
-            Method::Get | Method::Head => {
-                Answer::Response(self.get(request, now, before_long_work))
-            }
+            Method::Get | Method::Head => Answer::Response(self.get(request, now, audience)),
             method => self.other(method, request),
         }
     }
@@ -175,7 +181,7 @@ impl Site {
         fallback.map(|file| Resource::Stored(Found::File(file)))
     }
 
-    fn get(&self, request: &Request<'_>, now: Date, before_long_work: &dyn Fn()) -> Response {
+    fn get(&self, request: &Request<'_>, now: Date, audience: &dyn Audience) -> Response {
         let target = &request.target;
         let error = match self.find(request) {
             Ok(Resource::Moved(redirect)) => {
@@ -183,9 +189,7 @@ impl Site {
             }
             Ok(Resource::Stored(Found::File(file))) => return files::respond(file, request, now),
             Ok(Resource::Stored(Found::Folder(folder))) => {
-                before_long_work();
-                let files = &self.options.files;
-                match folder::respond(&self.root, files, &self.workshop, &folder, request) {
+                match self.folder(folder, request, now, audience) {
                     Ok(response) => return response,
                     Err(error) => error,
                 }
@@ -198,6 +202,28 @@ impl Site {
             Err(error) => error,
         };
         self.failed(request, &error)
+    }
+
+    /// A folder without an index, in the form that the client wants: its listing, or an archive of
+    /// it; 503 where too many others are being made.
+    fn folder(
+        &self,
+        folder: OwnedFd,
+        request: &Request<'_>,
+        now: Date,
+        audience: &dyn Audience,
+    ) -> Result<Response, OpenError> {
+        audience.before_long_work();
+        let Some(permit) = self.workshop.enter() else {
+            return Ok(pages::error(Status::ServiceUnavailable));
+        };
+        let (root, options) = (&self.root, &self.options.files);
+        match folder::wanted_format(request) {
+            Format::Archive => {
+                download::respond(root, options, permit, folder, request, now, audience)
+            }
+            format => folder::respond(root, options, permit, &folder, request, format),
+        }
     }
 
     fn built_in(&self, request: &Request<'_>) -> Response {

@@ -6,13 +6,15 @@ use std::time::Instant;
 use super::applicant::Asking;
 use super::exchange::Exchange;
 use super::read;
+use crate::access_log::Outcome;
 use crate::http::date::Date;
 use crate::http::fields::Fields;
 use crate::http::forwarded::Network;
 use crate::http::request::{Framing, Known, Refused, Request, Version};
 use crate::http::response::Response;
 use crate::http::status::Status;
-use crate::net::{Client, Lost};
+use crate::net::{Client, Lost, Presence};
+use crate::site::audience::Audience;
 use crate::site::{Answer, NotAdmitted, Site, pages};
 
 /// The longest body of a request, in bytes.
@@ -79,9 +81,13 @@ impl<'a> Desk<'a> {
             // It is whole, and cannot lose its seat while we look for the answer.
             self.client.begin_answer()?;
         }
-        match self.site.answer(&visitor, &request, now, &|| self.client.about_to_wait()) {
+        let presence = Presence::new(self.client);
+        match self.site.answer(&visitor, &request, now, &presence) {
             Answer::Response(response) => {
-                Ok(Exchange::complete(request.into(), response, has_more_to_read).of(&visitor))
+                let exchange = Exchange::complete(request.into(), response, has_more_to_read);
+                let outcome =
+                    if presence.is_over() { Outcome::ClientGone } else { exchange.outcome };
+                Ok(Exchange { outcome, ..exchange }.of(&visitor))
             }
             Answer::Form(form) => Ok(self.fill_in(form, request, rest, deadline)?.of(&visitor)),
         }
@@ -131,5 +137,15 @@ impl<'a> Desk<'a> {
             NotAdmitted::Gone if self.client.has_lost_its_seat() => Err(Lost::Evicted),
             NotAdmitted::Gone => Err(Lost::Gone),
         }
+    }
+}
+
+impl Audience for Presence<'_> {
+    fn before_long_work(&self) {
+        self.client().about_to_wait();
+    }
+
+    fn has_gone(&self) -> bool {
+        self.look()
     }
 }

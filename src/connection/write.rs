@@ -5,6 +5,8 @@
 //! than Content-Length promised: where a file has become too short, the connection is reset, so
 //! that the client can't take the part for the whole.
 
+mod assembled;
+
 use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -85,6 +87,7 @@ impl Writer<'_> {
                     pieces.iter().try_for_each(|piece| self.piece(file, piece))
                 }
             },
+            Some(Body::Assembled(assembly, pieces)) => self.assembled(output, &**assembly, pieces),
         }
     }
 

@@ -63,6 +63,13 @@ impl ETag {
         Self(format!("\"{size:x}-{modified_seconds:x}-{modified_nanoseconds:x}-{inode:x}\""))
     }
 
+    /// The tag of what is made of many files: its length, and a digest of all that is known of
+    /// them.
+    #[must_use]
+    pub(crate) fn from_digest(length: u64, digest: u64) -> Self {
+        Self(format!("\"{length:x}-{digest:016x}\""))
+    }
+
     fn matches(&self, tag: &ReceivedTag<'_>, comparison: Comparison) -> bool {
         let is_strong_enough = comparison == Comparison::Weak || !tag.is_weak;
         is_strong_enough && tag.opaque == self.0.as_bytes()

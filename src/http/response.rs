@@ -62,6 +62,8 @@ pub enum Body {
     },
     /// Pieces, some of which are spans of this file.
     File(File, Vec<Piece>),
+    /// Pieces, some of which are spans of what this puts together.
+    Assembled(Box<dyn Assembly>, Vec<Piece>),
 }
 
 /// What a body can be lent by.
@@ -69,12 +71,31 @@ pub trait Content: AsRef<[u8]> + fmt::Debug + Send {}
 
 impl<T: AsRef<[u8]> + fmt::Debug + Send> Content for T {}
 
-/// A part of a body that is sent from a file.
+/// Content that is put together while it is sent, such as an archive.
+pub trait Assembly: fmt::Debug + Send {
+    /// The parts that a span of it consists of, in order. One that cannot be had is the last.
+    fn parts(&self, span: Span) -> Box<dyn Iterator<Item = Result<Part, Changed>> + '_>;
+}
+
+/// A part of what is put together.
+#[derive(Debug)]
+pub enum Part {
+    /// These bytes.
+    Bytes(Cow<'static, [u8]>),
+    /// These bytes of that file.
+    File(File, Span),
+}
+
+/// A part is not any more what it was when its length was promised.
+#[derive(Debug)]
+pub struct Changed;
+
+/// A part of a body that is sent from a file, or from what is put together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// These bytes of the file.
+    /// These bytes of the file, or of the whole.
     Span(Span),
 }
 
@@ -160,7 +181,9 @@ impl Body {
             Self::Bytes(bytes) => Some(bytes.len() as u64),
             Self::Lent(content) => Some((**content).as_ref().len() as u64),
             &Self::Omitted { length } => Some(length),
-            Self::File(_, pieces) => Some(pieces.iter().map(Piece::length).sum()),
+            Self::File(_, pieces) | Self::Assembled(_, pieces) => {
+                Some(pieces.iter().map(Piece::length).sum())
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! its paths must get that page. Requests for what is simply missing must not: those for files, and
 //! those of clients that want something else than HTML.
 
-use super::files::{self, Options, Representation};
+use super::files::{self, ChosenFile, Options};
 use super::root::{OpenError, Root};
 use crate::http::negotiation;
 use crate::http::request::Request;
@@ -15,12 +15,12 @@ pub(super) fn find(
     root: &Root,
     options: &Options,
     request: &Request<'_>,
-) -> Result<Representation, OpenError> {
+) -> Result<ChosenFile, OpenError> {
     let accept = request.fields.list("accept");
     if !is_possible(options, &request.target) || !negotiation::prefers_html(accept.as_deref()) {
         return Err(OpenError::NotFound);
     }
-    files::index_of(root, options, request, b"").map(Representation::chosen_by_accept)
+    files::index_of(root, options, request, b"").map(ChosenFile::chosen_by_accept)
 }
 
 /// Whether only Accept decides if the index answers where nothing is found.

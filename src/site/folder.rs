@@ -7,7 +7,6 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, FileType, RawDir};
@@ -15,9 +14,8 @@ use rustix::io::Errno;
 
 use super::files;
 use super::listing::{self, Kind, Listing, Order, README_BYTES_MAX, Readme, Selection};
-use super::pages;
 use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
-use super::workshop::Workshop;
+use super::workshop::Permit;
 use crate::http::negotiation;
 use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response};
@@ -29,22 +27,31 @@ const README_NAMES: [&[u8]; 4] = [b"README.md", b"README.markdown", b"README", b
 /// Bytes of names that are read from the folder at once.
 const NAMES_BYTES: usize = 32 * 1024;
 
-/// The response for a folder, as a page or as JSON; 503 where too many others are being made.
+/// The form of a folder that a client wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A listing for people.
+    Page,
+    /// A listing for programs.
+    Json,
+    /// The folder itself, and all below it.
+    Archive,
+}
+
+/// The response for a folder, as a page or as JSON.
 pub(crate) fn respond(
     root: &Root,
     options: &files::Options,
-    workshop: &Arc<Workshop>,
+    permit: Permit,
     folder: &OwnedFd,
     request: &Request<'_>,
+    format: Format,
 ) -> Result<Response, OpenError> {
-    let Some(permit) = workshop.enter() else {
-        return Ok(pages::error(Status::ServiceUnavailable));
-    };
     let path = request.target.path();
     let order = Order::from_query(request.target.query());
     let listing = read(root, options, folder, path, order)?;
     let is_head = request.method == Method::Head;
-    let (media_type, body) = if wants_json(request) {
+    let (media_type, body) = if format == Format::Json {
         let body = if is_head {
             Body::Omitted { length: listing::json_length(&listing) }
         } else {
@@ -53,11 +60,13 @@ pub(crate) fn respond(
         ("application/json", body)
     } else {
         let readme = read_me(root, path)?;
-        let readme = readme.as_ref();
+        let (readme, has_archive) = (readme.as_ref(), options.archive_limit > 0);
         let body = if is_head {
-            Body::Omitted { length: listing::page_length(path, &listing, order, readme) }
+            let length = listing::page_length(path, &listing, order, readme, has_archive);
+            Body::Omitted { length }
         } else {
-            Body::Lent(Box::new(permit.finish(listing::page(path, &listing, order, readme))))
+            let page = listing::page(path, &listing, order, readme, has_archive);
+            Body::Lent(Box::new(permit.finish(page)))
         };
         ("text/html; charset=utf-8", body)
     };
@@ -72,11 +81,13 @@ pub(crate) fn respond(
 }
 
 /// `?format=` decides; without it, Accept does.
-fn wants_json(request: &Request<'_>) -> bool {
+pub(crate) fn wanted_format(request: &Request<'_>) -> Format {
     let query = request.target.query().unwrap_or_default();
     match form_urlencoded::parse(query).find(|(name, _)| name == "format") {
-        Some((_, format)) => format == "json",
-        None => negotiation::prefers_json(request.fields.list("accept").as_deref()),
+        Some((_, format)) if format == "tar" => Format::Archive,
+        Some((_, format)) if format == "json" => Format::Json,
+        None if negotiation::prefers_json(request.fields.list("accept").as_deref()) => Format::Json,
+        _ => Format::Page,
     }
 }
 

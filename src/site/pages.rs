@@ -94,6 +94,22 @@ pub(crate) fn misdirected(host: &[u8]) -> Response {
     page(Status::MisdirectedRequest, Status::MisdirectedRequest.reason(), &text)
 }
 
+/// 403: a folder that has more entries than an archive may have.
+#[must_use]
+pub(crate) fn archive_refused(limit: usize) -> Response {
+    let text = if limit == 0 {
+        "<p>This server makes no archives: it was started with <code>--archive-limit 0</code>.</p>"
+            .to_owned()
+    } else {
+        format!(
+            "<p>This folder is too large for an archive: with all below it, it has more than \
+             {limit} entries. The flag <code>--archive-limit</code> of the server sets the limit.\
+             </p>"
+        )
+    };
+    page(Status::Forbidden, Status::Forbidden.reason(), &text)
+}
+
 fn page(status: Status, title: &str, text: &str) -> Response {
     let code = status.code();
     let heading = if code < 300 { title.to_owned() } else { format!("{code} {title}") };

@@ -110,6 +110,11 @@ impl Root {
         &self.real_path
     }
 
+    /// The folder's own name; the root of the file system has none.
+    pub(crate) fn name(&self) -> Option<&[u8]> {
+        self.real_path.file_name().map(OsStr::as_bytes)
+    }
+
     /// Whether the kernel guards each path that is opened. Without that, no link that should stay
     /// inside can be followed safely, and none is.
     pub(crate) fn has_openat2(&self) -> bool {
@@ -128,16 +133,17 @@ impl Root {
     /// Opens the file or folder at `path`, which is relative to the root, in its decoded form:
     /// without empty names, `.` and `..`; empty for the root itself.
     pub(crate) fn entry(&self, path: &[u8]) -> Result<Opened, OpenError> {
-        let descriptor = self.descriptor(path).map_err(OpenError::from)?;
-        let stat = rustix::fs::fstat(&descriptor).map_err(OpenError::from)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {
-                let metadata = Metadata::from(&stat);
-                Ok(Opened::File(OpenFile { file: File::from(descriptor), metadata }))
-            }
-            FileType::Directory => Ok(Opened::Directory(descriptor)),
-            _ => Err(OpenError::NotFound),
-        }
+        Opened::of(self.descriptor(path)?)
+    }
+
+    /// Opens what is at `path` below a folder that is open already, where no link is followed: not
+    /// even one that `entry` would follow, so that a path leads down and nowhere else.
+    pub(crate) fn entry_below(&self, folder: &OwnedFd, path: &[u8]) -> Result<Opened, OpenError> {
+        Opened::of(if self.has_openat2 {
+            open_beneath(folder, path, ResolveFlags::NO_SYMLINKS)?
+        } else {
+            walk(folder, path)?
+        })
     }
 
     /// As `entry`, for what is only wanted if it is a file.
@@ -154,26 +160,17 @@ impl Root {
             (Symlinks::Follow, _) => {
                 rustix::fs::openat(&self.directory, OsStr::from_bytes(path), OPEN, Mode::empty())
             }
-            (_, false) => self.walk(path),
-            (Symlinks::Deny, true) => self.open_beneath(path, ResolveFlags::NO_SYMLINKS),
-            (Symlinks::Within, true) => match self.open_beneath(path, ResolveFlags::empty()) {
-                Err(Errno::XDEV) => self.open_by_real_path(path),
-                result => result,
-            },
-        }
-    }
-
-    fn open_beneath(&self, path: &[u8], links: ResolveFlags) -> rustix::io::Result<OwnedFd> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | links;
-        let path = OsStr::from_bytes(path);
-        let mut result = Err(Errno::AGAIN);
-        for _ in 0..RACES_MAX {
-            result = rustix::fs::openat2(&self.directory, path, OPEN, Mode::empty(), resolve);
-            if !matches!(result, Err(Errno::AGAIN)) {
-                break;
+            (_, false) => walk(&self.directory, path),
+            (Symlinks::Deny, true) => {
+                open_beneath(&self.directory, path, ResolveFlags::NO_SYMLINKS)
+            }
+            (Symlinks::Within, true) => {
+                match open_beneath(&self.directory, path, ResolveFlags::empty()) {
+                    Err(Errno::XDEV) => self.open_by_real_path(path),
+                    result => result,
+                }
             }
         }
-        result
     }
 
     /// For what `RESOLVE_BENEATH` refuses: an absolute link, even one that leads back inside. The
@@ -184,22 +181,55 @@ impl Root {
         let real = real.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::XDEV))?;
         let below = real.strip_prefix(&self.real_path).map_err(|_| Errno::XDEV)?;
         let below = below.as_os_str().as_bytes();
-        self.open_beneath(if below.is_empty() { b"." } else { below }, ResolveFlags::NO_SYMLINKS)
+        let below = if below.is_empty() { b"." } else { below };
+        open_beneath(&self.directory, below, ResolveFlags::NO_SYMLINKS)
     }
+}
 
-    /// Without `openat2`: name by name, and no link at all. A decoded path has no `..`, by which a
-    /// name could lead out.
-    fn walk(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
-        let mut names = path.split(|&byte| byte == b'/').map(OsStr::from_bytes).peekable();
-        let mut directory: Option<OwnedFd> = None;
-        while let Some(name) = names.next() {
-            let parent = directory.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd);
-            let is_on_the_way = names.peek().is_some();
-            let flags = if is_on_the_way { OPEN_ON_THE_WAY } else { OPEN | OFlags::NOFOLLOW };
-            directory = Some(rustix::fs::openat(parent, name, flags, Mode::empty())?);
+impl Opened {
+    /// What that descriptor is of, by itself and not by any path.
+    fn of(descriptor: OwnedFd) -> Result<Self, OpenError> {
+        let stat = rustix::fs::fstat(&descriptor).map_err(OpenError::from)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {
+                let metadata = Metadata::from(&stat);
+                Ok(Self::File(OpenFile { file: File::from(descriptor), metadata }))
+            }
+            FileType::Directory => Ok(Self::Directory(descriptor)),
+            _ => Err(OpenError::NotFound),
         }
-        directory.ok_or(Errno::NOENT)
     }
+}
+
+fn open_beneath(
+    directory: &OwnedFd,
+    path: &[u8],
+    links: ResolveFlags,
+) -> rustix::io::Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | links;
+    let path = OsStr::from_bytes(path);
+    let mut result = Err(Errno::AGAIN);
+    for _ in 0..RACES_MAX {
+        result = rustix::fs::openat2(directory, path, OPEN, Mode::empty(), resolve);
+        if !matches!(result, Err(Errno::AGAIN)) {
+            break;
+        }
+    }
+    result
+}
+
+/// Without `openat2`: name by name, and no link at all. A decoded path has no `..`, by which a name
+/// could lead out.
+fn walk(start: &OwnedFd, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let mut names = path.split(|&byte| byte == b'/').map(OsStr::from_bytes).peekable();
+    let mut directory: Option<OwnedFd> = None;
+    while let Some(name) = names.next() {
+        let parent = directory.as_ref().map_or(start.as_fd(), AsFd::as_fd);
+        let is_on_the_way = names.peek().is_some();
+        let flags = if is_on_the_way { OPEN_ON_THE_WAY } else { OPEN | OFlags::NOFOLLOW };
+        directory = Some(rustix::fs::openat(parent, name, flags, Mode::empty())?);
+    }
+    directory.ok_or(Errno::NOENT)
 }
 
 /// Only a kernel without the call, or a seccomp filter that forbids it, is a reason to do without.

@@ -1,4 +1,5 @@
-//! Where bodies are made that stay in memory until the client has taken them: listings.
+//! Where bodies are made that stay in memory until the client has taken them: listings, and the
+//! plans of archives.
 //!
 //! A listing of 10,000 entries takes a core for 10 ms and 2 MB of memory for as long as its client
 //! takes it. So no more are made at once than there are cores, and a new one is begun only while
@@ -6,14 +7,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::mem;
+use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::lock::{lock, wait_for};
 
-/// Bytes of finished bodies that are held when another one is begun, at most. So all together take
+/// Bytes of what has been made that are held when another one is begun, at most. So all together take
 /// no more than this and one body for each core.
 const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -43,9 +44,16 @@ pub(crate) struct Permit {
     workshop: Arc<Workshop>,
 }
 
-/// A finished body. Its bytes count until it is dropped.
-pub(crate) struct Made {
-    bytes: Vec<u8>,
+/// What has been made. Its bytes count until it is dropped.
+pub(crate) struct Made<T> {
+    content: T,
+    // Dropped after the content.
+    held: Held,
+}
+
+/// Bytes that count.
+struct Held {
+    bytes: usize,
     workshop: Arc<Workshop>,
 }
 
@@ -95,11 +103,17 @@ impl Workshop {
 }
 
 impl Permit {
-    /// The body is made, and is held from now on.
-    pub(crate) fn finish(self, bytes: Vec<u8>) -> Made {
+    /// A body is made, and is held from now on.
+    pub(crate) fn finish(self, body: Vec<u8>) -> Made<Vec<u8>> {
+        let bytes = body.capacity();
+        self.finish_with(body, bytes)
+    }
+
+    /// Something is made that takes so many bytes, and is held from now on.
+    pub(crate) fn finish_with<T>(self, content: T, bytes: usize) -> Made<T> {
         let workshop = Arc::clone(&self.workshop);
-        lock(&workshop.state).held_bytes += bytes.capacity();
-        Made { bytes, workshop }
+        lock(&workshop.state).held_bytes += bytes;
+        Made { content, held: Held { bytes, workshop } }
     }
 }
 
@@ -109,22 +123,29 @@ impl Drop for Permit {
     }
 }
 
-impl Drop for Made {
+impl Drop for Held {
     fn drop(&mut self) {
-        let bytes = mem::take(&mut self.bytes).capacity();
-        self.workshop.change(|state| state.held_bytes -= bytes);
+        self.workshop.change(|state| state.held_bytes -= self.bytes);
     }
 }
 
-impl AsRef<[u8]> for Made {
+impl AsRef<[u8]> for Made<Vec<u8>> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        &self.content
     }
 }
 
-impl fmt::Debug for Made {
+impl<T> Deref for Made<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.content
+    }
+}
+
+impl<T> fmt::Debug for Made<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} bytes", self.bytes.len())
+        write!(out, "{} bytes", self.held.bytes)
     }
 }
 

@@ -81,6 +81,10 @@ pub(super) struct Content {
     #[arg(long, value_name = "N", default_value_t = 10_000, env = "HTTPD_LISTING_LIMIT")]
     pub(super) listing_limit: usize,
 
+    /// Maximum number of entries in an archive of a folder; 0: no archives
+    #[arg(long, value_name = "N", default_value_t = 100_000, env = "HTTPD_ARCHIVE_LIMIT")]
+    pub(super) archive_limit: usize,
+
     /// Names that start with a dot: deny, unlisted or serve
     ///
     /// .well-known is always served.

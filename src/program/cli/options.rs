@@ -129,6 +129,7 @@ impl Flags {
                 index: content.index.iter().map(|name| name.clone().into_bytes()).collect(),
                 listing: !content.no_listing,
                 listing_limit: content.listing_limit,
+                archive_limit: content.archive_limit,
                 dotfiles: match content.dotfiles {
                     DotfilesFlag::Deny => Dotfiles::Deny,
                     DotfilesFlag::Unlisted => Dotfiles::Unlisted,

@@ -28,16 +28,18 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
 
 /// The page for the folder at `path`, which is the decoded path below the root: empty for the root
 /// itself, and slashes around it don't matter. `order` is the one that `listing` was made in.
+/// `has_archive` says whether the folder can be had as an archive.
 #[must_use]
 pub(crate) fn page(
     path: &[u8],
     listing: &Listing,
     order: Order,
     readme: Option<&Readme>,
+    has_archive: bool,
 ) -> Vec<u8> {
     let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_BYTES_MAX));
     let mut out = Out::kept(6 * 1024 + 240 * listing.entries.len() + readme_length);
-    write(&mut out, path, listing, order, readme);
+    write(&mut out, path, listing, order, readme, has_archive);
     out.into_bytes()
 }
 
@@ -48,17 +50,31 @@ pub(crate) fn page_length(
     listing: &Listing,
     order: Order,
     readme: Option<&Readme>,
+    has_archive: bool,
 ) -> u64 {
     let mut out = Out::counted();
-    write(&mut out, path, listing, order, readme);
+    write(&mut out, path, listing, order, readme, has_archive);
     out.length()
 }
 
-fn write(out: &mut Out, path: &[u8], listing: &Listing, order: Order, readme: Option<&Readme>) {
+fn write(
+    out: &mut Out,
+    path: &[u8],
+    listing: &Listing,
+    order: Order,
+    readme: Option<&Readme>,
+    has_archive: bool,
+) {
     let folders: Vec<&[u8]> =
         path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
     push_head(&mut out.text, &folders);
+    out.text.push_str("<header>\n");
     push_breadcrumbs(&mut out.text, &folders);
+    if has_archive {
+        // Those who follow every link, to index a site, need not follow this one.
+        out.text.push_str("<a href=\"?format=tar\" rel=nofollow>Download as .tar</a>\n");
+    }
+    out.text.push_str("</header>\n");
     out.text.push_str("<main>\n");
     push_table(out, &folders, listing, order);
     if let Some(readme) = readme {
@@ -91,10 +107,10 @@ fn push_path(out: &mut String, folders: &[&[u8]]) {
 
 /// The heading, in which each parent folder is a link and the folder itself is not.
 fn push_breadcrumbs(out: &mut String, folders: &[&[u8]]) {
-    out.push_str("<header>\n<nav aria-label=\"Parent folders\"><h1><span>Index of</span> ");
+    out.push_str("<nav aria-label=\"Parent folders\"><h1><span>Index of</span> ");
     let mut href = String::from("/");
     let Some((current, parents)) = folders.split_last() else {
-        out.push_str("<bdi>/</bdi></h1></nav>\n</header>\n");
+        out.push_str("<bdi>/</bdi></h1></nav>\n");
         return;
     };
     out.push_str("<a href=\"/\" title=\"Root\">/</a>");
@@ -109,7 +125,7 @@ fn push_breadcrumbs(out: &mut String, folders: &[&[u8]]) {
     }
     out.push_str("<bdi>");
     push_name(out, current);
-    out.push_str("</bdi>/</h1></nav>\n</header>\n");
+    out.push_str("</bdi>/</h1></nav>\n");
 }
 
 fn push_table(out: &mut Out, folders: &[&[u8]], listing: &Listing, order: Order) {

@@ -57,7 +57,7 @@ fn all(entries: impl IntoIterator<Item = Entry>) -> Listing {
 }
 
 fn html(path: &[u8], listing: &Listing) -> String {
-    String::from_utf8(page(path, listing, Order::default(), None)).unwrap()
+    String::from_utf8(page(path, listing, Order::default(), None, true)).unwrap()
 }
 
 /// What stands between the two, wherever they follow each other.
@@ -136,7 +136,7 @@ fn the_heading_jumps_to_each_parent() {
 #[track_caller]
 fn check_headings(query: &str, want: [&str; 3]) {
     let order = Order::from_query(Some(query.as_bytes()));
-    let page = String::from_utf8(page(b"/", &Listing::default(), order, None)).unwrap();
+    let page = String::from_utf8(page(b"/", &Listing::default(), order, None, true)).unwrap();
     assert_eq!(between(&page, "<th scope=\"col\"", "</a></th>"), want);
 }
 
@@ -180,7 +180,7 @@ fn the_foot_counts_all_and_the_note_what_is_missing() {
 #[track_caller]
 fn check_readme(text: &[u8], want: &str) {
     let readme = Readme { name: b"READ ME".to_vec(), text: text.to_vec() };
-    let page = page(b"/", &Listing::default(), Order::default(), Some(&readme));
+    let page = page(b"/", &Listing::default(), Order::default(), Some(&readme), true);
     let page = String::from_utf8(page).unwrap();
     check_contains(&page, "<h2><a href=\"./READ%20ME\"><bdi>READ ME</bdi></a></h2>");
     let section = between(&page, "<pre dir=\"auto\">\n", "</section>");
@@ -305,8 +305,11 @@ proptest! {
         let listing = listing(order, 10, entries);
         let readme = Readme { name: b"README".to_vec(), text: b"<hello>\n".to_vec() };
         for readme in [None, Some(&readme)] {
-            let whole = page(b"a/b", &listing, order, readme).len() as u64;
-            prop_assert_eq!(page_length(b"a/b", &listing, order, readme), whole);
+            for has_archive in [false, true] {
+                let whole = page(b"a/b", &listing, order, readme, has_archive).len() as u64;
+                let length = page_length(b"a/b", &listing, order, readme, has_archive);
+                prop_assert_eq!(length, whole);
+            }
         }
         prop_assert_eq!(json_length(&listing), json(&listing).len() as u64);
     }
@@ -320,8 +323,8 @@ proptest! {
         let readme = Readme { name: name.into(), text: pieces.concat() };
         let listing = Listing::default();
         let without = html(b"/", &listing);
-        let page = page(b"/", &listing, Order::default(), Some(&readme));
-        let length = page_length(b"/", &listing, Order::default(), Some(&readme));
+        let page = page(b"/", &listing, Order::default(), Some(&readme), true);
+        let length = page_length(b"/", &listing, Order::default(), Some(&readme), true);
         prop_assert_eq!(length, page.len() as u64);
         let page = String::from_utf8(page).unwrap();
         let end = "</main>\n<script>";

@@ -1,0 +1,15 @@
+//! Archives: what is known of a folder's entries in; a length, an entity-tag and the bytes of any
+//! span out.
+//!
+//! Pure: `site::walk` reads the folders, `site::download` opens the files while they are sent. An
+//! archive is a function of the names, sizes and times alone, so two downloads of an unchanged
+//! folder have the same bytes, and their ranges fit together. The format is POSIX's: ustar, with
+//! pax records only where ustar has no room for a name, a size or a time.
+
+mod header;
+mod plan;
+
+pub(crate) use plan::{Kind, Part, Plan, TooLarge};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! A folder becomes a response that is an archive of it and all below it.
+//!
+//! A walk notes what there is; from that follow the length, the entity-tag and what each byte is,
+//! so an archive is sent whole or in part like a file. Its files are opened only while they are
+//! sent, one after the other, and must still be what the walk noted. What has grown is cut at its
+//! noted size; what is gone, has shrunk, or was replaced or rewritten ends the response, since the
+//! client would take the bytes of two states for one.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::archive::{self, Kind, Plan};
+use super::audience::Audience;
+use super::files;
+use super::pages;
+use super::representation::{self, Content, Description, Representation};
+use super::root::{OpenError, OpenFile, Opened, Root};
+use super::walk::{Failure, Walk};
+use super::workshop::{Made, Permit};
+use crate::http::conditional::Validators;
+use crate::http::date::Date;
+use crate::http::disposition;
+use crate::http::range::Span;
+use crate::http::request::Request;
+use crate::http::response::{Assembly, Changed, Part, Response};
+use crate::http::status::Status;
+
+/// The name of the archived folder where it has none: the root of the file system.
+const UNNAMED: &[u8] = b"root";
+
+/// An archive on its way.
+#[derive(Debug)]
+struct Archive {
+    root: Arc<Root>,
+    folder: OwnedFd,
+    /// The folder's path below the root.
+    path: Vec<u8>,
+    plan: Made<Plan>,
+}
+
+/// The response for a folder as an archive.
+pub(crate) fn respond(
+    root: &Arc<Root>,
+    options: &files::Options,
+    permit: Permit,
+    folder: OwnedFd,
+    request: &Request<'_>,
+    now: Date,
+    audience: &dyn Audience,
+) -> Result<Response, OpenError> {
+    let limit = options.archive_limit;
+    if limit == 0 {
+        return Ok(pages::archive_refused(limit));
+    }
+    let path = request.target.path();
+    let name = request.target.names().last().unwrap_or(root.name().unwrap_or(UNNAMED));
+    let plan = Walk { root, dotfiles: options.dotfiles, limit, path, audience };
+    let plan = match plan.plan(&folder, name) {
+        Ok(plan) => plan,
+        Err(Failure::TooLarge) => return Ok(pages::archive_refused(limit)),
+        // No one reads it.
+        Err(Failure::ClientGone) => return Ok(pages::error(Status::ServiceUnavailable)),
+        Err(Failure::Open(error)) => return Err(error),
+    };
+    let description = Description {
+        // No date: that of the newest file would stay when another one is replaced by an older.
+        validators: Validators::new(plan.etag(), None, now),
+        coding: None,
+        varies_by: None,
+        disposition: Some(disposition::attachment(&[name, b".tar"].concat())),
+    };
+    let length = plan.length();
+    let held_bytes = plan.held_bytes();
+    let plan = permit.finish_with(plan, held_bytes);
+    let archive = Archive { root: Arc::clone(root), folder, path: path.to_vec(), plan };
+    let content = Content::Assembly(Box::new(archive));
+    let media_type = "application/x-tar".to_owned();
+    let representation = Representation { content, length, media_type, description };
+    Ok(representation::respond(representation, request))
+}
+
+impl Assembly for Archive {
+    fn parts(&self, span: Span) -> Box<dyn Iterator<Item = Result<Part, Changed>> + '_> {
+        Box::new(self.plan.parts(span).map(|part| match part {
+            archive::Part::Bytes(bytes) => Ok(Part::Bytes(bytes)),
+            archive::Part::Content { entry, span } => Ok(Part::File(self.open(entry)?, span)),
+        }))
+    }
+}
+
+impl Archive {
+    /// Opens the file of an entry, if it still is what it was.
+    fn open(&self, entry: usize) -> Result<File, Changed> {
+        let (kind, noted) = self.plan.entry(entry);
+        let path = self.plan.path_below(entry);
+        let opened = match kind {
+            Kind::Link => self.root.entry(&files::join(&self.path, &path)),
+            Kind::File | Kind::Folder => self.root.entry_below(&self.folder, &path),
+        };
+        match opened {
+            Ok(Opened::File(OpenFile { file, metadata }))
+                if metadata == *noted
+                    || metadata.inode == noted.inode && metadata.size > noted.size =>
+            {
+                Ok(file)
+            }
+            Err(OpenError::Unavailable(errno) | OpenError::Failed(errno)) => {
+                log::warn!("cannot open a file of an archive that is being sent: {errno}");
+                Err(Changed)
+            }
+            Ok(_) | Err(OpenError::NotFound | OpenError::Forbidden) => Err(Changed),
+        }
+    }
+}
