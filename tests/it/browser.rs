@@ -121,8 +121,20 @@ impl Browser {
         let size = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
         });
-        let command = "Emulation.setDeviceMetricsOverride";
-        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": size }));
+        self.control("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Saves what is downloaded in this folder, without asking.
+    #[track_caller]
+    pub fn save_downloads_in(&self, folder: &Path) {
+        let parameters = json!({ "behavior": "allow", "downloadPath": folder });
+        self.control("Browser.setDownloadBehavior", &parameters);
+    }
+
+    /// A command of Chromium's own protocol.
+    #[track_caller]
+    fn control(&self, command: &str, parameters: &Value) {
+        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
     }
 
     #[track_caller]

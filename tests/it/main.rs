@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing test must panic")]
 #![allow(unreachable_pub, reason = "nothing imports a test crate")]
 
+mod archive;
 mod ask;
 mod attack;
 mod auth;

@@ -26,13 +26,14 @@ impl Writer<'_> {
         // A buffer of its own: the thread keeps the other one.
         let mut gathered = Vec::with_capacity(GATHERED_BYTES_MAX);
         gathered.append(output);
-        for piece in pieces {
-            match piece {
-                Piece::Bytes(bytes) => self.gather(&mut gathered, bytes)?,
-                &Piece::Span(span) => self.parts(&mut gathered, assembly, span)?,
-            }
+        let result = pieces.iter().try_for_each(|piece| match piece {
+            Piece::Bytes(bytes) => self.gather(&mut gathered, bytes),
+            &Piece::Span(span) => self.parts(&mut gathered, assembly, span),
+        });
+        if matches!(result, Ok(()) | Err(Outcome::Truncated)) {
+            self.bytes(&gathered)?;
         }
-        self.bytes(&gathered)
+        result
     }
 
     fn parts(

@@ -234,7 +234,8 @@ impl Iterator for Parts<'_> {
                 let span = Span { first: self.position - content_start, length };
                 break (Part::Content { entry: self.entry, span }, length);
             }
-            let length = left.min(content_end.next_multiple_of(BLOCK_BYTES) - self.position);
+            let padded_end = content_end.next_multiple_of(BLOCK_BYTES);
+            let length = left.min(padded_end.saturating_sub(self.position));
             if length > 0 {
                 break (zeros(length), length);
             }

@@ -1,0 +1,330 @@
+//! A folder as one file: what it has, and that it can be had whole, in part, or not at all, like
+//! any other file.
+
+mod changes;
+mod tools;
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{CWD, FileType, Mode};
+
+use crate::ask::ask_for;
+use crate::listing_page::Page;
+use crate::support::{Httpd, Reply, Tree, has_words, is_root, pattern, tool};
+
+const TARGET: &str = "/?format=tar";
+
+/// A user of that number exists nowhere.
+const SOMEONE: &str = "471200";
+
+/// The paths in an archive, in their order.
+#[track_caller]
+fn paths(archive: &[u8]) -> Vec<String> {
+    let mut archive = tar::Archive::new(archive);
+    let entries = archive.entries().unwrap();
+    let path = |entry: tar::Entry<'_, _>| String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    entries.map(|entry| path(entry.unwrap())).collect()
+}
+
+/// Checks what an archive has, without the name of the folder that each path begins with.
+#[track_caller]
+fn check(httpd: &Httpd, target: &str, want: &[&str]) {
+    let reply = httpd.get(target);
+    assert_eq!(reply.status, 200, "{target}");
+    let paths = paths(&reply.body);
+    let below: Vec<_> = paths.iter().filter_map(|path| Some(path.split_once('/')?.1)).collect();
+    assert_eq!(below, [&[""], want].concat(), "{target}");
+}
+
+fn set_modified(path: &Path, time: SystemTime) {
+    File::open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn an_archive_has_the_fields_of_a_file() {
+    let tree = Tree::with(&[("Fotos für \"Änne\"/a", b"hello"), ("b", b"b")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let reply = ask_for(&httpd, "/Fotos%20f%C3%BCr%20%22%C3%84nne%22/?format=tar", "");
+    assert_eq!(reply.status, 200);
+    let names: Vec<&str> = reply.fields.iter().map(|(name, _)| name.as_str()).collect();
+    let want = "Date Server Connection Content-Length Content-Type ETag Cache-Control \
+                Accept-Ranges Content-Disposition X-Content-Type-Options";
+    assert_eq!(names.join(" "), want);
+    for (name, want) in [
+        ("Content-Type", "application/x-tar"),
+        ("Cache-Control", "no-cache"),
+        ("Accept-Ranges", "bytes"),
+        (
+            "Content-Disposition",
+            "attachment; filename=\"Fotos f_r __nne_.tar\"; \
+             filename*=UTF-8''Fotos%20f%C3%BCr%20%22%C3%84nne%22.tar",
+        ),
+    ] {
+        assert_eq!(reply.field(name), Some(want), "{name}");
+    }
+    // Two blocks of headers with a record, two entries, one block of content, two at the end.
+    assert_eq!(reply.body.len(), 512 * (3 + 3 + 1 + 2));
+    let root = tree.path().file_name().unwrap().to_str().unwrap();
+    let disposition = format!("attachment; filename=\"{root}.tar\"; filename*=UTF-8''{root}.tar");
+    let whole = ask_for(&httpd, TARGET, "");
+    assert_eq!(whole.field("Content-Disposition"), Some(disposition.as_str()));
+    assert_eq!(paths(&whole.body)[0], format!("{root}/"));
+    assert_eq!(httpd.raw("GET /?format=tar\r\n"), whole.body, "HTTP/0.9");
+}
+
+#[test]
+fn names_are_sorted_and_two_archives_of_one_state_are_the_same() {
+    let tree = Tree::with(&[
+        ("b/2", b"2"),
+        ("b/10", b"10"),
+        ("a b", b""),
+        ("B", b"B"),
+        ("b.txt", &pattern(100_000)),
+        ("empty/inner/x", b""),
+    ]);
+    fs::remove_file(tree.join("empty/inner/x")).unwrap();
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let want = ["B", "a b", "b/", "b/10", "b/2", "b.txt", "empty/", "empty/inner/"];
+    check(&httpd, TARGET, &want);
+    let first = httpd.get(TARGET);
+    let again = Httpd::serve(tree.path(), &[]).get(TARGET);
+    assert_eq!(first.field("ETag"), again.field("ETag"));
+    assert!(first.body == again.body);
+    check(&httpd, "/empty/inner/?format=tar", &[]);
+    check(&httpd, "/b/?format=tar&sort=size", &["10", "2"]);
+    let whole_url = httpd.request("GET", &httpd.url(TARGET), "");
+    assert!(whole_url.body == first.body);
+}
+
+/// Each range of it is that part of the whole, whichever pieces it cuts.
+#[test]
+fn ranges_fit_together() {
+    let tree = Tree::with(&[
+        ("a", b"hello"),
+        ("large", &pattern(200_000)),
+        ("n\u{e9}e/b", &pattern(511)),
+        ("n\u{e9}e/c", &pattern(512)),
+        ("n\u{e9}e/d", b""),
+        ("z", &pattern(40_000)),
+    ]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let whole = httpd.get(TARGET);
+    let length = whole.body.len();
+    let etag = whole.field("ETag").unwrap().to_owned();
+    let ranged = |range: &str, fields: &str| {
+        httpd.request("GET", TARGET, &format!("Range: bytes={range}\r\n{fields}"))
+    };
+    let mut cuts: Vec<usize> = vec![0, 1, 511, 512, 513, 1024, 1029, 1536, 2048, 2049];
+    cuts.extend((0..60).map(|number| 2_100 + number * length / 62));
+    cuts.extend([length - 1025, length - 1024, length - 1023, length - 1, length]);
+    cuts.sort_unstable();
+    for pair in cuts.windows(2).filter(|pair| pair[0] < pair[1]) {
+        let (first, last) = (pair[0], pair[1] - 1);
+        let reply = ranged(&format!("{first}-{last}"), "");
+        let content_range = format!("bytes {first}-{last}/{length}");
+        assert_eq!(reply.field("Content-Range"), Some(content_range.as_str()));
+        assert!(reply.status == 206 && reply.body == whole.body[first..=last], "{first}-{last}");
+        assert_eq!(reply.field("ETag"), Some(etag.as_str()));
+    }
+    let rest = ranged("777-", &format!("If-Range: {etag}\r\n"));
+    assert!(rest.status == 206 && rest.body == whole.body[777..]);
+    let tail = ranged("-1500", "");
+    assert!(tail.status == 206 && tail.body == whole.body[length - 1500..]);
+    let other = ranged("777-", "If-Range: \"other\"\r\n");
+    assert!(other.status == 200 && other.body == whole.body);
+    let behind = ranged(&format!("{length}-"), "");
+    let content_range = format!("bytes */{length}");
+    assert_eq!((behind.status, behind.field("Content-Range")), (416, Some(&*content_range)));
+    let parts = ranged("10-19,150000-199999", "");
+    let has = |part: &[u8]| parts.body.windows(part.len()).any(|window| window == part);
+    assert!(parts.status == 206 && has(&whole.body[10..20]) && has(&whole.body[150_000..200_000]));
+}
+
+#[test]
+fn preconditions_hold_for_all_that_an_archive_has() {
+    let tree = Tree::with(&[("a", b"hello"), ("folder/b", b"b")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let etag = || ask_for(&httpd, TARGET, "").field("ETag").unwrap().to_owned();
+    let mut before = etag();
+    let fields = format!("If-None-Match: {before}\r\n");
+    assert_eq!(ask_for(&httpd, TARGET, &fields).status, 304);
+    assert_eq!(ask_for(&httpd, TARGET, "If-Match: \"x\"\r\n").status, 412);
+    // No date says whether it changed, so none is asked for.
+    let date = "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n";
+    assert_eq!(ask_for(&httpd, TARGET, date).status, 200);
+    let changes: [(&str, &dyn Fn()); 6] = [
+        ("written", &|| drop(tree.write("a", b"hallo"))),
+        ("touched", &|| set_modified(&tree.join("a"), UNIX_EPOCH)),
+        ("renamed", &|| fs::rename(tree.join("a"), tree.join("c")).unwrap()),
+        ("replaced by an older file of the same length", &|| {
+            let other = tree.write("folder/b", b"c");
+            set_modified(&other, UNIX_EPOCH);
+        }),
+        ("added", &|| drop(tree.write("folder/new/x", b""))),
+        ("removed", &|| fs::remove_dir_all(tree.join("folder")).unwrap()),
+    ];
+    for (what, change) in changes {
+        change();
+        let fields = format!("If-None-Match: {before}\r\n");
+        assert_eq!(ask_for(&httpd, TARGET, &fields).status, 200, "{what}");
+        assert_ne!(std::mem::replace(&mut before, etag()), before, "{what}");
+    }
+}
+
+#[test]
+fn an_archive_has_what_listings_show() {
+    let outside = Tree::with(&[("secret", b"outside"), ("folder/secret", b"outside")]);
+    let tree = Tree::with(&[
+        ("file", b"inside"),
+        ("folder/file", b"deep"),
+        (".hidden", b"hidden"),
+        ("folder/.git/config", b"hidden"),
+        (".well-known/x", b"known"),
+        ("site/index.html", b"<h1>"),
+    ]);
+    tree.link("to-file", "folder/file");
+    tree.link("absolute", tree.join("file"));
+    tree.link("folder/up", "../file");
+    tree.link("to-folder", "folder");
+    tree.link("folder/circle", "..");
+    tree.link("dangling", "nowhere");
+    tree.link("out", outside.join("secret"));
+    tree.link("out-folder", outside.join("folder"));
+    let fifo = tree.join("fifo");
+    rustix::fs::mknodat(CWD, fifo, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+    let no_links = [
+        ".well-known/",
+        ".well-known/x",
+        "file",
+        "folder/",
+        "folder/file",
+        "site/",
+        "site/index.html",
+    ];
+    let with = |more: &[&'static str]| {
+        let mut all = [&no_links[..], more].concat();
+        // A folder's slash does not count for the order of these names.
+        all.sort_unstable();
+        all
+    };
+    let within = with(&["absolute", "folder/up", "to-file"]);
+    let serve = |flags: &[&str]| Httpd::serve(tree.path(), flags);
+    check(&serve(&[]), TARGET, &within);
+    check(&serve(&["--symlinks", "deny"]), TARGET, &no_links);
+    let follow = with(&["absolute", "folder/up", "to-file", "out"]);
+    check(&serve(&["--symlinks", "follow"]), TARGET, &follow);
+    check(&serve(&["--dotfiles", "unlisted"]), TARGET, &within);
+    let hidden = [".hidden", "folder/.git/", "folder/.git/config"];
+    let all = with(&[&["absolute", "folder/up", "to-file"], &hidden[..]].concat());
+    check(&serve(&["--dotfiles", "serve"]), TARGET, &all);
+    // A folder may be asked for by way of a link; those in it lead as they do for requests.
+    check(&serve(&[]), "/to-folder/?format=tar", &["file", "up"]);
+    // The content of a link is that of the file.
+    let archive = serve(&[]).get(TARGET).body;
+    let mut archive = tar::Archive::new(&archive[..]);
+    let mut entries = archive.entries().unwrap().map(|entry| entry.unwrap());
+    let mut link = entries.find(|entry| entry.path_bytes().ends_with(b"/to-file")).unwrap();
+    assert_eq!(std::io::read_to_string(&mut link).unwrap(), "deep");
+}
+
+#[test]
+fn where_no_listing_is_there_is_no_archive() {
+    let tree = Tree::with(&[("site/index.html", b"<h1>"), ("listed/a", b""), ("file", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    assert_eq!(httpd.get("/site/?format=tar").body, b"<h1>", "an index is the folder");
+    assert_eq!(httpd.get("/file?format=tar").body, b"hello");
+    let slash = httpd.get("/listed?format=tar");
+    assert_eq!((slash.status, slash.field("Location")), (301, Some("/listed/?format=tar")));
+    assert_eq!(httpd.get("/nothing/?format=tar").status, 404);
+    assert_eq!(httpd.get("/.hidden/?format=tar").status, 404);
+    let none = Httpd::serve(tree.path(), &["--no-listing"]);
+    assert_eq!(none.get("/listed/?format=tar").status, 404);
+}
+
+#[test]
+fn the_limit_is_on_entries() {
+    let tree = Tree::with(&[("1", b""), ("2/3", b""), ("2/4", b"")]);
+    let serve = |limit: &str| Httpd::serve(tree.path(), &["--archive-limit", limit]);
+    check(&serve("4"), TARGET, &["1", "2/", "2/3", "2/4"]);
+    let refused = |httpd: &Httpd| {
+        let reply: Reply = ask_for(httpd, TARGET, "");
+        let names_flag = has_words(&reply.text().replace(['<', '>'], " "), &["--archive-limit"]);
+        assert_eq!((reply.status, names_flag), (403, true), "{}", reply.text());
+    };
+    let httpd = serve("3");
+    refused(&httpd);
+    check(&httpd, "/2/?format=tar", &["3", "4"]);
+    let link = "?format=tar";
+    let has_link = |httpd: &Httpd| httpd.get("/").text().contains(link);
+    assert!(has_link(&httpd) && Page::fetch(&httpd, "/").texts() == ["2/", "1"]);
+    let json = httpd.get("/?format=json");
+    assert!(json.field("Content-Type") == Some("application/json") && !json.text().contains(link));
+    let none = Httpd::serve(tree.path(), &["--archive-limit", "0"]);
+    assert!(!has_link(&none));
+    let reply = ask_for(&none, TARGET, "");
+    assert!(reply.status == 403 && reply.text().contains("--archive-limit 0"));
+}
+
+/// Serves as a user to whom file permissions apply. `None` where that takes what is missing.
+fn serve_as_someone(tree: &Tree) -> Option<Httpd> {
+    if !is_root() {
+        return Some(Httpd::serve(&tree.join("www"), &[]));
+    }
+    let program = tree.join("httpd");
+    fs::copy(env!("CARGO_BIN_EXE_httpd"), &program).unwrap();
+    fs::set_permissions(tree.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = Command::new(tool("setpriv")?);
+    command.args(["--reuid", SOMEONE, "--regid", SOMEONE, "--clear-groups"]);
+    command.arg(program).args(["--port", "0"]).arg(tree.join("www"));
+    Some(Httpd::spawn(command))
+}
+
+/// A client could not get them either; what a listing shows of them is a name.
+#[test]
+fn what_may_not_be_read_is_left_out() {
+    let tree = Tree::with(&[
+        ("www/closed", b"secret"),
+        ("www/closed-folder/inside", b"secret"),
+        ("www/names-only/inside", b"secret"),
+        ("www/open", b"open"),
+        ("www/search-only/inside", b"secret"),
+    ]);
+    tree.link("www/link", "closed");
+    let modes =
+        [("closed", 0), ("closed-folder", 0), ("names-only", 0o444), ("search-only", 0o111)];
+    let set_mode = |name: &str, mode| {
+        let path = tree.join("www").join(name);
+        fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    modes.iter().for_each(|&(name, mode)| set_mode(name, mode));
+    if let Some(httpd) = serve_as_someone(&tree) {
+        check(&httpd, TARGET, &["names-only/", "open"]);
+        assert_eq!(httpd.get("/closed-folder/?format=tar").status, 403);
+    }
+    // So that the tree can be removed.
+    modes.iter().for_each(|&(name, _)| set_mode(name, 0o755));
+}
+
+/// A file that is larger than ustar can write has its length, and the archive has its own.
+#[test]
+fn a_sparse_file_of_nine_gigabytes_has_its_length() {
+    const SIZE: u64 = 9_000_000_000;
+    let tree = Tree::with(&[("z", b"behind")]);
+    File::create(tree.join("huge")).unwrap().set_len(SIZE).unwrap();
+    set_modified(&tree.join("huge"), UNIX_EPOCH - Duration::from_secs(1));
+    let httpd = Httpd::serve(tree.path(), &[]);
+    // The folder; the records, in two blocks, and the file; the last file; the end.
+    let length = 512 + 3 * 512 + SIZE.next_multiple_of(512) + 2 * 512 + 2 * 512;
+    let head = httpd.head(TARGET);
+    assert_eq!(head.field("Content-Length"), Some(length.to_string().as_str()));
+    let range = format!("Range: bytes={}-\r\n", length - 1536);
+    let tail = httpd.request("GET", TARGET, &range);
+    let want: Vec<u8> = [&b"behind"[..], &[0; 512 - 6], &[0; 1024]].concat();
+    assert!(tail.status == 206 && tail.body == want);
+    let records = httpd.request("GET", TARGET, "Range: bytes=1024-1535\r\n").text();
+    assert!(records.contains(" size=9000000000\n") && records.contains(" mtime=-1\n"), "{records}");
+}

@@ -1,0 +1,164 @@
+//! A folder that changes while its archive is sent, and clients that go away meanwhile.
+//!
+//! A large file comes first: a client that has only read the head keeps the server there, so that a
+//! file behind it changes before it is opened.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::net::sockopt::set_socket_linger;
+use serde_json::Value;
+
+use super::TARGET;
+use crate::support::{Httpd, Tree, eventually, is_reset, pattern, read_head, read_to_end, tool};
+
+const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What comes after the large file: one that is gathered with others, and one that is not.
+const SMALL_BYTES: usize = 20_000;
+const MEDIUM_BYTES: usize = 50_000;
+
+/// How long the kernel waits in each `openat2` of a walk that takes long.
+const DELAY: &str = "inject=openat2:delay_enter=20000";
+
+/// Sends an archive in which that change to `b`, a file of this many bytes, comes too late for the
+/// walk. The body, whether it came whole, and the log's entry.
+#[track_caller]
+fn transfer(bytes: usize, change: impl FnOnce(&Tree, &Path)) -> (Vec<u8>, bool, Value) {
+    let tree = Tree::with(&[("www/b", &pattern(bytes)), ("www/c", b"the end")]);
+    File::create(tree.join("www/a")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();
+    let httpd = Httpd::serve(&tree.join("www"), &["--log-format", "json"]);
+    let mut stream = httpd.connect();
+    write!(stream, "GET {TARGET} HTTP/1.0\r\n\r\n").unwrap();
+    let head = read_head(&mut stream);
+    let length: usize = head.field("Content-Length").unwrap().parse().unwrap();
+    change(&tree, &tree.join("www/b"));
+    let mut body = Vec::with_capacity(length);
+    let is_whole = match stream.read_to_end(&mut body) {
+        Ok(_) => true,
+        Err(error) if is_reset(&error) => false,
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(body.len() == length, is_whole, "{} of {length} bytes", body.len());
+    let line = httpd.log_line(|line| line.contains("format=tar"));
+    (body, is_whole, serde_json::from_str(&line).unwrap())
+}
+
+#[track_caller]
+fn check_truncated(change: impl Fn(&Tree, &Path)) {
+    for bytes in [SMALL_BYTES, MEDIUM_BYTES] {
+        let (_, is_whole, entry) = transfer(bytes, &change);
+        assert_eq!((is_whole, &entry["outcome"]), (false, &"truncated".into()));
+    }
+}
+
+#[track_caller]
+fn check_whole(change: impl Fn(&Tree, &Path)) {
+    for bytes in [SMALL_BYTES, MEDIUM_BYTES] {
+        let (body, is_whole, entry) = transfer(bytes, &change);
+        assert_eq!((is_whole, &entry["outcome"]), (true, &"complete".into()));
+        let start = usize::try_from(LARGE_FILE_BYTES).unwrap() + 3 * 512;
+        assert!(body[start..start + bytes] == pattern(bytes));
+        assert!(body[start + bytes..].windows(7).any(|window| window == b"the end"));
+    }
+}
+
+#[test]
+fn what_has_grown_is_cut_at_its_noted_size() {
+    check_whole(|_, file| {
+        let mut file = OpenOptions::new().append(true).open(file).unwrap();
+        file.write_all(b"more than was promised").unwrap();
+    });
+}
+
+#[test]
+fn what_was_moved_with_its_folder_is_sent() {
+    check_whole(|tree, _| {
+        fs::rename(tree.join("www"), tree.join("elsewhere")).unwrap();
+        tree.write("www/b", b"another");
+    });
+}
+
+#[test]
+fn what_is_gone_or_has_shrunk_ends_in_a_reset() {
+    check_truncated(|_, file| fs::remove_file(file).unwrap());
+    check_truncated(|_, file| File::options().write(true).open(file).unwrap().set_len(9).unwrap());
+}
+
+#[test]
+fn what_was_replaced_or_rewritten_ends_in_a_reset() {
+    check_truncated(|tree, file| {
+        let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
+        let other = tree.write("other", &pattern(length));
+        let times = file.metadata().unwrap().modified().unwrap();
+        File::open(&other).unwrap().set_modified(times).unwrap();
+        fs::rename(other, file).unwrap();
+    });
+    check_truncated(|tree, file| {
+        fs::rename(file, tree.join("www/behind")).unwrap();
+        tree.link("www/b", "behind");
+    });
+    check_truncated(|_, file| {
+        let before = file.metadata().unwrap();
+        File::options().write(true).open(file).unwrap().write_all(b"X").unwrap();
+        File::open(file).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(file.metadata().unwrap().ino(), before.ino());
+    });
+}
+
+/// A server whose walks take seconds. `None` where strace is missing.
+fn serve_slowly(tree: &Tree) -> Option<Httpd> {
+    for number in 0..150 {
+        tree.write(format!("{number}"), b"content");
+    }
+    let mut command = Command::new(tool("strace")?);
+    command.args(["-D", "-f", "-o", "/dev/null", "-e", DELAY]);
+    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0", "--log-format", "json"]);
+    command.arg(tree.path());
+    Some(Httpd::spawn(command))
+}
+
+fn ask(httpd: &Httpd) -> TcpStream {
+    let mut stream = httpd.connect();
+    write!(stream, "GET {TARGET} HTTP/1.0\r\n\r\n").unwrap();
+    stream
+}
+
+#[test]
+fn a_client_that_goes_away_ends_the_walk() {
+    let tree = Tree::new();
+    let Some(httpd) = serve_slowly(&tree) else { return };
+    let has_ended = |count: usize| {
+        eventually("the walk ends", || {
+            let log = httpd.log();
+            let ended = |line: &&String| line.contains("client-gone") && line.contains("503");
+            log.iter().filter(ended).count() == count
+        });
+    };
+    // A reset means it at once.
+    let stream = ask(&httpd);
+    std::thread::sleep(Duration::from_millis(200));
+    set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+    drop(stream);
+    has_ended(1);
+    // The end of its stream does after a second.
+    let stream = ask(&httpd);
+    std::thread::sleep(Duration::from_millis(1_500));
+    drop(stream);
+    has_ended(2);
+}
+
+#[test]
+fn a_client_that_closes_only_its_own_side_is_answered() {
+    let tree = Tree::new();
+    let Some(httpd) = serve_slowly(&tree) else { return };
+    let mut stream = ask(&httpd);
+    stream.shutdown(Shutdown::Write).unwrap();
+    let answer = read_to_end(&mut stream);
+    assert!(answer.starts_with(b"HTTP/1.0 200 OK") && answer.len() > 150 * 1024);
+}

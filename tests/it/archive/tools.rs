@@ -1,0 +1,215 @@
+//! What people unpack archives with, and how they fetch them: the tree that comes out is the one
+//! that went in.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::{TARGET, set_modified};
+use crate::browser::Browser;
+use crate::support::{Httpd, Tree, eventually, output_of, pattern, tool};
+
+/// 9999-12-31 and a bit: the first second of the year 10,000.
+const YEAR_10_000: u64 = 253_402_300_800;
+
+const PYTHON: &str = "
+import sys, tarfile
+tarfile.open(sys.argv[1]).extractall(sys.argv[2], **(
+    {'filter': 'fully_trusted'} if hasattr(tarfile, 'fully_trusted_filter') else {}))
+";
+
+/// A file's content, or that it is a folder; and when it was modified.
+type Entries = BTreeMap<Vec<u8>, (Option<Vec<u8>>, i64)>;
+
+/// A tree of awkward names, sizes and times.
+fn awkward() -> Tree {
+    let tree = Tree::new();
+    let [long, deep] = [&b"d"[..], b"\xff"].map(|byte| byte.repeat(98));
+    let deep_path =
+        |name: &[u8]| [&b"deep/"[..], &long, b"/", &long, b"/", &long, b"/", name].concat();
+    let names: [&[u8]; 22] = [
+        b"plain",
+        b"  spaces  and more ",
+        b"new\nline",
+        b"-rf",
+        b"quotes ' \" `",
+        b"back\\slash",
+        b"star * ? [x]",
+        b"co:lon",
+        b"tab\tand\x01bell\x07",
+        "ünïcødé 文件".as_bytes(),
+        b"not utf-8 \xff\xfe",
+        &[b'n'; 255],
+        &[b'\xfe'; 255],
+        &[b'\n'; 200],
+        &"é".repeat(127).into_bytes(),
+        &deep_path(b"300 bytes"),
+        &deep_path(b"new\nline"),
+        &deep_path("ünï".as_bytes()),
+        &deep_path(b"\xff"),
+        &[&b"other/"[..], &deep, b"/", &deep, b"/x"].concat(),
+        b"empty/x",
+        b"empty/inner/x",
+    ];
+    for (at, name) in names.iter().enumerate() {
+        tree.write_bytes_name(name, &pattern(at * at * at * 7));
+    }
+    fs::remove_file(tree.join("empty/x")).unwrap();
+    fs::remove_file(tree.join("empty/inner/x")).unwrap();
+    for (name, size) in [("512", 512), ("513", 513), ("large", 3_000_000), ("nothing", 0)] {
+        tree.write(name, &pattern(size));
+    }
+    let seconds = Duration::from_secs;
+    for (name, time) in [
+        ("1969", UNIX_EPOCH - seconds(86_400)),
+        ("1969, before the half", UNIX_EPOCH - Duration::from_millis(1_500)),
+        ("1970", UNIX_EPOCH),
+        ("2243", UNIX_EPOCH + seconds(8_600_000_000)),
+        ("10,000", UNIX_EPOCH + seconds(YEAR_10_000)),
+    ] {
+        set_modified(&tree.write(name, name.as_bytes()), time);
+    }
+    set_modified(&tree.join("empty"), UNIX_EPOCH - seconds(1_000_000));
+    tree
+}
+
+fn entries_of(folder: &Path) -> Entries {
+    let mut entries = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(current) = folders.pop() {
+        for entry in fs::read_dir(current).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = path.symlink_metadata().unwrap();
+            let content = metadata.is_file().then(|| fs::read(&path).unwrap());
+            let name = path.strip_prefix(folder).unwrap().as_os_str().as_bytes().to_vec();
+            entries.insert(name, (content, metadata.mtime()));
+            if metadata.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    entries
+}
+
+/// Checks that both have the same names, contents and times.
+#[track_caller]
+fn check_equal(got: &Entries, want: &Entries, with: &str) {
+    let shown = |name: &[u8]| name.escape_ascii().to_string();
+    for (name, (content, modified)) in want {
+        let (got, got_modified) =
+            got.get(name).unwrap_or_else(|| panic!("{with}: no {}", shown(name)));
+        assert!(got == content, "{with}: other content in {}", shown(name));
+        // What is unpacked into a folder makes it newer, unless its time is set last.
+        if content.is_some() || with != "busybox" {
+            assert_eq!(got_modified, modified, "{with}: {}", shown(name));
+        }
+    }
+    assert_eq!(got.len(), want.len(), "{with}");
+}
+
+/// Unpacks an archive of the awkward tree by a command that gets the archive and a folder.
+#[track_caller]
+fn check_unpacking(program: &str, arguments: &[&str]) {
+    let Some(path) = tool(program) else { return };
+    let tree = awkward();
+    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
+    let work = Tree::new();
+    let archive = work.write("x.tar", &httpd.get(TARGET).body);
+    fs::create_dir(work.join("out")).unwrap();
+    let mut command = Command::new(path);
+    for argument in arguments {
+        match *argument {
+            "ARCHIVE" => command.arg(&archive),
+            "FOLDER" => command.arg(work.join("out")),
+            other => command.arg(other),
+        };
+    }
+    let output = output_of(command.env("LC_ALL", "C.UTF-8"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {errors}");
+    let unpacked = work.join("out").join(tree.path().file_name().unwrap());
+    check_equal(&entries_of(&unpacked), &entries_of(tree.path()), program);
+}
+
+#[test]
+fn gnu_tar_unpacks_it() {
+    check_unpacking("tar", &["-xf", "ARCHIVE", "-C", "FOLDER"]);
+}
+
+#[test]
+fn bsdtar_unpacks_it() {
+    check_unpacking("bsdtar", &["-xf", "ARCHIVE", "-C", "FOLDER"]);
+}
+
+#[test]
+fn busybox_unpacks_it() {
+    check_unpacking("busybox", &["tar", "-xf", "ARCHIVE", "-C", "FOLDER"]);
+}
+
+#[test]
+fn python_unpacks_it() {
+    check_unpacking("python3", &["-c", PYTHON, "ARCHIVE", "FOLDER"]);
+}
+
+/// A download that was cut anywhere goes on where it was cut.
+#[test]
+fn curl_resumes_it() {
+    let Some(curl) = tool("curl") else { return };
+    let tree = Tree::with(&[
+        ("a", b"hello"),
+        ("b/large", &pattern(300_000)),
+        ("c", &pattern(20_000)),
+        ("ü", b""),
+    ]);
+    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
+    let whole = httpd.get(TARGET).body;
+    let work = Tree::new();
+    let length = whole.len();
+    for cut in [1, 511, 512, 1_024, 1_027, 2_000, 150_000, length - 1_024, length - 1] {
+        let file = work.write("x.tar", &whole[..cut]);
+        let mut command = Command::new(&curl);
+        command.args(["-sS", "--fail", "-C", "-", "-o"]).arg(&file).arg(httpd.url(TARGET));
+        let output = output_of(&mut command);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && fs::read(&file).unwrap() == whole, "{cut}: {errors}");
+    }
+}
+
+#[test]
+fn curl_saves_it_under_its_name() {
+    let Some(curl) = tool("curl") else { return };
+    let tree = Tree::with(&[("my folder/a", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
+    let work = Tree::new();
+    let url = httpd.url("/my%20folder/?format=tar");
+    let mut command = Command::new(curl);
+    command.args(["-sS", "-OJ", &url]).current_dir(work.path());
+    assert!(output_of(&mut command).status.success());
+    assert!(File::open(work.join("my folder.tar")).is_ok());
+}
+
+#[test]
+fn a_browser_downloads_it_from_the_page() {
+    let Some(browser) = Browser::start() else { return };
+    let tree = Tree::with(&[("favicon.ico", b""), ("Fotos für Änne/a", &pattern(100_000))]);
+    // The link needs no script.
+    let policy = "Content-Security-Policy: script-src 'none'";
+    let httpd = Httpd::serve(tree.path(), &["--quiet", "--header", policy]);
+    let folder = "/Fotos%20f%C3%BCr%20%C3%84nne/";
+    let downloads = Tree::new();
+    browser.save_downloads_in(downloads.path());
+    browser.open(&httpd.url(folder));
+    let clicked = browser.run(
+        "const links = [...document.links].filter(link => link.textContent.includes('.tar'));
+         links[0].click();
+         return links.length",
+    );
+    assert_eq!(clicked, 1);
+    let file = downloads.join("Fotos für Änne.tar");
+    eventually("it is saved under its name", || file.exists());
+    assert!(fs::read(file).unwrap() == httpd.get(&format!("{folder}?format=tar")).body);
+}
