@@ -2,14 +2,17 @@
 //!
 //! It has what listings show: names that may be seen, and links only where they lead to a file. A
 //! link to a folder is left out, so a walk goes down and never in a circle. What may not be read is
-//! left out as well, and only that: where an entry cannot be opened for now, the walk fails, since
-//! an archive that silently lacks something is worse than none. Opening is the check here too, and
-//! no more than two of the folders and files are open at once.
+//! left out as well, and only that: where an entry cannot be looked at for now, the walk fails,
+//! since an archive that silently lacks something is worse than none.
+//!
+//! A walk permits nothing. It only notes what each file must still be when it is opened to be sent,
+//! and that opening is the check. No more than two of the folders and files are open at once.
 
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::vec;
 
-use rustix::fs::{AtFlags, FileType, RawDir};
+use rustix::fs::{Access, AtFlags, FileType, RawDir};
 
 use super::archive::{Kind, Plan, TooLarge};
 use super::audience::Audience;
@@ -44,18 +47,18 @@ pub(crate) struct Walk<'a> {
     pub(super) audience: &'a dyn Audience,
 }
 
-/// A folder on the way down, and what of it is still to be looked at.
+/// A folder on the way down, and what of it is still to come.
 struct Level {
     /// Its entry in the plan.
     entry: usize,
-    names: vec::IntoIter<Name>,
+    children: vec::IntoIter<Child>,
 }
 
-/// A name in a folder.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Name {
-    bytes: Box<[u8]>,
-    is_link: bool,
+/// What is in a folder, sorted by its name.
+struct Child {
+    name: Box<[u8]>,
+    kind: Kind,
+    metadata: Metadata,
 }
 
 impl Walk<'_> {
@@ -63,85 +66,88 @@ impl Walk<'_> {
     pub(super) fn plan(&self, folder: &OwnedFd, name: &[u8]) -> Result<Plan, Failure> {
         let mut plan = Plan::new(name, metadata_of(folder)?);
         let mut seen = 0;
-        let names = self.names_in(folder, &mut seen)?;
-        let mut levels = vec![Level { entry: 0, names }];
-        let mut looked = 0_usize;
+        let children = self.children_of(folder, b"", &mut seen)?;
+        let mut levels = vec![Level { entry: 0, children }];
         while let Some(level) = levels.last_mut() {
-            let Some(name) = level.names.next() else {
+            let Some(Child { name, kind, metadata }) = level.children.next() else {
                 levels.pop();
                 continue;
             };
-            if looked.is_multiple_of(LOOK_INTERVAL) && self.audience.has_gone() {
-                return Err(Failure::ClientGone);
-            }
-            looked += 1;
             let above = level.entry;
-            let path = files::join(&plan.path_below(above), &name.bytes);
-            match self.open(folder, &path, name.is_link) {
-                Ok(Opened::File(file)) => {
-                    let kind = if name.is_link { Kind::Link } else { Kind::File };
-                    plan.push(above, &name.bytes, kind, file.metadata)?;
+            if kind != Kind::Folder {
+                plan.push(above, &name, kind, metadata)?;
+                continue;
+            }
+            let path = files::join(&plan.path_below(above), &name);
+            match self.root.entry_below(folder, &path) {
+                Ok(Opened::Directory(below)) => {
+                    let entry = plan.push(above, &name, kind, metadata_of(&below)?)?;
+                    let children = self.children_of(&below, &path, &mut seen)?;
+                    levels.push(Level { entry, children });
                 }
-                Ok(Opened::Directory(_)) if name.is_link => {}
-                Ok(Opened::Directory(folder)) => {
-                    let metadata = metadata_of(&folder)?;
-                    let entry = plan.push(above, &name.bytes, Kind::Folder, metadata)?;
-                    levels.push(Level { entry, names: self.names_in(&folder, &mut seen)? });
-                }
-                Err(OpenError::NotFound | OpenError::Forbidden) => {}
+                // It was a folder a moment ago.
+                Ok(Opened::File(_)) | Err(OpenError::NotFound | OpenError::Forbidden) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(plan.finish())
     }
 
-    /// Opens what is at `path` below the folder; a link in the way that requests go.
-    fn open(&self, folder: &OwnedFd, path: &[u8], is_link: bool) -> Result<Opened, OpenError> {
-        if is_link {
-            self.root.entry(&files::join(self.path, path))
-        } else {
-            self.root.entry_below(folder, path)
-        }
-    }
-
-    /// The names in a folder that may be seen, sorted by their bytes. They count as seen.
-    fn names_in(&self, folder: &OwnedFd, seen: &mut usize) -> Result<vec::IntoIter<Name>, Failure> {
-        let mut names = Vec::new();
+    /// What is in the folder at `path` below the one that is archived, as far as it may be seen. It
+    /// counts as seen, even if it may not be read.
+    fn children_of(
+        &self,
+        folder: &OwnedFd,
+        path: &[u8],
+        seen: &mut usize,
+    ) -> Result<vec::IntoIter<Child>, Failure> {
+        let mut children = Vec::new();
         let mut buffer = Vec::with_capacity(NAMES_BYTES);
         let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
             let entry = entry.map_err(OpenError::from)?;
-            let bytes = entry.file_name().to_bytes();
-            if matches!(bytes, b"." | b"..") || !self.dotfiles.lists(bytes) {
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") || !self.dotfiles.lists(name) {
                 continue;
             }
-            let kind = match entry.file_type() {
-                // Some file systems don't say it with the name.
-                FileType::Unknown => {
-                    let flags = AtFlags::SYMLINK_NOFOLLOW;
-                    match rustix::fs::statat(folder, entry.file_name(), flags) {
-                        Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-                        Err(errno) => match OpenError::from(errno) {
-                            OpenError::NotFound | OpenError::Forbidden => continue,
-                            error => return Err(error.into()),
-                        },
-                    }
-                }
-                kind => kind,
-            };
-            let is_link = match kind {
-                FileType::RegularFile | FileType::Directory => false,
-                FileType::Symlink => true,
-                _ => continue,
-            };
+            if seen.is_multiple_of(LOOK_INTERVAL) && self.audience.has_gone() {
+                return Err(Failure::ClientGone);
+            }
             *seen += 1;
             if *seen > self.limit {
                 return Err(Failure::TooLarge);
             }
-            names.push(Name { bytes: bytes.into(), is_link });
+            match self.look(folder, path, entry.file_name()) {
+                Ok((kind, metadata)) => children.push(Child { name: name.into(), kind, metadata }),
+                Err(OpenError::NotFound | OpenError::Forbidden) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        names.sort_unstable();
-        Ok(names.into_iter())
+        children.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(children.into_iter())
+    }
+
+    /// What that name in the folder leads to.
+    fn look(
+        &self,
+        folder: &OwnedFd,
+        path: &[u8],
+        name: &CStr,
+    ) -> Result<(Kind, Metadata), OpenError> {
+        let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Ok((Kind::Folder, Metadata::from(&stat))),
+            FileType::RegularFile => {
+                rustix::fs::accessat(folder, name, Access::READ_OK, AtFlags::empty())?;
+                Ok((Kind::File, Metadata::from(&stat)))
+            }
+            FileType::Symlink => {
+                let path = files::join(path, name.to_bytes());
+                let file = self.root.file(&files::join(self.path, &path))?;
+                Ok((Kind::Link, file.metadata))
+            }
+            _ => Err(OpenError::NotFound),
+        }
     }
 }
 
