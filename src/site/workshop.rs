@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::lock::{lock, wait_for};
 
-/// Bytes of what has been made that are held when another one is begun, at most. So all together take
-/// no more than this and one body for each core.
+/// Bytes of what has been made that are held when another one is begun, at most. So all together
+/// take no more than this and one for each core.
 const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// How long a request waits for its turn.

@@ -1,6 +1,6 @@
 //! The plan of an archive: where in it each entry begins, and so what every byte of it is.
 //!
-//! It holds what was known of the entries when it was made, some 64 bytes and the name for each, and
+//! It holds what was known of the entries when it was made, 64 bytes and the name for each, and
 //! nothing of their content.
 
 use std::borrow::Cow;
