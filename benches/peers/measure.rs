@@ -14,7 +14,7 @@ use rustix::net::{SendFlags, send};
 
 use crate::load::{self, Client, Request, Round};
 use crate::report::{IDLE, LOAD, Row, START, Table};
-use crate::servers::{Purpose, Server, Site};
+use crate::servers::{Kind, Purpose, Server, Site};
 use crate::session::{Session, Switches};
 use crate::workloads::{Load, Measure, Workload, smallest};
 
@@ -71,7 +71,11 @@ impl Bench<'_> {
         for server in self.taking_part(workload) {
             match self.start(server, workload.purpose)? {
                 Ok((session, port)) => {
-                    contestants.push(Contestant::new(server, session, request(load, port)));
+                    contestants.push(Contestant::new(
+                        server,
+                        session,
+                        request(load, server.kind, port),
+                    ));
                 }
                 Err(reason) => table.notes.push(reason),
             }
@@ -176,7 +180,7 @@ impl Bench<'_> {
         let invocation = server.invocation(&site)?;
         let begin = Instant::now();
         let mut session = Session::start(&invocation, self.scratch)?;
-        let mut client = Client::new(&request(&smallest(), port));
+        let mut client = Client::new(&request(&smallest(), server.kind, port));
         loop {
             let Err(error) = client.fetch() else { return Ok(Ok((session, port))) };
             let ended = session.has_ended();
@@ -245,10 +249,10 @@ impl<'a> Contestant<'a> {
     }
 }
 
-fn request(load: &Load, port: u16) -> Request {
+fn request(load: &Load, kind: Kind, port: u16) -> Request {
     Request {
         port,
-        path: load.path.clone(),
+        path: load.path.clone() + (load.query)(kind),
         status: load.status,
         body: load.body,
         patience: load.patience,

@@ -52,6 +52,8 @@ pub(crate) enum Purpose {
     Idle,
     /// Combined access lines go to a file.
     Logged,
+    /// Folders come as archives.
+    Archive,
 }
 
 /// What a server serves when it is started, and where.
@@ -175,6 +177,7 @@ impl Server {
     pub(crate) fn invocation(&self, site: &Site<'_>) -> io::Result<Invocation> {
         let run = Invocation::new(&self.program);
         let port = site.port.to_string();
+        let is_archive = site.purpose == Purpose::Archive;
         Ok(match self.kind {
             Kind::Httpd => httpd(run, site),
             Kind::Nginx => {
@@ -194,10 +197,14 @@ impl Server {
                 run.arg("-r").arg(site.root)
             }
             Kind::Miniserve => {
-                run.args(["--interfaces", "127.0.0.1", "--port", &port]).arg(site.root)
+                let run = run.args(["--interfaces", "127.0.0.1", "--port", &port]);
+                let run = if is_archive { run.arg("--enable-tar") } else { run };
+                run.arg(site.root)
             }
             Kind::StaticWebServer => {
                 let run = run.args(["--host", "127.0.0.1", "--port", &port, "--log-level=error"]);
+                let download = "--directory-listing-download=targz";
+                let run = if is_archive { run.arg(download) } else { run };
                 run.args(["--directory-listing=true", "--root"]).arg(site.root)
             }
             Kind::Busybox => {
@@ -234,7 +241,7 @@ fn httpd(run: Invocation, site: &Site<'_>) -> Invocation {
     let port = site.port.to_string();
     let run = run.args(["--port", &port, "--bind", "127.0.0.1", "--root"]).arg(site.root);
     match site.purpose {
-        Purpose::Files => run.arg("--quiet"),
+        Purpose::Files | Purpose::Archive => run.arg("--quiet"),
         Purpose::Listing => run.args(["--quiet", "--listing-limit", "100000"]),
         Purpose::Idle => {
             let seats = site.seats().to_string();

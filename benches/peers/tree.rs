@@ -18,6 +18,20 @@ pub(crate) const FILES: [(&str, u64); 5] = [
 /// How many entries each folder `listing-N` has.
 pub(crate) const FOLDERS: [usize; 3] = [1_000, 10_000, 100_000];
 
+/// A folder of equal files, to be sent as an archive.
+pub(crate) struct Folder {
+    pub(crate) name: &'static str,
+    pub(crate) files: usize,
+    /// Bytes of each file.
+    pub(crate) length: u64,
+}
+
+/// Together as long as `10m.bin` and `1g.bin`.
+pub(crate) const MANY_SMALL: Folder =
+    Folder { name: "archive-small", files: 1_000, length: 10_000 };
+pub(crate) const FEW_LARGE: Folder =
+    Folder { name: "archive-large", files: 10, length: 100_000_000 };
+
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Creates what is missing below `folder`, and returns the root to be served.
@@ -38,6 +52,16 @@ pub(crate) fn make(folder: &Path) -> io::Result<PathBuf> {
             fs::create_dir_all(&path)?;
             for number in 0..entries {
                 File::create(path.join(entry_name(number)))?;
+            }
+        }
+    }
+    for Folder { name, files, length } in [MANY_SMALL, FEW_LARGE] {
+        let folder = root.join(name);
+        fs::create_dir_all(&folder)?;
+        for number in 0..files {
+            let path = folder.join(entry_name(number));
+            if !fs::metadata(&path).is_ok_and(|found| found.len() == length) {
+                write_file(&path, length)?;
             }
         }
     }

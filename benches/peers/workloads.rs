@@ -34,6 +34,8 @@ pub(crate) enum Measure {
 
 pub(crate) struct Load {
     pub(crate) path: String,
+    /// What follows the path, for that server.
+    pub(crate) query: fn(Kind) -> &'static str,
     pub(crate) status: u16,
     pub(crate) body: Body,
     pub(crate) clients: usize,
@@ -44,7 +46,17 @@ const SERVES_FILES: fn(Kind) -> bool = |kind| kind != Kind::Floor;
 const LISTS: fn(Kind) -> bool = |kind| !matches!(kind, Kind::Floor | Kind::Busybox);
 const LISTS_AT_LENGTH: fn(Kind) -> bool =
     |kind| matches!(kind, Kind::Httpd | Kind::Nginx | Kind::Miniserve);
+const ARCHIVES: fn(Kind) -> bool =
+    |kind| matches!(kind, Kind::Httpd | Kind::Miniserve | Kind::StaticWebServer);
+const SENDS_TAR: fn(Kind) -> bool = |kind| matches!(kind, Kind::Httpd | Kind::Miniserve);
 const LOGS_COMBINED: fn(Kind) -> bool = |kind| matches!(kind, Kind::Httpd | Kind::Nginx);
+
+const NO_QUERY: fn(Kind) -> &'static str = |_| "";
+const ARCHIVE_QUERY: fn(Kind) -> &'static str = |kind| match kind {
+    Kind::Miniserve => "?download=tar",
+    Kind::StaticWebServer => "?download=targz",
+    _ => "?format=tar",
+};
 
 pub(crate) fn all() -> Vec<Workload> {
     vec![
@@ -60,6 +72,10 @@ pub(crate) fn all() -> Vec<Workload> {
         listing("listing-1000", 1_000, LISTS),
         listing("listing-10000", 10_000, LISTS),
         listing("listing-100000", 100_000, LISTS_AT_LENGTH),
+        archive("archive-small", &tree::MANY_SMALL),
+        Workload { rounds: 3, ..file("archive-small-as-one-file", "10m.bin", 1, ARCHIVES) },
+        Workload { takes_part: SENDS_TAR, ..archive("archive-large", &tree::FEW_LARGE) },
+        Workload { rounds: 3, ..file("archive-large-as-one-file", "1g.bin", 1, ARCHIVES) },
         Workload {
             name: "idle-memory",
             title: "5,000 connections with one byte sent".into(),
@@ -92,6 +108,7 @@ pub(crate) fn smallest() -> Load {
     let (name, length) = tree::FILES[0];
     Load {
         path: format!("/{name}"),
+        query: NO_QUERY,
         status: 200,
         body: Body::Exactly(length),
         clients: 1,
@@ -111,6 +128,7 @@ fn file(
         .expect("the tree has every file that a workload names");
     let load = Load {
         path: format!("/{file}"),
+        query: NO_QUERY,
         status: 200,
         body: Body::Exactly(length),
         clients,
@@ -130,6 +148,7 @@ fn file(
 fn not_found() -> Workload {
     let load = Load {
         path: "/missing.html".into(),
+        query: NO_QUERY,
         status: 404,
         body: Body::AtLeast(0),
         clients: 8,
@@ -150,6 +169,7 @@ fn listing(name: &'static str, entries: usize, takes_part: fn(Kind) -> bool) -> 
     let clients = 2;
     let load = Load {
         path: format!("/listing-{entries}/"),
+        query: NO_QUERY,
         status: 200,
         // At least the names of all entries, whatever the page looks like.
         body: Body::AtLeast((entries * tree::entry_name(0).len()) as u64),
@@ -166,6 +186,31 @@ fn listing(name: &'static str, entries: usize, takes_part: fn(Kind) -> bool) -> 
         notes: &[
             "httpd with --listing-limit 100000, so that all show every entry",
             "busybox httpd does not list folders, webfsd caches its listings in memory",
+        ],
+    }
+}
+
+fn archive(name: &'static str, folder: &tree::Folder) -> Workload {
+    let &tree::Folder { name: folder, files, length } = folder;
+    let load = Load {
+        path: format!("/{folder}/"),
+        query: ARCHIVE_QUERY,
+        status: 200,
+        // At least the names: the files are equal, and one server compresses them.
+        body: Body::AtLeast((files * tree::entry_name(0).len()) as u64),
+        clients: 1,
+        patience: LISTING_PATIENCE,
+    };
+    Workload {
+        name,
+        title: format!("a folder of {files} files of {length} bytes as an archive, 1 client"),
+        purpose: Purpose::Archive,
+        rounds: 3,
+        measure: Measure::Load(load),
+        takes_part: ARCHIVES,
+        notes: &[
+            "httpd and miniserve send a tar archive, static-web-server one that is gzipped, which \
+             takes it half a minute for 1 GB",
         ],
     }
 }

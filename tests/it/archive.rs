@@ -300,13 +300,17 @@ fn what_may_not_be_read_is_left_out() {
         let path = tree.join("www").join(name);
         fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     };
-    modes.iter().for_each(|&(name, mode)| set_mode(name, mode));
+    for (name, mode) in modes {
+        set_mode(name, mode);
+    }
     if let Some(httpd) = serve_as_someone(&tree) {
         check(&httpd, TARGET, &["names-only/", "open"]);
         assert_eq!(httpd.get("/closed-folder/?format=tar").status, 403);
     }
     // So that the tree can be removed.
-    modes.iter().for_each(|&(name, _)| set_mode(name, 0o755));
+    for (name, _) in modes {
+        set_mode(name, 0o755);
+    }
 }
 
 /// A file that is larger than ustar can write has its length, and the archive has its own.

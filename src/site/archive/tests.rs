@@ -195,7 +195,7 @@ proptest! {
     ) {
         let whole = whole(&plan);
         prop_assert_eq!(whole.len() as u64, plan.length());
-        prop_assert!(whole.len() % 512 == 0 && whole.ends_with(&[0; 1024]));
+        prop_assert!(whole.len().is_multiple_of(512) && whole.ends_with(&[0; 1024]));
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(whole.len() + 1)).collect();
         cuts.sort_unstable();
         for pair in cuts.windows(2) {
