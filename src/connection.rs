@@ -72,7 +72,7 @@ impl Service {
     /// Serves a client until its connection can be closed.
     pub(crate) fn serve(&mut self, client: &Client) {
         self.exchange(client);
-        if self.site.needs_credentials() {
+        if self.site.admission().needs_credentials() {
             self.input.as_mut_slice().zeroize();
         }
     }

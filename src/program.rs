@@ -72,7 +72,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     };
     let addresses = server.addresses();
     let code = qr_code(flags, &addresses)?;
-    let site = flags.site(&addresses, are_inherited);
+    let site = flags.site();
     startup_warnings::warn(&root, &site.files);
     startup_warnings::warn_of_reach(&addresses, flags.reach(are_inherited));
     let sandbox = lock_in(flags, &root)?;
@@ -88,7 +88,8 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
         tally: tally.clone(),
         ..flags.connection()
     };
-    let mut service = Service::new(Arc::new(Site::new(root, site, passwords)), options);
+    let admission = flags.admission(&addresses, are_inherited, passwords);
+    let mut service = Service::new(Arc::new(Site::new(root, site, admission)), options);
     let running =
         server.on_lost_listener(signals.interrupt()).start(move |client| service.serve(client))?;
     systemd::notify(&systemd::READY);

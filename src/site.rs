@@ -24,7 +24,7 @@ mod workshop;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-pub(crate) use admission::{NotAdmitted, Visitor};
+pub(crate) use admission::{Admission, NotAdmitted, Visitor};
 
 use audience::Audience;
 use files::Found;
@@ -33,11 +33,7 @@ use root::{OpenError, Root};
 use routes::{Handler, Redirect};
 use workshop::Workshop;
 
-use crate::auth::{Applicant, Passwords};
-use crate::http::cors;
 use crate::http::date::Date;
-use crate::http::fields::Fields;
-use crate::http::host::AllowedHosts;
 use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
@@ -54,10 +50,6 @@ const NOT_FOUND_PAGE: &[u8] = b"404.html";
 pub(crate) struct Options {
     /// Paths that have moved.
     pub(crate) redirects: Vec<Redirect>,
-    /// The names that Host may carry.
-    pub(crate) allowed_hosts: AllowedHosts,
-    /// Whether pages of other origins may read what is served.
-    pub(crate) cors: bool,
     /// How files and folders are served.
     pub(crate) files: files::Options,
 }
@@ -67,7 +59,7 @@ pub(crate) struct Options {
 pub(crate) struct Site {
     root: Arc<Root>,
     options: Options,
-    passwords: Option<Passwords>,
+    admission: Admission,
     workshop: Arc<Workshop>,
     unavailable: LogOnce,
     failed: LogOnce,
@@ -92,52 +84,27 @@ pub(crate) enum Answer {
 }
 
 impl Site {
-    /// The site below `root`, for those with one of these passwords, or for all.
+    /// The site below `root`, for those who are admitted.
     #[must_use]
-    pub(crate) fn new(root: Root, options: Options, passwords: Option<Passwords>) -> Self {
+    pub(crate) fn new(root: Root, options: Options, admission: Admission) -> Self {
         let log_once = || LogOnce::new(module_path!());
         Self {
             root: Arc::new(root),
             options,
-            passwords,
+            admission,
             workshop: Workshop::new(),
             unavailable: log_once(),
             failed: log_once(),
         }
     }
 
-    /// Whether it is only for those who have a password.
-    pub(crate) fn needs_credentials(&self) -> bool {
-        self.passwords.is_some()
+    /// Who may ask.
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
     }
 
-    /// Judges who sends this request.
-    pub(crate) fn admit(
-        &self,
-        request: &Request<'_>,
-        applicant: &dyn Applicant,
-    ) -> Result<Visitor<'_>, NotAdmitted> {
-        admission::check_host(&self.options.allowed_hosts, request.host())?;
-        // It comes without credentials, and is answered without a look at what is asked for.
-        if self.options.cors && cors::is_preflight(request) {
-            let response = cors::preflight(&request.fields);
-            return Err(NotAdmitted::Answer { response, cause: None });
-        }
-        admission::check_password(self.passwords.as_ref(), &request.fields, applicant)
-    }
-
-    /// Judges who sends a head that is refused, by those of its fields that are known.
-    pub(crate) fn admit_refused(
-        &self,
-        fields: &Fields<'_>,
-        applicant: &dyn Applicant,
-    ) -> Result<Visitor<'_>, NotAdmitted> {
-        admission::check_host(&self.options.allowed_hosts, fields.first("host"))?;
-        admission::check_password(self.passwords.as_ref(), fields, applicant)
-    }
-
-    /// Answers a request of a client that may ask; `now` is when it came, and
-    /// `audience` the client.
+    /// Answers a request of a client that may ask; `now` is when it came, and `audience` the
+    /// client.
     #[must_use]
     pub(crate) fn answer(
         &self,

@@ -35,7 +35,7 @@ impl<'a> Desk<'a> {
     }
 
     fn asks_who(&self, refused: &Refused<'_>) -> bool {
-        self.site.needs_credentials() && refused.refusal.is_of_method_or_target()
+        self.site.admission().needs_credentials() && refused.refusal.is_of_method_or_target()
     }
 
     fn applicant<'b>(&'b self, fields: &'b Fields<'b>) -> Asking<'b> {
@@ -52,7 +52,7 @@ impl<'a> Desk<'a> {
             let exchange = Exchange::refused(known, response, cause);
             return Ok(Exchange { foreign_answer: refusal.foreign_answer(), ..exchange });
         }
-        match self.site.admit_refused(&known.fields, &self.applicant(&known.fields)) {
+        match self.site.admission().admit_refused(&known.fields, &self.applicant(&known.fields)) {
             Ok(visitor) => Ok(Exchange::refused(known, response, cause).of(&visitor)),
             Err(not_admitted) => self.turn_away(known, not_admitted, true),
         }
@@ -71,7 +71,8 @@ impl<'a> Desk<'a> {
         let has_more_to_read =
             announces_body || !rest.is_empty() || request.version == Version::Http09;
         // Until it is known who asks, the client may lose its seat to a newcomer.
-        let visitor = match self.site.admit(&request, &self.applicant(&request.fields)) {
+        let visitor = match self.site.admission().admit(&request, &self.applicant(&request.fields))
+        {
             Ok(visitor) => visitor,
             Err(not_admitted) => {
                 return self.turn_away(request.into(), not_admitted, has_more_to_read);

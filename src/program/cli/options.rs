@@ -9,9 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::access_log::{self, Format};
+use crate::auth::Passwords;
 use crate::http::cors;
 use crate::http::host::AllowedHosts;
 use crate::http::response::ExtraField;
+use crate::site::Admission;
 use crate::site::files::{self, Dotfiles};
 use crate::site::media_type::MediaTypes;
 use crate::site::root::Symlinks;
@@ -118,13 +120,11 @@ impl Flags {
         }
     }
 
-    /// The options of the site, for clients of these listeners.
-    pub(crate) fn site(&self, listeners: &[SocketAddr], are_inherited: bool) -> site::Options {
+    /// The options of the site.
+    pub(crate) fn site(&self) -> site::Options {
         let content = &self.content;
         site::Options {
             redirects: content.redirect.clone(),
-            allowed_hosts: self.allowed_hosts(listeners, are_inherited),
-            cors: self.responses.cors,
             files: files::Options {
                 index: content.index.iter().map(|name| name.clone().into_bytes()).collect(),
                 listing: !content.no_listing,
@@ -140,6 +140,17 @@ impl Flags {
                 media_types: MediaTypes::new(self.responses.media_type.clone()),
             },
         }
+    }
+
+    /// Who may ask, of those who reach these listeners.
+    pub(crate) fn admission(
+        &self,
+        listeners: &[SocketAddr],
+        are_inherited: bool,
+        passwords: Option<Passwords>,
+    ) -> Admission {
+        let allowed_hosts = self.allowed_hosts(listeners, are_inherited);
+        Admission { allowed_hosts, cors: self.responses.cors, passwords }
     }
 
     /// Whether the Host is checked is decided here and nowhere else: on a server that only this
@@ -200,7 +211,7 @@ mod tests {
     fn check(flags: &[&str], listeners: &[&str], are_inherited: bool, is_checked: bool) {
         let flags = Flags::parse_from([&["httpd"], flags].concat());
         let listeners: Vec<_> = listeners.iter().map(|text| text.parse().unwrap()).collect();
-        let allowed = flags.site(&listeners, are_inherited).allowed_hosts;
+        let allowed = flags.allowed_hosts(&listeners, are_inherited);
         assert!(allowed.allows(b"localhost:8080"));
         assert_eq!(!allowed.allows(b"evil.example.com"), is_checked, "{flags:?} {listeners:?}");
     }
