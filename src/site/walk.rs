@@ -9,6 +9,7 @@
 //! and that opening is the check. No more than two of the folders and files are open at once.
 
 use std::ffi::CStr;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::vec;
 
@@ -52,11 +53,13 @@ struct Level {
     /// Its entry in the plan.
     entry: usize,
     children: vec::IntoIter<Child>,
+    /// All their names: one large buffer leaves no holes behind in memory, thousands of names do.
+    names: Vec<u8>,
 }
 
-/// What is in a folder, sorted by its name.
+/// What is in a folder.
 struct Child {
-    name: Box<[u8]>,
+    name: Range<usize>,
     kind: Kind,
     metadata: Metadata,
 }
@@ -66,24 +69,22 @@ impl Walk<'_> {
     pub(super) fn plan(&self, folder: &OwnedFd, name: &[u8]) -> Result<Plan, Failure> {
         let mut plan = Plan::new(name, metadata_of(folder)?);
         let mut seen = 0;
-        let children = self.children_of(folder, b"", &mut seen)?;
-        let mut levels = vec![Level { entry: 0, children }];
+        let mut levels = vec![self.level(0, folder, b"", &mut seen)?];
         while let Some(level) = levels.last_mut() {
             let Some(Child { name, kind, metadata }) = level.children.next() else {
                 levels.pop();
                 continue;
             };
-            let above = level.entry;
+            let (above, name) = (level.entry, &level.names[name]);
             if kind != Kind::Folder {
-                plan.push(above, &name, kind, metadata)?;
+                plan.push(above, name, kind, metadata)?;
                 continue;
             }
-            let path = files::join(&plan.path_below(above), &name);
+            let path = files::join(&plan.path_below(above), name);
             match self.root.entry_below(folder, &path) {
                 Ok(Opened::Directory(below)) => {
-                    let entry = plan.push(above, &name, kind, metadata_of(&below)?)?;
-                    let children = self.children_of(&below, &path, &mut seen)?;
-                    levels.push(Level { entry, children });
+                    let entry = plan.push(above, name, kind, metadata_of(&below)?)?;
+                    levels.push(self.level(entry, &below, &path, &mut seen)?);
                 }
                 // It was a folder a moment ago.
                 Ok(Opened::File(_)) | Err(OpenError::NotFound | OpenError::Forbidden) => {}
@@ -93,15 +94,16 @@ impl Walk<'_> {
         Ok(plan.finish())
     }
 
-    /// What is in the folder at `path` below the one that is archived, as far as it may be seen. It
-    /// counts as seen, even if it may not be read.
-    fn children_of(
+    /// What is in the folder at `path` below the one that is archived, sorted by the names' bytes,
+    /// as far as it may be seen. It counts as seen, even if it may not be read.
+    fn level(
         &self,
+        entry: usize,
         folder: &OwnedFd,
         path: &[u8],
         seen: &mut usize,
-    ) -> Result<vec::IntoIter<Child>, Failure> {
-        let mut children = Vec::new();
+    ) -> Result<Level, Failure> {
+        let (mut children, mut names) = (Vec::new(), Vec::new());
         let mut buffer = Vec::with_capacity(NAMES_BYTES);
         let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
@@ -118,13 +120,17 @@ impl Walk<'_> {
                 return Err(Failure::TooLarge);
             }
             match self.look(folder, path, entry.file_name()) {
-                Ok((kind, metadata)) => children.push(Child { name: name.into(), kind, metadata }),
+                Ok((kind, metadata)) => {
+                    let start = names.len();
+                    names.extend_from_slice(name);
+                    children.push(Child { name: start..names.len(), kind, metadata });
+                }
                 Err(OpenError::NotFound | OpenError::Forbidden) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        children.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(children.into_iter())
+        children.sort_unstable_by(|a, b| names[a.name.clone()].cmp(&names[b.name.clone()]));
+        Ok(Level { entry, children: children.into_iter(), names })
     }
 
     /// What that name in the folder leads to.

@@ -36,6 +36,9 @@ const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// More cores than machines have on which this is tested make as many listings at once.
 const MAKERS_MAX: usize = 4;
 
+/// Of the product: what a client that takes an archive holds beside its plan.
+const GATHERED_BYTES_MAX: usize = 64 * 1024;
+
 /// A folder whose listing is larger than what the kernel takes for a client.
 const LISTED_FILES: usize = 8_000;
 const NAME_BYTES: usize = 200;
@@ -152,28 +155,42 @@ fn a_crowd_leaves_little_behind() {
 /// for their turn.
 #[test]
 fn listings_that_are_taken_slowly_are_bounded() {
+    check_bounded("/", |page| page);
+}
+
+/// So do the plans of archives, of which each entry takes its name and 64 bytes.
+#[test]
+fn archives_that_are_taken_slowly_are_bounded() {
+    let plan = LISTED_FILES * (NAME_BYTES + 16 + 64);
+    check_bounded("/?format=tar", |_| plan + GATHERED_BYTES_MAX);
+}
+
+/// Many take what is at `target` slowly; `bytes_of` says what each of them holds, by its length.
+#[track_caller]
+fn check_bounded(target: &str, bytes_of: impl Fn(usize) -> usize) {
     let tree = Tree::new();
     for number in 0..LISTED_FILES {
         tree.write(format!("{number} {}", "n".repeat(NAME_BYTES)), b"");
     }
     let httpd = Httpd::serve(tree.path(), &["--quiet"]);
-    let page = httpd.get("/").body.len();
+    let length = httpd.get(target).body.len();
+    let each = bytes_of(length);
     let before = httpd.usage().memory;
-    let manner = Manner::Takes { path: "/".to_owned(), bytes_a_second: 1_000 };
+    let manner = Manner::Takes { path: target.to_owned(), bytes_a_second: 1_000 };
     let attack = Attack::start(httpd.address(), &[loopback(2)], SLOW_READERS, manner);
     eventually("most have a thread", || httpd.usage().threads > SLOW_READERS / 2);
     let bound = HELD_BYTES_MAX
-        + 2 * page.next_power_of_two() * MAKERS_MAX
+        + 2 * each.next_power_of_two() * MAKERS_MAX
         + SLOW_READERS * BYTES_PER_CLIENT_MAX;
     let mut most = 0;
     for _ in 0..100 {
         std::thread::sleep(Duration::from_millis(20));
         most = most.max(httpd.usage().memory.saturating_sub(before));
     }
-    println!("{SLOW_READERS} readers of a page of {page} bytes: {most} resident bytes");
+    println!("{SLOW_READERS} readers of {target}, {length} bytes: {most} resident bytes");
     assert!(most <= bound, "{most}, not {bound}");
     drop(attack);
-    eventually("the next one is made", || httpd.get("/").status == 200);
-    let head = httpd.head("/");
-    assert_eq!(head.field("Content-Length"), Some(page.to_string().as_str()));
+    eventually("the next one is made", || httpd.get(target).status == 200);
+    let head = httpd.head(target);
+    assert_eq!(head.field("Content-Length"), Some(length.to_string().as_str()));
 }

@@ -55,6 +55,12 @@ fn links_are_not_followed_and_the_start_says_so() {
             assert_eq!(httpd.get(target).status, 404, "{target}");
         }
         assert_eq!(Page::fetch(&httpd, "/").texts(), ["folder/", "file"]);
+        let archive = httpd.get("/?format=tar");
+        assert_eq!(
+            archive.body.len(),
+            512 * (1 + 2 + 1 + 2 + 2),
+            "two folders, two files, the end"
+        );
     }
     // Without a guard, by the user's own wish.
     let follow = without_openat2(&python, ENOSYS, tree.path(), &["--symlinks", "follow"]);

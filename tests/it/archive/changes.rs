@@ -23,8 +23,8 @@ const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 const SMALL_BYTES: usize = 20_000;
 const MEDIUM_BYTES: usize = 50_000;
 
-/// How long the kernel waits in each `openat2` of a walk that takes long.
-const DELAY: &str = "inject=openat2:delay_enter=20000";
+/// Each look at a file takes 20 ms.
+const DELAY: &str = "inject=faccessat:delay_enter=20000";
 
 /// Sends an archive in which that change to `b`, a file of this many bytes, comes too late for the
 /// walk. The body, whether it came whole, and the log's entry.
