@@ -6,8 +6,6 @@
 //! `--head` requests only the head, and `--post id=12345` posts a form, as a browser would. The
 //! request is HTTP/1.0: one for each connection, and the answer ends where the connection does.
 
-#[path = "shared/client.rs"]
-mod client;
 #[path = "shared/command.rs"]
 mod command;
 
@@ -16,6 +14,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use httpd::outgoing;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// What can't appear in a request line unencoded. Bytes that are not ASCII are always encoded.
@@ -48,11 +47,11 @@ fn main() -> ExitCode {
 }
 
 fn fetch(flags: &Flags) -> Result<(), Box<dyn Error>> {
-    let mut stream = client::connect(&flags.host, flags.port)?;
-    stream.write_all(request(flags).as_bytes()).map_err(|error| client::reason(&error))?;
+    let mut stream = outgoing::connect(&flags.host, flags.port)?;
+    stream.write_all(request(flags).as_bytes()).map_err(|error| outgoing::reason(&error))?;
     let mut output = io::stdout().lock();
     writeln!(output, "From Server:")?;
-    match io::copy(&mut stream, &mut output).map_err(|error| client::reason(&error))? {
+    match io::copy(&mut stream, &mut output).map_err(|error| outgoing::reason(&error))? {
         0 => Err("the server closed the connection without an answer".into()),
         _ => Ok(output.flush()?),
     }

@@ -6,8 +6,6 @@
 //! The action `binary` sends the value as it is. Any other action sends a request in JSON:
 //! `{"action": ..., "value": ...}`.
 
-#[path = "shared/client.rs"]
-mod client;
 #[path = "shared/command.rs"]
 mod command;
 #[path = "shared/message.rs"]
@@ -20,6 +18,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 
 use clap::Parser;
+use httpd::outgoing;
 use message::Message;
 use serde_json::{Value, json};
 
@@ -50,11 +49,11 @@ fn ask(flags: Flags) -> Result<(), Box<dyn Error>> {
         action => Message::json(&json!({ "action": action, "value": flags.value.to_str() })),
     };
     let request = request.encode()?;
-    let mut stream = client::connect(&flags.host, flags.port)?;
+    let mut stream = outgoing::connect(&flags.host, flags.port)?;
     let answer = stream
         .write_all(&request)
         .and_then(|()| message::receive(&stream, &mut Vec::new()))
-        .map_err(|error| client::reason(&error))?
+        .map_err(|error| outgoing::reason(&error))?
         .ok_or("the server closed the connection without an answer")?;
     let mut output = io::stdout().lock();
     if answer.content_type != "text/json" {

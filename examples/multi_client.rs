@@ -6,8 +6,6 @@
 //! No threads are needed: while we use one connection, the kernel buffers what arrives on the
 //! others. One read is not one message, so we read until the whole answer has arrived.
 
-#[path = "shared/client.rs"]
-mod client;
 #[path = "shared/command.rs"]
 mod command;
 
@@ -17,6 +15,7 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 
 use clap::Parser;
+use httpd::outgoing;
 
 /// Connections at once; the usual limit is 1024 open files and sockets for each process.
 const CONNECTIONS_MAX: u16 = 1000;
@@ -41,10 +40,10 @@ fn main() -> ExitCode {
 }
 
 fn talk(flags: &Flags) -> Result<(), Box<dyn Error>> {
-    let connect = |_| client::connect(&flags.host, flags.port);
+    let connect = |_| outgoing::connect(&flags.host, flags.port);
     let mut streams = (1..=flags.connections).map(connect).collect::<Result<Vec<_>, _>>()?;
     let lost =
-        |number, error: io::Error| format!("connection {number}: {}", client::reason(&error));
+        |number, error: io::Error| format!("connection {number}: {}", outgoing::reason(&error));
     for (number, stream) in (1..).zip(&mut streams) {
         for message in messages(number) {
             stream.write_all(message.as_bytes()).map_err(|error| lost(number, error))?;

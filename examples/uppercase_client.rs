@@ -6,8 +6,6 @@
 //! TCP retransmits lost data by itself. UDP does not: a client must wait for an answer, but not for
 //! ever, and then ask again, but not for ever either.
 
-#[path = "shared/client.rs"]
-mod client;
 #[path = "shared/command.rs"]
 mod command;
 
@@ -18,6 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use httpd::outgoing;
 
 /// How long to wait for the answer to a datagram before one of the two counts as lost.
 const ANSWER_TIME_MAX: Duration = Duration::from_millis(500);
@@ -63,13 +62,13 @@ fn converse(flags: &Flags) -> Result<(), Box<dyn Error>> {
 }
 
 fn ask_by_connection(host: &str, port: u16, sentence: &[u8]) -> Result<Vec<u8>, String> {
-    let mut stream = client::connect(host, port)?;
+    let mut stream = outgoing::connect(host, port)?;
     let mut answer = Vec::new();
     let asked = stream
         .write_all(&[sentence, b"\n"].concat())
         .and_then(|()| stream.take(ANSWER_BYTES_MAX as u64).read_to_end(&mut answer));
     match asked {
-        Err(error) => Err(client::reason(&error)),
+        Err(error) => Err(outgoing::reason(&error)),
         Ok(_) if answer.pop() != Some(b'\n') => Err("the answer is incomplete".to_owned()),
         Ok(_) => Ok(answer),
     }
@@ -77,7 +76,7 @@ fn ask_by_connection(host: &str, port: u16, sentence: &[u8]) -> Result<Vec<u8>, 
 
 fn ask_by_datagram(host: &str, port: u16, sentence: &[u8]) -> Result<Vec<u8>, String> {
     let because =
-        |error| format!("cannot ask {host} on UDP port {port}: {}", client::reason(&error));
+        |error| format!("cannot ask {host} on UDP port {port}: {}", outgoing::reason(&error));
     // A new socket for each sentence: otherwise a late answer to the previous sentence, which may
     // have been sent twice, could be taken for the answer to this one.
     let socket = UdpSocket::bind("0.0.0.0:0").map_err(because)?;

@@ -5,6 +5,7 @@
 //!
 //! - [`net`]: sockets and threads; knows nothing of HTTP, so any protocol can stand on it;
 //! - [`http`]: the protocol as pure functions: bytes in, a request or a refusal out;
+//! - [`outgoing`]: the other side, a connection to a server;
 //! - [`sandbox`]: the process locks itself into a folder;
 //! - [`signals`]: which signals stop it;
 //! - [`run`]: the program itself. What it serves and logs is not public.
@@ -33,6 +34,7 @@
 
 pub mod http;
 pub mod net;
+pub mod outgoing;
 pub mod sandbox;
 pub mod signals;
 

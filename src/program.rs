@@ -8,6 +8,7 @@ mod addresses;
 mod banner;
 mod cli;
 mod private_files;
+mod probe;
 mod qr;
 mod startup_warnings;
 mod summary;
@@ -55,6 +56,10 @@ pub(crate) fn run() -> ExitCode {
 fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(page) = flags.page_to_generate() {
         page.write(&mut io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(url) = flags.url_to_probe()? {
+        probe::probe(&url)?;
         return Ok(ExitCode::SUCCESS);
     }
     let path = flags.root();

@@ -36,6 +36,7 @@ mod memory;
 mod net;
 mod old_kernel;
 mod pretty_urls;
+mod probe;
 mod proxy;
 mod qr;
 mod ranges;

@@ -11,7 +11,7 @@ use crate::support::{Httpd, Tree, output_of, run, tool};
 const SCREEN_LINES: usize = 45;
 
 /// Flags that only print something, for which a variable would make no sense.
-const WITHOUT_VARIABLE: [&str; 3] = ["generate", "help", "version"];
+const WITHOUT_VARIABLE: [&str; 4] = ["generate", "help", "probe", "version"];
 
 fn httpd() -> Command {
     Command::new(env!("CARGO_BIN_EXE_httpd"))

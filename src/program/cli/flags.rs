@@ -15,6 +15,7 @@ use clap::{Args, Parser, ValueEnum};
 use super::values;
 use crate::http::forwarded::Network;
 use crate::http::response::ExtraField;
+use crate::program::probe::Url;
 use crate::site::routes::Redirect;
 
 /// The heading of the flags about the program.
@@ -39,6 +40,13 @@ pub(crate) struct Flags {
     pub(super) limits: Limits,
     #[command(flatten, next_help_heading = "Log")]
     pub(super) log: Log,
+
+    /// Check that a server answers, and exit [default: the server of these flags]
+    ///
+    /// The exit status is 0 if it answers with a success or a redirect, within two seconds.
+    #[arg(long, value_name = "URL", conflicts_with = "generate", help_heading = ABOUT)]
+    #[expect(clippy::option_option, reason = "clap's type of a flag that may have a value")]
+    pub(super) probe: Option<Option<Url>>,
 
     /// Print the man page or a shell's completions, and exit
     #[arg(long, value_name = "man|bash|zsh|fish", hide_possible_values = true)]

@@ -32,7 +32,8 @@ const CHAPTERS: [(&str, &str); 3] = [
     (
         "EXIT STATUS",
         "0 after SIGINT or SIGTERM; 1 when it could not start, with the reason on standard \
-         error, or when it has lost a listening socket; 2 for wrong flags.",
+         error, or when it has lost a listening socket; 2 for wrong flags. With --probe: 0 \
+         when the server answers with a success or a redirect, else 1.",
     ),
 ];
 

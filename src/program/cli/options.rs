@@ -4,7 +4,7 @@
 //! both sides. What takes more than one flag to decide is decided here.
 
 use std::io::{IsTerminal, stderr};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::http::cors;
 use crate::http::host::AllowedHosts;
 use crate::http::response::ExtraField;
 use crate::site::Admission;
+use crate::program::probe::Url;
 use crate::site::files::{self, Dotfiles};
 use crate::site::media_type::MediaTypes;
 use crate::site::root::Symlinks;
@@ -30,6 +31,20 @@ impl Flags {
     /// What to print instead of serving.
     pub(crate) fn page_to_generate(&self) -> Option<Page> {
         self.generate
+    }
+
+    /// What to ask instead of serving. Without a URL: the root of the server that these flags
+    /// would start, at the first of its addresses.
+    pub(crate) fn url_to_probe(&self) -> Result<Option<Url>, &'static str> {
+        let Audience { bind, port, .. } = &self.audience;
+        match (&self.probe, bind.first()) {
+            (None, _) => Ok(None),
+            (Some(Some(url)), _) => Ok(Some(url.clone())),
+            (Some(None), Some(&address)) if *port != 0 => {
+                Ok(Some(Url::root_of(reachable(address), *port)))
+            }
+            (Some(None), _) => Err("--probe needs a URL where --port is 0"),
+        }
     }
 
     /// The folder to serve.
@@ -200,11 +215,39 @@ impl Flags {
     }
 }
 
+/// An address that a client on this machine can connect to.
+fn reachable(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
 
     use super::*;
+
+    /// What `--probe` with these flags asks.
+    #[track_caller]
+    fn check_probe(flags: &[&str], want: Result<&str, ()>) {
+        let flags = Flags::parse_from([&["httpd", "--probe"], flags].concat());
+        let url = flags.url_to_probe().map(|url| url.unwrap().to_string());
+        assert_eq!(url.as_deref().map_err(|_| ()), want, "{flags:?}");
+    }
+
+    #[test]
+    fn a_probe_without_a_url_asks_the_server_of_these_flags() {
+        check_probe(&[], Ok("http://127.0.0.1:8080/"));
+        check_probe(&["--port", "1"], Ok("http://127.0.0.1:1/"));
+        check_probe(&["--bind", "0.0.0.0"], Ok("http://127.0.0.1:8080/"));
+        check_probe(&["--bind", "::"], Ok("http://[::1]:8080/"));
+        check_probe(&["--bind", "192.0.2.1,::1"], Ok("http://192.0.2.1:8080/"));
+        check_probe(&["http://a:1/b", "--port", "0"], Ok("http://a:1/b"));
+        check_probe(&["--port", "0"], Err(()));
+    }
 
     /// Whether a server with these flags and listeners checks the Host.
     #[track_caller]

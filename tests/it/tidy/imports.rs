@@ -20,6 +20,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("log_once", &["lock"]),
     ("memory", &[]),
     ("net", &["lock", "log_once", "memory"]),
+    ("outgoing", &[]),
     ("quantity", &[]),
     ("sandbox", &[]),
     ("signals", &[]),

@@ -1,10 +1,10 @@
-//! What every TCP client here has in common: connecting to a server, and plain words for errors.
+//! The other side: a connection to a server, and plain words for its errors.
 //!
-//! Every wait has a limit, so that a silent server cannot hang a client for ever. Knows no
-//! protocol.
+//! `--probe` and the clients in `examples/` stand on it. Every wait has a limit, so that a silent
+//! server cannot hang a client for ever. Knows no protocol, and nothing of the server in `net`.
 
 use std::io::{self, ErrorKind};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 /// How long a server may take to accept a connection, at each of its addresses.
@@ -14,7 +14,7 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Connects to the first of the host's addresses that accepts.
-pub(crate) fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
+pub fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
     let addresses = (host, port).to_socket_addrs();
     let addresses = addresses.map_err(|error| format!("cannot find the host {host}: {error}"))?;
     let mut failure = format!("the host {host} has no address");
@@ -27,7 +27,7 @@ pub(crate) fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
     Err(failure)
 }
 
-fn open(address: &std::net::SocketAddr) -> io::Result<TcpStream> {
+fn open(address: &SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(address, CONNECT_TIME_MAX)?;
     stream.set_read_timeout(Some(SILENCE_TIME_MAX))?;
     stream.set_write_timeout(Some(SILENCE_TIME_MAX))?;
@@ -35,7 +35,8 @@ fn open(address: &std::net::SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Why an operation on a connection failed, in plain words.
-pub(crate) fn reason(error: &io::Error) -> String {
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => "connection refused".to_owned(),
         ErrorKind::ConnectionReset => "connection reset by the server".to_owned(),

@@ -1,0 +1,185 @@
+//! `--probe`: asks a server once whether it serves, for health checks where there is no curl.
+//!
+//! The answer is the exit status, and one sentence where it is no. The request is HEAD, which gets
+//! the status of GET without the content. Knows nothing of this program's own way to serve.
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::outgoing;
+
+/// How long everything together may take: finding the host, connecting, asking, and the answer.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How much of the answer is read.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024;
+
+/// The port of a URL without one (RFC 9110 section 4.2.1).
+const DEFAULT_PORT: u16 = 80;
+
+/// An `http` URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Url {
+    /// A name or an address, IPv6 without its brackets.
+    host: String,
+    port: u16,
+    /// Path and query, as they are sent.
+    target: String,
+}
+
+impl Url {
+    /// The root of a server.
+    pub(crate) fn root_of(host: impl fmt::Display, port: u16) -> Self {
+        Self { host: host.to_string(), port, target: "/".to_owned() }
+    }
+}
+
+impl FromStr for Url {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse(text).ok_or("expected http://HOST[:PORT][/PATH]")
+    }
+}
+
+/// Reads a URL. A fragment is not sent, and so it is no part of what is asked for.
+fn parse(text: &str) -> Option<Url> {
+    let rest = text.strip_prefix("http://")?.split('#').next()?;
+    if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
+        let (address, port) = bracketed.split_once(']')?;
+        (address.parse::<Ipv6Addr>().ok()?.to_string(), port)
+    } else {
+        let (name, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+        (name.to_owned(), port)
+    };
+    if host.is_empty() || host.contains('@') {
+        return None;
+    }
+    let port = match port {
+        "" => DEFAULT_PORT,
+        port => port.strip_prefix(':')?.parse().ok().filter(|port| *port != 0)?,
+    };
+    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+    Some(Url { host, port, target })
+}
+
+/// As it is read, always with its port.
+impl fmt::Display for Url {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "http://{}{}", authority(self), self.target)
+    }
+}
+
+/// The value of Host (RFC 9110 section 7.2). An IPv6 address is in brackets.
+fn authority(Url { host, port, .. }: &Url) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Asks the URL. Every answer but a success or a redirect is an error; so is none in time.
+pub(crate) fn probe(url: &Url) -> Result<(), String> {
+    let (sender, answer) = mpsc::channel();
+    let asked = url.clone();
+    // In a thread of its own, since nothing bounds the time that the system takes to find a host.
+    let ask = move || {
+        // Whoever would hear of an error has given up.
+        let _ = sender.send(ask(&asked));
+    };
+    thread::Builder::new().spawn(ask).map_err(|error| format!("cannot ask {url}: {error}"))?;
+    match answer.recv_timeout(PROBE_TIME_MAX) {
+        Ok(Ok(200..=399)) => Ok(()),
+        Ok(Ok(status)) => Err(format!("{url} answered with status {status}")),
+        Ok(Err(reason)) => Err(reason),
+        Err(_) => Err(format!("{url} did not answer within {PROBE_TIME_MAX:?}")),
+    }
+}
+
+/// The status of the answer. The whole head is read, so that the server sees a client that stays
+/// to the end.
+fn ask(url: &Url) -> Result<u16, String> {
+    let mut stream = outgoing::connect(&url.host, url.port)?;
+    let because = |error| format!("cannot ask {url}: {}", outgoing::reason(&error));
+    stream.write_all(request(url).as_bytes()).map_err(because)?;
+    let mut lines = BufReader::new(stream.take(ANSWER_BYTES_MAX)).split(b'\n');
+    let status_line = lines.next().transpose().map_err(because)?.unwrap_or_default();
+    let status = status(&status_line).ok_or_else(|| format!("{url} did not answer in HTTP"))?;
+    for line in lines {
+        if line.map_err(because)?.trim_ascii().is_empty() {
+            break;
+        }
+    }
+    Ok(status)
+}
+
+fn request(url: &Url) -> String {
+    let (host, version) = (authority(url), env!("CARGO_PKG_VERSION"));
+    format!(
+        "HEAD {} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: httpd-probe/{version}\r\n\r\n",
+        url.target
+    )
+}
+
+/// The status code of a status line (RFC 9112 section 4).
+fn status(line: &[u8]) -> Option<u16> {
+    let (_version, rest) = str::from_utf8(line).ok()?.strip_prefix("HTTP/")?.split_once(' ')?;
+    let code = rest.get(..3)?;
+    code.bytes().all(|byte| byte.is_ascii_digit()).then(|| code.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: &str) {
+        assert_eq!(text.parse::<Url>().map(|url| url.to_string()), Ok(want.to_owned()), "{text}");
+    }
+
+    #[test]
+    fn urls_are_read() {
+        check("http://a", "http://a:80/");
+        check("http://a/", "http://a:80/");
+        check("http://a:8080/b/c?d=e", "http://a:8080/b/c?d=e");
+        check("http://127.0.0.1:1", "http://127.0.0.1:1/");
+        check("http://[::1]:1/", "http://[::1]:1/");
+        check("http://[0:0::1]", "http://[::1]:80/");
+        check("http://a?b", "http://a:80/?b");
+        check("http://a/b#c", "http://a:80/b");
+        check("http://a/b:c@d", "http://a:80/b:c@d");
+        assert_eq!(Url::root_of(Ipv6Addr::LOCALHOST, 1).to_string(), "http://[::1]:1/");
+    }
+
+    #[test]
+    fn anything_else_is_no_url() {
+        for text in ["", "a", "/", "127.0.0.1:80", "https://a/", "HTTP://a", "http:/a", "http://"] {
+            assert!(text.parse::<Url>().is_err(), "{text}");
+        }
+        for text in ["//", "//:80", "//a:", "//a:0", "//a:65536", "//a:b", "//a:1:2", "//::1/"] {
+            assert!(format!("http:{text}").parse::<Url>().is_err(), "{text}");
+        }
+        for text in ["[::1", "[a]", "[::1]1", "u@a", "u:p@a", "a/b c", "a/\r\nb", "ä/", "a/\0"] {
+            assert!(format!("http://{text}").parse::<Url>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_status_line_has_three_digits() {
+        assert_eq!(status(b"HTTP/1.0 200 OK\r"), Some(200));
+        assert_eq!(status(b"HTTP/1.1 404"), Some(404));
+        for line in [&b""[..], b"HTTP/1.0", b"HTTP/1.0 ", b"HTTP/1.0 20", b"HTTP/1.0 +20", b"\xff"]
+        {
+            assert_eq!(status(line), None, "{line:?}");
+        }
+        for line in ["ICY 200 OK", "SSH-2.0-x 200", "<html> 200", "HTTP/1.0 2\u{e4}0"] {
+            assert_eq!(status(line.as_bytes()), None, "{line}");
+        }
+    }
+}

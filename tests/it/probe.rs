@@ -1,0 +1,106 @@
+//! `--probe`: the exit status says whether a server answers.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
+
+use crate::support::{Httpd, Tree, free_port, has_words, output_of, run};
+
+/// Probes with these flags: the exit status, and what is said. Nothing is printed.
+#[track_caller]
+fn probe(flags: &[&str]) -> (i32, String) {
+    let (status, stdout, stderr) = run(&[&["--probe"], flags].concat());
+    assert_eq!(stdout, "");
+    (status, stderr)
+}
+
+/// One sentence with these words, and exit status 1.
+#[track_caller]
+fn check_failure(flags: &[&str], words: &[&str]) {
+    let (status, said) = probe(flags);
+    assert_eq!((status, said.lines().count()), (1, 1), "{flags:?}: {said}");
+    assert!(said.starts_with("httpd: ") && has_words(&said, words), "{flags:?}: {said}");
+}
+
+/// A server that sends this answer to one client, and holds the connection open until it closes.
+fn answer_once(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        client.write_all(answer).unwrap();
+        let _ = client.read_to_end(&mut Vec::new());
+    });
+    url
+}
+
+#[test]
+fn successes_and_redirects_are_healthy() {
+    let tree = Tree::with(&[("index.html", b"hello"), ("folder/a b", b"1")]);
+    let httpd = Httpd::serve(tree.path(), &["--redirect", "/old=/", "--no-listing"]);
+    for target in ["", "/", "/folder/a%20b", "/folder/a%20b?x#y", "/old", "/folder"] {
+        assert_eq!(probe(&[&httpd.url(target)]), (0, String::new()), "{target}");
+    }
+    for (target, status) in [("/missing", "404"), ("/folder/", "404"), ("/%2f", "404")] {
+        check_failure(&[&httpd.url(target)], &[&httpd.url(target), status]);
+    }
+    check_failure(&[&httpd.url("/%zz")], &["400"]);
+    // The client stays to the end, and the log says which of them it was.
+    let line = httpd.log_line(|line| line.contains("HEAD / "));
+    assert!(line.contains(" 200 - ") && line.contains("\"httpd-probe/"), "{line}");
+    let log = httpd.stop().stderr;
+    assert!(!log.iter().any(|line| line.contains("client-gone")), "{log:?}");
+}
+
+#[test]
+fn without_a_url_the_same_flags_and_variables_are_asked() {
+    let tree = Tree::with(&[("index.html", b"hello")]);
+    for bind in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
+        let httpd = Httpd::serve(tree.path(), &["--bind", bind]);
+        let port = httpd.address().port().to_string();
+        assert_eq!(probe(&["--port", &port, "--bind", bind]), (0, String::new()), "{bind}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+        command.arg("--probe").env("HTTPD_PORT", &port).env("HTTPD_BIND", bind);
+        assert_eq!(output_of(&mut command).status.code(), Some(0), "{bind}");
+        httpd.log_line(|line| line.contains("HEAD / "));
+    }
+    check_failure(&["--port", "0"], &["--probe", "--port", "0"]);
+}
+
+#[test]
+fn a_host_that_the_server_does_not_answer_to_is_a_failure() {
+    let tree = Tree::with(&[("index.html", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let port = httpd.address().port();
+    assert_eq!(probe(&[&format!("http://localhost:{port}/")]), (0, String::new()));
+    let refused = answer_once(b"HTTP/1.0 421 Misdirected Request\r\n\r\n");
+    check_failure(&[&refused], &["421"]);
+}
+
+#[test]
+fn what_does_not_answer_is_a_failure() {
+    let port = free_port("127.0.0.3");
+    let nobody = format!("http://127.0.0.3:{port}/");
+    check_failure(&[&nobody], &["connect", &format!("127.0.0.3:{port}"), "refused"]);
+    for answer in [&b""[..], b"HTTP/1.0 200", b"HTTP/1.0 200 OK\r\nA: b\r\n"] {
+        // Held open: the limit of two seconds ends it.
+        let silent = answer_once(answer);
+        check_failure(&[&silent], &[&silent, "2s"]);
+    }
+    for answer in [&b"SSH-2.0-x\r\n"[..], b"\x15\x03\x03\0\x02\x02\x46\n", b"\n"] {
+        let other = answer_once(answer);
+        check_failure(&[&other], &[&other, "HTTP"]);
+    }
+    check_failure(&["http://no-such-host.invalid/"], &["no-such-host.invalid"]);
+}
+
+#[test]
+fn what_is_no_url_is_a_wrong_flag() {
+    for url in ["https://127.0.0.1/", "127.0.0.1:8080", "/", "http://u:p@127.0.0.1/"] {
+        let (status, said) = probe(&[url]);
+        assert_eq!(status, 2, "{url}: {said}");
+        assert!(said.contains("http://HOST"), "{url}: {said}");
+    }
+    assert_eq!(probe(&["--generate", "man"]).0, 2);
+}
