@@ -37,6 +37,7 @@ mod net;
 mod old_kernel;
 mod pretty_urls;
 mod probe;
+mod process_one;
 mod proxy;
 mod qr;
 mod ranges;

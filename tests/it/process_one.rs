@@ -1,0 +1,282 @@
+//! As a container engine runs it: process 1 of an image that has the binary and the site, and no
+//! other file.
+//!
+//! No engine is needed. The lines of `contrib/Dockerfile` are obeyed by hand: a root folder without
+//! /proc, /dev and libraries, read-only, and a user who may do nothing in it. The test must be run
+//! by root, who alone can make such a place. `HTTPD_STATIC_BINARY` names the static binary, as
+//! `.ci/package` builds it; without it the ordinary one is tested, with the libraries that it needs.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{
+    Httpd, Reply, Tree, contrib, free_port, is_root, output_of, read_head, read_to_end, tool,
+};
+
+/// Runs a program as the engine would: `argv` is the root folder, the user, the working folder, and
+/// the command. One CPU, 20 processes and threads, and 32 MiB of memory beside the 33 that must be
+/// free before a thread is made. The three system calls of Landlock (444 to 446 on every
+/// architecture) are forbidden, as in the profiles of old engines.
+const ENTER: &str = r#"
+import ctypes, os, resource, struct, subprocess, sys
+root, user, folder, *command = sys.argv[1:]
+libc = ctypes.CDLL(None)
+subprocess.run(["mount", "--bind", root, root], check=True)
+subprocess.run(["mount", "-o", "remount,bind,ro,nosuid,nodev", root], check=True)
+os.chroot(root)
+os.chdir(folder)
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+resource.setrlimit(resource.RLIMIT_DATA, (65 << 20, 65 << 20))
+resource.setrlimit(resource.RLIMIT_NPROC, (20, 20))
+uid, gid = map(int, user.split(":"))
+os.setgroups([])
+os.setgid(gid)
+os.setuid(uid)
+
+LOAD, JUMP_IF_GREATER_OR_EQUAL, RETURN = 0x20, 0x35, 0x06
+ALLOW, FAIL_WITH_EPERM = 0x7fff0000, 0x00050001
+steps = [(LOAD, 0, 0, 0), (JUMP_IF_GREATER_OR_EQUAL, 0, 2, 444),
+         (JUMP_IF_GREATER_OR_EQUAL, 1, 0, 447),
+         (RETURN, 0, 0, FAIL_WITH_EPERM), (RETURN, 0, 0, ALLOW)]
+code = b"".join(struct.pack("HBBI", *step) for step in steps)
+code = ctypes.create_string_buffer(code)
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+program = Program(len(steps), ctypes.addressof(code))
+SET_SECCOMP, SET_NO_NEW_PRIVILEGES, FILTER = 22, 38, 2
+assert libc.prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0
+assert libc.prctl(SET_SECCOMP, FILTER, ctypes.byref(program), 0, 0) == 0
+os.execv(command[0], command)
+"#;
+
+/// More than the threads that 20 processes allow.
+const CLIENTS: usize = 100;
+
+/// What an engine would count of the process, at most.
+const MEMORY_KILOBYTES_MAX: usize = 32 << 10;
+
+/// What a connection's buffers hold is less than this.
+const LARGE_BYTES: usize = 32 << 20;
+
+/// What the last stage of `contrib/Dockerfile` says.
+struct Image {
+    entry_point: Vec<String>,
+    health_check: Vec<String>,
+    user: String,
+    folder: String,
+    environment: Vec<(String, String)>,
+}
+
+impl Image {
+    #[track_caller]
+    fn read() -> Self {
+        let text = contrib("Dockerfile");
+        let (_, stage) = text.split_once("\nFROM scratch\n").unwrap();
+        let one = |name: &str| {
+            let mut lines = stage.lines().filter_map(|line| line.strip_prefix(name));
+            lines.next().filter(|_| lines.next().is_none()).unwrap_or_else(|| panic!("{name}"))
+        };
+        // In the form for `exec`: an image without a shell cannot have the other.
+        let command = |text: &str| serde_json::from_str(&text[text.find('[').unwrap()..]).unwrap();
+        let variables = stage.lines().filter_map(|line| line.strip_prefix("ENV ")?.split_once('='));
+        Self {
+            entry_point: command(one("ENTRYPOINT ")),
+            health_check: command(one("HEALTHCHECK ")),
+            user: one("USER ").to_owned(),
+            folder: one("WORKDIR ").to_owned(),
+            environment: variables.map(|(name, value)| (name.into(), value.into())).collect(),
+        }
+    }
+
+    /// The files of a container: the program, and this site.
+    fn unpack(&self, site: &[(&str, &[u8])]) -> Tree {
+        let tree = Tree::new();
+        let root = tree.join("root");
+        let place = |file: &Path, at: &str| {
+            let path = root.join(at.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::copy(file, path).unwrap();
+        };
+        let own = std::env::var_os("HTTPD_STATIC_BINARY").map(PathBuf::from);
+        let binary = own.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_httpd")));
+        place(binary, &self.entry_point[0]);
+        if own.is_none() {
+            for library in libraries(binary) {
+                place(Path::new(&library), &library);
+            }
+        }
+        for (name, content) in site {
+            tree.write(format!("root{}/{name}", self.folder), content);
+        }
+        // Whatever mask the tests run with.
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+        tree
+    }
+
+    /// A command in the container, by the means of an engine.
+    fn command(&self, engine: &Engine, tree: &Tree, words: &[String]) -> Command {
+        let mut command = Command::new(&engine.unshare);
+        command.args(["--fork", "--pid", "--mount", "--kill-child"]).arg(&engine.python);
+        command.args(["-c", ENTER]).arg(tree.join("root")).args([&self.user, &self.folder]);
+        command.args(words);
+        command
+    }
+
+    /// Starts the server on a free port.
+    #[track_caller]
+    fn start(&self, engine: &Engine, tree: &Tree) -> Container {
+        // `Httpd` starts with a clean environment, so the variables are set within.
+        let mut command = Command::new("env");
+        command.arg("HTTPD_PORT=0");
+        command.args(self.environment.iter().map(|(name, value)| format!("{name}={value}")));
+        let inner = self.command(engine, tree, &self.entry_point);
+        command.arg(inner.get_program()).args(inner.get_args());
+        let httpd = Httpd::spawn(command);
+        let children = format!("/proc/{0}/task/{0}/children", httpd.pid());
+        let children = fs::read_to_string(children).unwrap();
+        let pid = children.trim().parse().ok().and_then(Pid::from_raw);
+        Container { httpd, pid: pid.unwrap_or_else(|| panic!("one child, not {children}")) }
+    }
+}
+
+/// What a container engine is made of here.
+struct Engine {
+    unshare: PathBuf,
+    python: PathBuf,
+}
+
+impl Engine {
+    /// `None`, and a line that says why, where no such place can be made.
+    fn find() -> Option<Self> {
+        let (Some(unshare), Some(python)) = (tool("unshare"), tool("python3")) else { return None };
+        let mut attempt = Command::new(&unshare);
+        attempt.args(["--fork", "--pid", "--mount", "true"]);
+        if !is_root() || !output_of(&mut attempt).status.success() {
+            eprintln!("skipped: only root can make a container, and only where the system lets it");
+            return None;
+        }
+        Some(Self { unshare, python })
+    }
+}
+
+/// A server as process 1.
+struct Container {
+    httpd: Httpd,
+    /// Its number outside.
+    pid: Pid,
+}
+
+impl Container {
+    /// What the kernel says of the process.
+    #[track_caller]
+    fn status(&self, name: &str) -> String {
+        let path = format!("/proc/{}/status", self.pid.as_raw_nonzero());
+        let status = fs::read_to_string(path).unwrap();
+        status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
+    }
+
+    /// Sends SIGTERM from outside.
+    fn signal(&self) {
+        kill_process(self.pid, Signal::TERM).unwrap();
+    }
+
+    /// Sends SIGTERM from outside, and waits until it has arrived.
+    fn stop(&self) {
+        self.signal();
+        self.httpd.log_line(|line| line.ends_with("stopping"));
+    }
+}
+
+/// The libraries that a program loads, and what loads them.
+fn libraries(binary: &Path) -> Vec<String> {
+    let output = output_of(Command::new("ldd").arg(binary));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_image_has_a_numeric_user_and_needs_no_shell() {
+    let image = Image::read();
+    let (user, group) = image.user.split_once(':').unwrap();
+    assert!(user.parse::<u32>().unwrap() > 0 && group.parse::<u32>().unwrap() > 0);
+    assert_eq!(image.entry_point, ["/httpd", "--bind", "0.0.0.0"]);
+    assert_eq!(image.health_check, ["/httpd", "--probe"]);
+    assert_eq!(image.folder, "/srv/www");
+    assert!(contrib("Dockerfile").contains("\nEXPOSE 8080\n"));
+}
+
+#[test]
+fn it_serves_logs_and_drains_as_process_1_of_an_empty_root() {
+    let Some(engine) = Engine::find() else { return };
+    let image = Image::read();
+    let large = vec![b'x'; LARGE_BYTES];
+    let tree = image.unpack(&[("a b.txt", b"hello"), ("large", &large)]);
+    let container = image.start(&engine, &tree);
+    assert!(container.status("NSpid:").ends_with("\t1"));
+    assert_eq!(container.status("CapEff:"), "0000000000000000");
+    let httpd = &container.httpd;
+    httpd.log_line(|line| line.contains("WARN") && line.contains("Landlock"));
+
+    assert_eq!(httpd.get("/a%20b.txt").body, b"hello");
+    assert!(httpd.get("/").text().contains("a b.txt"));
+    httpd.log_line(|line| line.contains("\"GET /a%20b.txt HTTP/1.0\" 200 5 "));
+    let ask = |_| {
+        let mut client = httpd.connect();
+        client.write_all(b"GET /a%20b.txt HTTP/1.0\r\n\r\n").unwrap();
+        client
+    };
+    let mut clients: Vec<_> = (0..CLIENTS).map(ask).collect();
+    for client in &mut clients {
+        assert_eq!(Reply::parse(&read_to_end(client)).body, b"hello");
+    }
+    let mut probe = image.command(&engine, &tree, &image.health_check);
+    probe.env("HTTPD_PORT", httpd.address().port().to_string());
+    let output = output_of(&mut probe);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let mut client = httpd.connect();
+    client.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    assert_eq!(read_head(&mut client).status, 200);
+    let peak = container.status("VmHWM:");
+    let kilobytes: usize = peak.strip_suffix(" kB").unwrap().parse().unwrap();
+    assert!(kilobytes < MEMORY_KILOBYTES_MAX, "{peak}");
+    container.stop();
+    let mut body = Vec::new();
+    client.read_to_end(&mut body).unwrap();
+    assert!(body == large, "{} bytes", body.len());
+    let ended = container.httpd.wait();
+    assert_eq!(ended.status.code(), Some(0), "{:?}", ended.stderr);
+    assert!(!ended.stderr.iter().any(|line| line.contains("cut off")), "{:?}", ended.stderr);
+}
+
+#[test]
+fn a_second_signal_ends_process_1_at_once() {
+    let Some(engine) = Engine::find() else { return };
+    let image = Image::read();
+    let large = vec![b'x'; LARGE_BYTES];
+    let tree = image.unpack(&[("large", &large)]);
+    let container = image.start(&engine, &tree);
+    let mut client = container.httpd.connect();
+    client.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    assert_eq!(read_head(&mut client).status, 200);
+    container.stop();
+    container.signal();
+    assert_eq!(container.httpd.wait().status.code(), Some(143));
+}
+
+#[test]
+fn a_health_check_of_a_container_that_does_not_serve_fails() {
+    let Some(engine) = Engine::find() else { return };
+    let image = Image::read();
+    let tree = image.unpack(&[]);
+    fs::create_dir_all(tree.join(format!("root{}", image.folder))).unwrap();
+    let mut probe = image.command(&engine, &tree, &image.health_check);
+    probe.env("HTTPD_BIND", "127.0.0.3");
+    probe.env("HTTPD_PORT", free_port("127.0.0.3").to_string());
+    assert_eq!(output_of(&mut probe).status.code(), Some(1));
+}
