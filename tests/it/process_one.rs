@@ -2,9 +2,10 @@
 //! other file.
 //!
 //! No engine is needed. The lines of `contrib/Dockerfile` are obeyed by hand: a root folder without
-//! /proc, /dev and libraries, read-only, and a user who may do nothing in it. The test must be run
-//! by root, who alone can make such a place. `HTTPD_STATIC_BINARY` names the static binary, as
-//! `.ci/package` builds it; without it the ordinary one is tested, with the libraries that it needs.
+//! /proc, /dev and libraries, read-only, and a user who may do nothing in it. Only root can make
+//! such a place; the tests are skipped for others. `HTTPD_STATIC_BINARY` names the static binary,
+//! as `.ci/package` builds it; without it the ordinary one is tested, beside the libraries that it
+//! loads.
 
 use std::fs;
 use std::io::{Read, Write};

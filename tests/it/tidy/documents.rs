@@ -139,6 +139,24 @@ fn paths_in_documents_exist() {
 }
 
 #[test]
+fn every_file_to_copy_is_explained() {
+    let manual = Document::read("docs/running.md");
+    let mut folders = vec![PathBuf::from("contrib")];
+    let mut offences = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(repository().join(&folder)).unwrap() {
+            let path = folder.join(entry.unwrap().file_name());
+            if repository().join(&path).is_dir() {
+                folders.push(path);
+            } else if !manual.text.contains(&path.display().to_string()) {
+                offences.push(format!("{} is not in docs/running.md", path.display()));
+            }
+        }
+    }
+    assert_none("every file to copy is explained", &offences);
+}
+
+#[test]
 fn the_map_has_every_source_file() {
     let map = Document::read("docs/architecture.md");
     let mut offences = Vec::new();
