@@ -44,7 +44,7 @@ pub enum Level {
         /// Whether they cover files.
         files: bool,
     },
-    /// The kernel has no Landlock, or it is switched off.
+    /// The kernel has no Landlock, or it is switched off or forbidden.
     Unavailable,
     /// It was not asked for.
     Off,
@@ -85,7 +85,7 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
 impl fmt::Display for Level {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (version, files) = match *self {
-            Self::Unavailable => return write!(out, "none: this kernel has no Landlock"),
+            Self::Unavailable => return write!(out, "none: Landlock is not available"),
             Self::Off => return write!(out, "none: --no-sandbox"),
             Self::Landlock { version, files } => (version, files),
         };
