@@ -41,7 +41,7 @@ impl Flags {
             (None, _) => Ok(None),
             (Some(Some(url)), _) => Ok(Some(url.clone())),
             (Some(None), Some(&address)) if *port != 0 => {
-                Ok(Some(Url::root_of(reachable(address), *port)))
+                Ok(Some(Url::root_of(from_this_machine(address), *port)))
             }
             (Some(None), _) => Err("--probe needs a URL where --port is 0"),
         }
@@ -216,7 +216,7 @@ impl Flags {
 }
 
 /// An address that a client on this machine can connect to.
-fn reachable(address: IpAddr) -> IpAddr {
+fn from_this_machine(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
