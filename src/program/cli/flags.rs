@@ -41,14 +41,15 @@ pub(crate) struct Flags {
     #[command(flatten, next_help_heading = "Log")]
     pub(super) log: Log,
 
-    /// Check that a server answers, and exit [default: the server of these flags]
+    /// Check that a server answers, and exit
     ///
-    /// The exit status is 0 if it answers with a success or a redirect, within two seconds.
+    /// Without a URL, the server of these flags is asked. The exit status is 0 if it answers with a
+    /// success or a redirect, within two seconds.
     #[arg(long, value_name = "URL", conflicts_with = "generate", help_heading = ABOUT)]
     #[expect(clippy::option_option, reason = "clap's type of a flag that may have a value")]
     pub(super) probe: Option<Option<Url>>,
 
-    /// Print the man page or a shell's completions, and exit
+    /// Print man page or completions, and exit
     #[arg(long, value_name = "man|bash|zsh|fish", hide_possible_values = true)]
     #[arg(help_heading = ABOUT)]
     pub(super) generate: Option<Page>,
