@@ -59,7 +59,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(url) = flags.url_to_probe()? {
-        probe::probe(&url)?;
+        probe::probe(&url, flags.password_file().is_some())?;
         return Ok(ExitCode::SUCCESS);
     }
     let path = flags.root();

@@ -84,8 +84,9 @@ fn authority(Url { host, port, .. }: &Url) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// Asks the URL. Every answer but a success or a redirect is an error; so is none in time.
-pub(crate) fn probe(url: &Url) -> Result<(), String> {
+/// Asks the URL. Every answer but a success or a redirect is an error; so is none in time. A server
+/// that `wants_password` is known to serve by asking for it: a probe has none.
+pub(crate) fn probe(url: &Url, wants_password: bool) -> Result<(), String> {
     let (sender, answer) = mpsc::channel();
     let asked = url.clone();
     // In a thread of its own, since nothing bounds the time that the system takes to find a host.
@@ -96,6 +97,7 @@ pub(crate) fn probe(url: &Url) -> Result<(), String> {
     thread::Builder::new().spawn(ask).map_err(|error| format!("cannot ask {url}: {error}"))?;
     match answer.recv_timeout(PROBE_TIME_MAX) {
         Ok(Ok(200..=399)) => Ok(()),
+        Ok(Ok(401)) if wants_password => Ok(()),
         Ok(Ok(status)) => Err(format!("{url} answered with status {status}")),
         Ok(Err(reason)) => Err(reason),
         Err(_) => Err(format!("{url} did not answer within {PROBE_TIME_MAX:?}")),

@@ -69,6 +69,15 @@ fn without_a_url_the_same_flags_and_variables_are_asked() {
 }
 
 #[test]
+fn being_asked_for_a_password_is_healthy_where_the_flags_say_so() {
+    let locked = || answer_once(b"HTTP/1.0 401 Unauthorized\r\n\r\n");
+    check_failure(&[&locked()], &["401"]);
+    assert_eq!(probe(&[&locked(), "--auth", "passwords"]), (0, String::new()));
+    let missing = answer_once(b"HTTP/1.0 404 Not Found\r\n\r\n");
+    check_failure(&[&missing, "--auth", "passwords"], &["404"]);
+}
+
+#[test]
 fn a_host_that_the_server_does_not_answer_to_is_a_failure() {
     let tree = Tree::with(&[("index.html", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &[]);
