@@ -146,7 +146,7 @@ impl Shared {
         if self.loops[listener].leave_to_others() {
             return None;
         }
-        if !self.keeps_loop {
+        if !self.keeps_loop || !self.loops[listener].turns.may_begin() {
             self.find_acceptor(listener);
             return None;
         }
@@ -215,7 +215,8 @@ impl Shared {
         }
         let quiet_for = self.threads.thinned_out_at()?.elapsed();
         if let Some(left) = CROWD_GONE_INTERVAL.checked_sub(quiet_for) {
-            return Some(left);
+            // No longer: whoever begins a turn takes a watchman that rests for one that looks.
+            return Some(left.min(ROUND_INTERVAL));
         }
         self.threads.forget_the_crowd();
         memory::give_back();

@@ -14,7 +14,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// After a turn that was held up, no loop is kept there for so many looks of the watchman: where
+/// one request waits for a disk, the next ones may, too, and each would hold up those behind it.
+const CAUTIOUS_LOOKS: u32 = 25;
 
 /// The turns at one listener: the number of the one that is held, 0 while none is. Who changes it
 /// to 0, holder or watchman, looks after the loop; so exactly one thread does.
@@ -22,6 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Turns {
     held: AtomicU64,
     count: AtomicU64,
+    /// Looks of the watchman until the loop may be kept again.
+    cautious_looks: AtomicU32,
 }
 
 /// What the watchman saw when it looked last.
@@ -34,7 +40,7 @@ pub(super) struct LastLook {
 /// What the watchman sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
-    /// No turn has begun since the last look, and none is held.
+    /// No turn has begun since the last look, none is held, and one may begin.
     Quiet,
     /// Turns come and go.
     Moving,
@@ -60,6 +66,11 @@ pub(super) struct Turn {
 }
 
 impl Turns {
+    /// Whether none was held up of late, so that the loop may be kept.
+    pub(super) fn may_begin(&self) -> bool {
+        self.cautious_looks.load(Ordering::Relaxed) == 0
+    }
+
     fn begin(&self) -> u64 {
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         self.held.store(number, Ordering::SeqCst);
@@ -79,8 +90,13 @@ impl Turns {
         };
         let before = std::mem::replace(last, now);
         if now.held != 0 && now.held == before.held && self.end(now.held) {
-            Look::HeldUp
-        } else if now.held == 0 && now.count == before.count {
+            self.cautious_looks.store(CAUTIOUS_LOOKS, Ordering::Relaxed);
+            return Look::HeldUp;
+        }
+        // Only the watchman changes it.
+        let cautious_looks = self.cautious_looks.load(Ordering::Relaxed).saturating_sub(1);
+        self.cautious_looks.store(cautious_looks, Ordering::Relaxed);
+        if now.held == 0 && now.count == before.count && cautious_looks == 0 {
             Look::Quiet
         } else {
             Look::Moving
@@ -167,8 +183,13 @@ pub(super) mod tests {
         let turn = begin(&fake);
         assert_eq!(look(), Look::Moving);
         assert_eq!(look(), Look::HeldUp);
-        assert_eq!(look(), Look::Quiet);
         assert!(!turn.end(), "the watchman has looked after the loop");
+        for _ in 1..CAUTIOUS_LOOKS {
+            assert!(!fake.turns.may_begin());
+            assert_eq!(look(), Look::Moving);
+        }
+        assert_eq!(look(), Look::Quiet);
+        assert!(fake.turns.may_begin());
         drop(begin(&fake));
         let kept = begin(&fake);
         assert_eq!(look(), Look::Moving);

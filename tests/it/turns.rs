@@ -21,8 +21,10 @@ const DELAY: Duration = Duration::from_millis(1500);
 /// How long a server without clients is watched.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// While each such system call for one file takes long, others are answered.
-fn check_slow_call(call: &str) {
+/// While each such system call for one file takes long, others are answered, however many ask for
+/// that file.
+#[track_caller]
+fn check_slow_call(call: &str, slow_clients: usize) {
     let Some(strace) = tool("strace") else { return };
     let tree = Tree::with(&[("www/slow", b"slow"), ("www/fast", b"fast")]);
     let mut command = Command::new(strace);
@@ -32,7 +34,7 @@ fn check_slow_call(call: &str) {
     command.arg(tree.join("www/slow"));
     command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0"]).arg(tree.join("www"));
     let httpd = Httpd::spawn(command);
-    let mut slow: Vec<_> = (0..3)
+    let mut slow: Vec<_> = (0..slow_clients)
         .map(|_| {
             let mut stream = httpd.connect();
             stream.write_all(b"GET /slow HTTP/1.0\r\n\r\n").unwrap();
@@ -57,17 +59,23 @@ fn is_unanswered(stream: &TcpStream) -> bool {
 
 #[test]
 fn a_disk_that_is_slow_to_open_a_file_holds_up_no_one_else() {
-    check_slow_call("openat2");
+    check_slow_call("openat2", 3);
 }
 
 #[test]
 fn a_disk_that_is_slow_to_tell_of_a_file_holds_up_no_one_else() {
-    check_slow_call("fstat");
+    check_slow_call("fstat", 3);
 }
 
 #[test]
 fn a_disk_that_is_slow_to_read_a_file_holds_up_no_one_else() {
-    check_slow_call("pread64");
+    check_slow_call("pread64", 3);
+}
+
+/// If each of them were found out by the watchman, the last ones would wait for seconds.
+#[test]
+fn many_who_wait_for_a_disk_hold_up_no_one_else() {
+    check_slow_call("pread64", 500);
 }
 
 /// A client that lets its thread wait is known to do so before the watchman finds out: else each
