@@ -72,6 +72,10 @@ impl Service {
     /// Serves a client until its connection can be closed.
     pub(crate) fn serve(&mut self, client: &Client) {
         self.exchange(client);
+        self.forget_passwords();
+    }
+
+    fn forget_passwords(&mut self) {
         if self.site.admission().needs_credentials() {
             self.input.as_mut_slice().zeroize();
         }
@@ -126,6 +130,13 @@ impl Service {
             outcome = Outcome::Evicted;
         }
         record(options, client, time, &exchange, (sent.body_bytes, outcome));
+    }
+}
+
+/// Also after a panic.
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.forget_passwords();
     }
 }
 

@@ -180,12 +180,16 @@ impl Site {
         now: Date,
         audience: &dyn Audience,
     ) -> Result<Response, OpenError> {
+        let (root, options) = (&self.root, &self.options.files);
+        let format = folder::wanted_format(request);
+        if format == Format::Archive && options.archive_limit == 0 {
+            return Ok(pages::archive_refused(0));
+        }
         audience.before_long_work();
-        let Some(permit) = self.workshop.enter() else {
+        let Some(permit) = self.workshop.enter(audience) else {
             return Ok(pages::error(Status::ServiceUnavailable));
         };
-        let (root, options) = (&self.root, &self.options.files);
-        match folder::wanted_format(request) {
+        match format {
             Format::Archive => {
                 download::respond(root, options, permit, folder, request, now, audience)
             }

@@ -1,15 +1,14 @@
 //! A client whose password is to be checked, as far as the queue of such checks must know it.
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use crate::auth::Applicant;
 use crate::http::fields::Fields;
 use crate::http::forwarded::{self, Network};
-use crate::net::{Client, Origin};
+use crate::net::{Client, Origin, Presence};
 
 /// A client with the fields of its request, which say where it comes from behind a proxy.
 pub(super) struct Asking<'a> {
     pub(super) client: &'a Client,
+    pub(super) presence: &'a Presence<'a>,
     pub(super) fields: &'a Fields<'a>,
     pub(super) trusted_proxies: &'a [Network],
 }
@@ -21,11 +20,8 @@ impl Applicant for Asking<'_> {
         forwarded::client_address(peer, forwarded_for.as_deref(), self.trusted_proxies).into()
     }
 
-    /// One that only closed its own side is there: it may wait for the answer.
     fn is_there(&self) -> bool {
-        let mut socket = [PollFd::new(self.client.stream(), PollFlags::empty())];
-        let has_ended = poll(&mut socket, Some(&Timespec::default())).is_ok_and(|count| count > 0);
-        !has_ended && !self.client.has_lost_its_seat()
+        !self.presence.look() && !self.client.has_lost_its_seat()
     }
 
     fn about_to_wait(&self) {

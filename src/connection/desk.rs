@@ -38,8 +38,8 @@ impl<'a> Desk<'a> {
         self.site.admission().needs_credentials() && refused.refusal.is_of_method_or_target()
     }
 
-    fn applicant<'b>(&'b self, fields: &'b Fields<'b>) -> Asking<'b> {
-        Asking { client: self.client, fields, trusted_proxies: self.trusted_proxies }
+    fn applicant<'b>(&'b self, presence: &'b Presence<'b>, fields: &'b Fields<'b>) -> Asking<'b> {
+        Asking { client: self.client, presence, fields, trusted_proxies: self.trusted_proxies }
     }
 
     /// The answer to a head that is no request. It gets none of the site's own pages.
@@ -52,7 +52,9 @@ impl<'a> Desk<'a> {
             let exchange = Exchange::refused(known, response, cause);
             return Ok(Exchange { foreign_answer: refusal.foreign_answer(), ..exchange });
         }
-        match self.site.admission().admit_refused(&known.fields, &self.applicant(&known.fields)) {
+        let presence = Presence::new(self.client);
+        let applicant = self.applicant(&presence, &known.fields);
+        match self.site.admission().admit_refused(&known.fields, &applicant) {
             Ok(visitor) => Ok(Exchange::refused(known, response, cause).of(&visitor)),
             Err(not_admitted) => self.turn_away(known, not_admitted, true),
         }
@@ -71,8 +73,9 @@ impl<'a> Desk<'a> {
         let has_more_to_read =
             announces_body || !rest.is_empty() || request.version == Version::Http09;
         // Until it is known who asks, the client may lose its seat to a newcomer.
-        let visitor = match self.site.admission().admit(&request, &self.applicant(&request.fields))
-        {
+        let presence = Presence::new(self.client);
+        let applicant = self.applicant(&presence, &request.fields);
+        let visitor = match self.site.admission().admit(&request, &applicant) {
             Ok(visitor) => visitor,
             Err(not_admitted) => {
                 return self.turn_away(request.into(), not_admitted, has_more_to_read);
@@ -82,7 +85,6 @@ impl<'a> Desk<'a> {
             // It is whole, and cannot lose its seat while we look for the answer.
             self.client.begin_answer()?;
         }
-        let presence = Presence::new(self.client);
         match self.site.answer(&visitor, &request, now, &presence) {
             Answer::Response(response) => {
                 let exchange = Exchange::complete(request.into(), response, has_more_to_read);

@@ -32,6 +32,15 @@ fn source_towards(address: IpAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
+/// The address by which a client on this machine reaches a server on that one.
+pub(super) fn from_this_machine(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
+}
+
 fn ordered(listeners: &[SocketAddr], interfaces: &[IpAddr], outward: &[IpAddr]) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for listener in listeners {
@@ -40,10 +49,7 @@ fn ordered(listeners: &[SocketAddr], interfaces: &[IpAddr], outward: &[IpAddr]) 
             continue;
         }
         // Loopback is always there, even where the interfaces cannot be listed.
-        let loopback = match listener {
-            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
-            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
-        };
+        let loopback = from_this_machine(listener.ip());
         let own = interfaces.iter().filter(|own| own.is_ipv4() == listener.is_ipv4());
         let own = own.copied().chain([loopback]);
         addresses.extend(own.map(|own| SocketAddr::new(own, listener.port())));

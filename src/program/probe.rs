@@ -90,12 +90,17 @@ pub(crate) fn probe(url: &Url, wants_password: bool) -> Result<(), String> {
     let (sender, answer) = mpsc::channel();
     let asked = url.clone();
     // In a thread of its own, since nothing bounds the time that the system takes to find a host.
-    let ask = move || {
+    let in_thread = move || {
         // Whoever would hear of an error has given up.
         let _ = sender.send(ask(&asked));
     };
-    thread::Builder::new().spawn(ask).map_err(|error| format!("cannot ask {url}: {error}"))?;
-    match answer.recv_timeout(PROBE_TIME_MAX) {
+    let answer = match thread::Builder::new().spawn(in_thread) {
+        Ok(_) => answer.recv_timeout(PROBE_TIME_MAX),
+        // The server has all threads that the user may have. It is asked without a limit then: who
+        // runs a health check has one, too.
+        Err(_) => Ok(ask(url)),
+    };
+    match answer {
         Ok(Ok(200..=399)) => Ok(()),
         Ok(Ok(401)) if wants_password => Ok(()),
         Ok(Ok(status)) => Err(format!("{url} answered with status {status}")),

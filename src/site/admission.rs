@@ -1,7 +1,7 @@
 //! Who may ask: the Host first, then the password, before anything else is looked at.
 //!
-//! Without a [`Visitor`] the site looks at no method and no path, and only this file makes one. No
-//! client is exempt.
+//! Without a [`Visitor`] the site looks at no method and no path, and only this file makes one.
+//! Exempt are preflights alone, whose answer is the same for every target.
 
 use super::pages;
 use crate::auth::{Applicant, Denied, Passwords};

@@ -4,7 +4,8 @@
 //! so an archive is sent whole or in part like a file. Its files are opened only while they are
 //! sent, one after the other, and must still be what the walk noted. What has grown is cut at its
 //! noted size; what is gone, has shrunk, or was replaced or rewritten ends the response, since the
-//! client would take the bytes of two states for one.
+//! client would take the bytes of two states for one. A file that was rewritten in place with more
+//! bytes cannot be told from one that has grown.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -50,9 +51,6 @@ pub(crate) fn respond(
     audience: &dyn Audience,
 ) -> Result<Response, OpenError> {
     let limit = options.archive_limit;
-    if limit == 0 {
-        return Ok(pages::archive_refused(limit));
-    }
     let path = request.target.path();
     let name = request.target.names().last().unwrap_or(root.name().unwrap_or(UNNAMED));
     let plan = Walk { root, dotfiles: options.dotfiles, limit, path, audience };

@@ -1,12 +1,14 @@
 //! A walk through a folder and all below it: what of it an archive has.
 //!
 //! It has what listings show: names that may be seen, and links only where they lead to a file. A
-//! link to a folder is left out, so a walk goes down and never in a circle. What may not be read is
-//! left out as well, and only that: where an entry cannot be looked at for now, the walk fails,
-//! since an archive that silently lacks something is worse than none.
+//! link to a folder is left out, so a walk goes down and never in a circle. Left out as well is
+//! what may not be read, and what lies too deep to be asked for. Only that: where an entry cannot
+//! be looked at for now, the walk fails, since an archive that silently lacks something is worse
+//! than none.
 //!
 //! A walk permits nothing. It only notes what each file must still be when it is opened to be sent,
-//! and that opening is the check. No more than two of the folders and files are open at once.
+//! and that opening is the check. No more than three of the folders and files are open at once:
+//! the archived folder, one below it, and what a link there leads to.
 
 use std::ffi::CStr;
 use std::ops::Range;
@@ -22,6 +24,9 @@ use super::root::{Metadata, OpenError, Opened, Root};
 
 /// Bytes of names that are read from a folder at once.
 const NAMES_BYTES: usize = 32 * 1024;
+
+/// The longest path that can be opened, in bytes. What is deeper cannot be asked for, either.
+const PATH_BYTES_MAX: usize = 4095;
 
 /// Entries after which we look whether the client is still there.
 const LOOK_INTERVAL: usize = 16;
@@ -103,17 +108,26 @@ impl Walk<'_> {
         path: &[u8],
         seen: &mut usize,
     ) -> Result<Level, Failure> {
-        let (mut children, mut names) = (Vec::new(), Vec::new());
+        let (mut children, mut names, mut looks) = (Vec::new(), Vec::new(), 0_usize);
         let mut buffer = Vec::with_capacity(NAMES_BYTES);
         let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
-            let entry = entry.map_err(OpenError::from)?;
+            let entry = match entry.map_err(OpenError::from) {
+                Ok(entry) => entry,
+                // The folder was removed a moment ago; the archived one itself was not there.
+                Err(OpenError::NotFound) if !path.is_empty() => break,
+                Err(error) => return Err(error.into()),
+            };
             let name = entry.file_name().to_bytes();
-            if matches!(name, b"." | b"..") || !self.dotfiles.lists(name) {
-                continue;
-            }
-            if seen.is_multiple_of(LOOK_INTERVAL) && self.audience.has_gone() {
+            if looks.is_multiple_of(LOOK_INTERVAL) && self.audience.has_gone() {
                 return Err(Failure::ClientGone);
+            }
+            looks += 1;
+            if matches!(name, b"." | b"..")
+                || !self.dotfiles.lists(name)
+                || path.len() + "/".len() + name.len() > PATH_BYTES_MAX
+            {
+                continue;
             }
             *seen += 1;
             if *seen > self.limit {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use super::audience::Audience;
 use crate::lock::{lock, wait_for};
 
 /// Bytes of what has been made that are held when another one is begun, at most. So all together
@@ -20,6 +21,12 @@ const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// How long a request waits for its turn.
 const WAITING_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How many requests wait. Each has a seat, which it keeps, since its answer has not begun.
+const WAITING_MAX: usize = 64;
+
+/// How often one that waits looks whether its client is still there.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The workshop, of which there is one.
 pub(crate) struct Workshop {
@@ -68,10 +75,14 @@ impl Workshop {
         Arc::new(Self { state, changed, makers_max, held_bytes_max, waiting_time_max })
     }
 
-    /// Waits for the caller's turn; `None` where that takes too long.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit> {
+    /// Waits for the caller's turn; `None` where that takes too long, where too many wait already,
+    /// or where the client goes away.
+    pub(crate) fn enter(self: &Arc<Self>, audience: &dyn Audience) -> Option<Permit> {
         let deadline = Instant::now() + self.waiting_time_max;
         let mut state = lock(&self.state);
+        if state.queue.len() >= WAITING_MAX {
+            return None;
+        }
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.queue.push_back(ticket);
@@ -82,10 +93,10 @@ impl Workshop {
                 break true;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || audience.has_gone() {
                 break false;
             }
-            state = wait_for(&self.changed, state, left);
+            state = wait_for(&self.changed, state, left.min(LOOK_INTERVAL));
         };
         state.queue.retain(|&other| other != ticket);
         let is_next_waiting = !state.queue.is_empty();
@@ -161,43 +172,67 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
+    /// A client that stays, or has gone.
+    struct Client {
+        has_gone: bool,
+    }
+
+    impl Audience for Client {
+        fn before_long_work(&self) {}
+
+        fn has_gone(&self) -> bool {
+            self.has_gone
+        }
+    }
+
+    const STAYS: &dyn Audience = &Client { has_gone: false };
+
     const SOON: Duration = Duration::from_millis(20);
     const PATIENCE: Duration = Duration::from_secs(30);
 
     #[test]
     fn no_more_are_made_at_once_than_may_be() {
         let workshop = Workshop::with(2, 100, SOON);
-        let first = workshop.enter().unwrap();
-        let _second = workshop.enter().unwrap();
-        assert!(workshop.enter().is_none());
+        let first = workshop.enter(STAYS).unwrap();
+        let _second = workshop.enter(STAYS).unwrap();
+        assert!(workshop.enter(STAYS).is_none());
         drop(first);
-        assert!(workshop.enter().is_some());
+        assert!(workshop.enter(STAYS).is_some());
+    }
+
+    #[test]
+    fn who_has_gone_and_who_is_one_too_many_do_not_wait() {
+        let workshop = Workshop::with(1, 100, PATIENCE);
+        let _permit = workshop.enter(STAYS).unwrap();
+        assert!(workshop.enter(&Client { has_gone: true }).is_none());
+        lock(&workshop.state).queue.extend(1_000..1_000 + WAITING_MAX as u64);
+        assert!(workshop.enter(STAYS).is_none());
     }
 
     #[test]
     fn what_is_held_lets_no_other_begin_until_it_is_dropped() {
         let workshop = Workshop::with(9, 100, SOON);
-        let small = workshop.enter().unwrap().finish(vec![0; 99]);
-        let large = workshop.enter().unwrap().finish(vec![0; 1_000]);
+        let small = workshop.enter(STAYS).unwrap().finish(vec![0; 99]);
+        let large = workshop.enter(STAYS).unwrap().finish(vec![0; 1_000]);
         assert_eq!(large.as_ref().len(), 1_000);
-        assert!(workshop.enter().is_none());
+        assert!(workshop.enter(STAYS).is_none());
         drop(small);
-        assert!(workshop.enter().is_none());
+        assert!(workshop.enter(STAYS).is_none());
         drop(large);
-        assert!(workshop.enter().is_some());
+        assert!(workshop.enter(STAYS).is_some());
         assert_eq!(lock(&workshop.state).held_bytes, 0);
     }
 
     #[test]
     fn those_who_wait_have_their_turns_in_order() {
         let workshop = Workshop::with(1, 100, PATIENCE);
-        let mut permit = workshop.enter();
+        let mut permit = workshop.enter(STAYS);
         let (tell, turns) = mpsc::channel();
         thread::scope(|scope| {
             for number in 0..5 {
                 let (workshop, tell) = (&workshop, tell.clone());
                 scope.spawn(move || {
-                    let _permit = workshop.enter().unwrap();
+                    let _permit = workshop.enter(STAYS).unwrap();
                     tell.send(number).unwrap();
                 });
                 while lock(&workshop.state).queue.len() <= number {

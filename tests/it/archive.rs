@@ -5,12 +5,13 @@ mod changes;
 mod tools;
 
 use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{CWD, FileType, Mode};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mkdirat, openat};
 
 use crate::ask::ask_for;
 use crate::listing_page::Page;
@@ -314,6 +315,35 @@ fn what_may_not_be_read_is_left_out() {
 }
 
 /// A file that is larger than ustar can write has its length, and the archive has its own.
+/// What lies deeper than the longest path that the system opens cannot be requested, and must not
+/// end the archive of what can.
+#[test]
+fn what_lies_too_deep_to_be_opened_is_left_out() {
+    let tree = Tree::with(&[("www/a", b"hello"), ("www/z", b"the end")]);
+    let mode = Mode::from_raw_mode(0o755);
+    let folder_at = |above: &OwnedFd, name: &str| {
+        mkdirat(above, name, mode).unwrap();
+        openat(above, name, OFlags::DIRECTORY, Mode::empty()).unwrap()
+    };
+    let mut folder = openat(CWD, tree.join("www"), OFlags::DIRECTORY, Mode::empty()).unwrap();
+    for _ in 0..15 {
+        folder = folder_at(&folder, &"d".repeat(255));
+    }
+    // 15 times 256 bytes, and 250.
+    folder = folder_at(&folder, &"e".repeat(249));
+    for name in ["last", &"x".repeat(60)] {
+        openat(&folder, name, OFlags::CREATE | OFlags::WRONLY, mode).unwrap();
+    }
+    folder_at(&folder, &"y".repeat(60));
+    let httpd = Httpd::serve(&tree.join("www"), &["--quiet"]);
+    let reply = httpd.get(TARGET);
+    let length = reply.body.len().to_string();
+    assert_eq!((reply.status, reply.field("Content-Length")), (200, Some(length.as_str())));
+    let has = |text: &str| reply.body.windows(text.len()).any(|it| it == text.as_bytes());
+    assert!(has("/last") && has("the end"));
+    assert!(!has(&"x".repeat(60)) && !has(&"y".repeat(60)));
+}
+
 #[test]
 fn a_sparse_file_of_nine_gigabytes_has_its_length() {
     const SIZE: u64 = 9_000_000_000;

@@ -205,7 +205,8 @@ fn the_image_has_a_numeric_user_and_needs_no_shell() {
     let image = Image::read();
     let (user, group) = image.user.split_once(':').unwrap();
     assert!(user.parse::<u32>().unwrap() > 0 && group.parse::<u32>().unwrap() > 0);
-    assert_eq!(image.entry_point, ["/httpd", "--bind", "0.0.0.0"]);
+    assert_eq!(image.entry_point, ["/httpd"]);
+    assert!(image.environment.contains(&("HTTPD_BIND".into(), "0.0.0.0".into())));
     assert_eq!(image.health_check, ["/httpd", "--probe"]);
     assert_eq!(image.folder, "/srv/www");
     assert!(contrib("Dockerfile").contains("\nEXPOSE 8080\n"));

@@ -4,7 +4,7 @@
 //! both sides. What takes more than one flag to decide is decided here.
 
 use std::io::{IsTerminal, stderr};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::auth::Passwords;
 use crate::http::cors;
 use crate::http::host::AllowedHosts;
 use crate::http::response::ExtraField;
+use crate::program::addresses;
 use crate::program::probe::Url;
 use crate::site::Admission;
 use crate::site::files::{self, Dotfiles};
@@ -41,7 +42,7 @@ impl Flags {
             (None, _) => Ok(None),
             (Some(Some(url)), _) => Ok(Some(url.clone())),
             (Some(None), Some(&address)) if *port != 0 => {
-                Ok(Some(Url::root_of(from_this_machine(address), *port)))
+                Ok(Some(Url::root_of(addresses::from_this_machine(address), *port)))
             }
             (Some(None), _) => Err("--probe needs a URL where --port is 0"),
         }
@@ -212,15 +213,6 @@ impl Flags {
             transfers: None,
             tally: None,
         }
-    }
-}
-
-/// An address that a client on this machine can connect to.
-fn from_this_machine(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        address => address,
     }
 }
 
