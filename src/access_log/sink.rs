@@ -30,6 +30,8 @@ pub(super) struct Lines<W> {
     lost: u64,
     /// Whether the last text was cut off, and not at the end of a line.
     torn: bool,
+    /// Whether any of the last text was written.
+    is_begun: bool,
 }
 
 /// What the caller should log about the writing of lines.
@@ -79,7 +81,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 impl<W: Write> Lines<W> {
     pub(super) fn new(out: W) -> Self {
-        Self { out, lost: 0, torn: false }
+        Self { out, lost: 0, torn: false, is_begun: false }
     }
 
     /// Writes the line, or counts it as lost.
@@ -90,6 +92,7 @@ impl<W: Write> Lines<W> {
 
     /// Writes a text, in one call to the system as long as it takes all of it.
     pub(super) fn attempt(&mut self, text: &str) -> io::Result<()> {
+        self.is_begun = false;
         // What is left of a line that was cut off must not become the start of this one.
         if self.torn {
             return self.write_all(format!("\n{text}").as_bytes());
@@ -101,7 +104,7 @@ impl<W: Write> Lines<W> {
     /// written, only for want of room, and no line was lost there before.
     pub(super) fn may_wait(&self, result: &io::Result<()>) -> bool {
         let is_full = matches!(result, Err(error) if error.kind() == ErrorKind::WouldBlock);
-        is_full && !self.torn && self.lost == 0
+        is_full && !self.is_begun && self.lost == 0
     }
 
     /// Counts a line that was not written, and gives what the caller should log.
@@ -124,6 +127,7 @@ impl<W: Write> Lines<W> {
             match self.out.write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => {
+                    self.is_begun = true;
                     self.torn = rest[count - 1] != b'\n';
                     rest = &rest[count..];
                 }
@@ -199,6 +203,20 @@ mod tests {
         let between = [Some(1), None, Some(1), None];
         check(&between, "o\nthree\nfour\n", &["StorageFull", "", "lost 2", ""]);
         check(&[Some(0)], "two\nthree\nfour\n", &["WriteZero", "lost 1", "", ""]);
+    }
+
+    /// Also after a text that was cut off, such as a footer that found no room.
+    #[test]
+    fn a_text_is_attempted_again_only_where_none_of_it_was_written() {
+        let script = vec![Some(2), None, None, Some(1), None];
+        let mut lines = Lines::new(Scripted { script, taken: Vec::new() });
+        let full = Err(ErrorKind::WouldBlock.into());
+        for (text, may_wait) in [("footer", false), ("one\n", true), ("one\n", false)] {
+            assert!(lines.attempt(text).is_err());
+            assert_eq!(lines.may_wait(&full), may_wait);
+        }
+        assert!(lines.attempt("two\n").is_ok());
+        assert_eq!(lines.out.taken, b"fo\ntwo\n");
     }
 
     #[test]

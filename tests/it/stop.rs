@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -25,7 +26,12 @@ fn sigint_and_sigterm_end_it_with_status_0() {
 
 #[test]
 fn sighup_is_not_caught_without_a_log_file() {
-    let httpd = Httpd::serve(Tree::new().path(), &[]);
+    // The tests may run where it is ignored, as by nohup.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
+    let tree = Tree::new();
+    command.arg(tree.path());
+    let httpd = Httpd::spawn(command);
     httpd.signal(Signal::HUP);
     assert_eq!(httpd.wait().status.code(), None);
 }
