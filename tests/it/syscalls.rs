@@ -98,6 +98,19 @@ fn a_name_that_the_file_system_cannot_hold_is_not_found() {
     check_open_error("EILSEQ", 404, 0);
 }
 
+/// The kernel counts the links of a path twice where it starts a lookup again, since something was
+/// renamed meanwhile: then twenty seem to be more than forty.
+#[test]
+fn links_that_seem_too_many_once_are_followed() {
+    let tree = Tree::with(&[("www/file", b"hello")]);
+    tree.link("www/link", "file");
+    let fault = "openat2:error=ELOOP:when=1";
+    let Some(httpd) = serve_with_faults(&tree, fault, Some("link")) else { return };
+    for _ in 0..3 {
+        assert_eq!(httpd.get("/link").body, b"hello");
+    }
+}
+
 #[test]
 fn a_file_system_that_fails_is_logged_once() {
     check_open_error("EIO", 500, 1);
