@@ -14,6 +14,7 @@ pub(crate) mod folder;
 pub(crate) mod html;
 pub(crate) mod listing;
 pub(crate) mod media_type;
+mod names;
 pub(crate) mod pages;
 mod representation;
 pub(crate) mod root;

@@ -9,11 +9,12 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, FileType, RawDir};
+use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use super::files;
 use super::listing::{self, Kind, Listing, Order, README_BYTES_MAX, Readme, Selection};
+use super::names;
 use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
 use super::workshop::Permit;
 use crate::http::negotiation;
@@ -23,9 +24,6 @@ use crate::http::status::Status;
 
 /// The files that are shown below the list, the first one found.
 const README_NAMES: [&[u8]; 4] = [b"README.md", b"README.markdown", b"README", b"README.txt"];
-
-/// Bytes of names that are read from the folder at once.
-const NAMES_BYTES: usize = 32 * 1024;
 
 /// The form of a folder that a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,14 +98,9 @@ fn read(
     order: Order,
 ) -> Result<Listing, OpenError> {
     let mut selection = Selection::new(order, options.listing_limit);
-    let mut buffer = Vec::with_capacity(NAMES_BYTES);
-    let mut names = RawDir::new(folder, buffer.spare_capacity_mut());
-    while let Some(entry) = names.next() {
-        let entry = entry?;
-        let name = entry.file_name();
-        let is_itself_or_parent = matches!(name.to_bytes(), b"." | b"..");
-        if is_itself_or_parent || !options.dotfiles.lists(name.to_bytes()) {
-            continue;
+    names::each(folder, |name| {
+        if !options.dotfiles.lists(name.to_bytes()) {
+            return Ok(());
         }
         match look(root, folder, path, name) {
             Ok(entry) => selection.push(entry),
@@ -116,7 +109,8 @@ fn read(
             // Anything else may be over in a moment: no listing lacks an entry because of it.
             Err(error) => return Err(error),
         }
-    }
+        Ok(())
+    })?;
     Ok(selection.finish())
 }
 

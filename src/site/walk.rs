@@ -15,15 +15,13 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::vec;
 
-use rustix::fs::{Access, AtFlags, FileType, RawDir};
+use rustix::fs::{Access, AtFlags, FileType};
 
 use super::archive::{Kind, Plan, TooLarge};
 use super::audience::Audience;
 use super::files::{self, Dotfiles};
+use super::names;
 use super::root::{Metadata, OpenError, Opened, Root};
-
-/// Bytes of names that are read from a folder at once.
-const NAMES_BYTES: usize = 32 * 1024;
 
 /// The longest path that can be opened, in bytes. What is deeper cannot be asked for, either.
 const PATH_BYTES_MAX: usize = 4095;
@@ -108,43 +106,39 @@ impl Walk<'_> {
         path: &[u8],
         seen: &mut usize,
     ) -> Result<Level, Failure> {
-        let (mut children, mut names, mut looks) = (Vec::new(), Vec::new(), 0_usize);
-        let mut buffer = Vec::with_capacity(NAMES_BYTES);
-        let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            let entry = match entry.map_err(OpenError::from) {
-                Ok(entry) => entry,
-                // The folder was removed a moment ago; the archived one itself was not there.
-                Err(OpenError::NotFound) if !path.is_empty() => break,
-                Err(error) => return Err(error.into()),
-            };
-            let name = entry.file_name().to_bytes();
+        let (mut children, mut text, mut looks) = (Vec::new(), Vec::new(), 0_usize);
+        let read = names::each(folder, |file_name| {
+            let name = file_name.to_bytes();
             if looks.is_multiple_of(LOOK_INTERVAL) && self.audience.has_gone() {
                 return Err(Failure::ClientGone);
             }
             looks += 1;
-            if matches!(name, b"." | b"..")
-                || !self.dotfiles.lists(name)
-                || path.len() + "/".len() + name.len() > PATH_BYTES_MAX
-            {
-                continue;
+            let is_too_deep = path.len() + "/".len() + name.len() > PATH_BYTES_MAX;
+            if is_too_deep || !self.dotfiles.lists(name) {
+                return Ok(());
             }
             *seen += 1;
             if *seen > self.limit {
                 return Err(Failure::TooLarge);
             }
-            match self.look(folder, path, entry.file_name()) {
+            match self.look(folder, path, file_name) {
                 Ok((kind, metadata)) => {
-                    let start = names.len();
-                    names.extend_from_slice(name);
-                    children.push(Child { name: start..names.len(), kind, metadata });
+                    let start = text.len();
+                    text.extend_from_slice(name);
+                    children.push(Child { name: start..text.len(), kind, metadata });
                 }
                 Err(OpenError::NotFound | OpenError::Forbidden) => {}
                 Err(error) => return Err(error.into()),
             }
+            Ok(())
+        });
+        match read {
+            // The folder was removed a moment ago; the archived one itself was not there.
+            Err(Failure::Open(OpenError::NotFound)) if !path.is_empty() => {}
+            read => read?,
         }
-        children.sort_unstable_by(|a, b| names[a.name.clone()].cmp(&names[b.name.clone()]));
-        Ok(Level { entry, children: children.into_iter(), names })
+        children.sort_unstable_by(|a, b| text[a.name.clone()].cmp(&text[b.name.clone()]));
+        Ok(Level { entry, children: children.into_iter(), names: text })
     }
 
     /// What that name in the folder leads to.
