@@ -20,10 +20,6 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wait(self, None)?,
                 // The end of the stream, or its loss, is our own doing.
                 Ok(0) | Err(_) if self.has_lost_its_seat() => return Err(Evicted.into()),
-                Ok(moved) if moved > 0 => {
-                    self.note_progress(moved)?;
-                    return Ok(moved);
-                }
                 result => return result,
             }
         }
@@ -32,13 +28,22 @@ impl Client {
 
 impl Read for &Client {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.converse(|| self.stream().read(buffer), Client::wait_to_receive)
+        let count = self.converse(|| self.stream().read(buffer), Client::wait_to_receive)?;
+        if count > 0 {
+            // What came before it lost its seat is still read, and may be a whole request.
+            let _ = self.note_progress(count);
+        }
+        Ok(count)
     }
 }
 
 impl Write for &Client {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.converse(|| self.stream().write(bytes), Client::wait_to_send)
+        let count = self.converse(|| self.stream().write(bytes), Client::wait_to_send)?;
+        if count > 0 {
+            self.note_progress(count)?;
+        }
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {

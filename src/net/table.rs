@@ -13,7 +13,7 @@ use super::origin::Origin;
 use super::waiting_room::WaitingRoom;
 
 /// How long an evicted client's thread may take to give its seat back before another is evicted.
-pub(super) const EVICTION_TIME_MAX: Duration = Duration::from_millis(10);
+pub(super) const EVICTION_TIME_MAX: Duration = Duration::from_millis(50);
 
 /// Looking for clients to evict takes at most one part in so many of the time.
 const LOOK_SHARE: u32 = 10;
