@@ -3,8 +3,7 @@
 //!
 //! Pure: `site::walk` reads the folders, `site::download` opens the files while they are sent. An
 //! archive is a function of the names, sizes and times alone, so two downloads of an unchanged
-//! folder have the same bytes, and their ranges fit together. The format is POSIX's: ustar, with
-//! pax records only where ustar has no room for a name, a size or a time.
+//! folder have the same bytes, and their ranges fit together.
 
 mod header;
 mod plan;

@@ -93,8 +93,8 @@ impl Archive {
         let (kind, noted) = self.plan.entry(entry);
         let path = self.plan.path_below(entry);
         let opened = match kind {
-            Kind::Link => self.root.entry(&files::join(&self.path, &path)),
-            Kind::File | Kind::Folder => self.root.entry_below(&self.folder, &path),
+            Kind::Link => self.root.entry(&files::join(&self.path, path)),
+            Kind::File | Kind::Folder => self.root.entry_below(&self.folder, path),
         };
         match opened {
             Ok(Opened::File(OpenFile { file, metadata }))

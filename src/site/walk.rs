@@ -26,6 +26,10 @@ use super::root::{Metadata, OpenError, Opened, Root};
 /// The longest path that can be opened, in bytes. What is deeper cannot be asked for, either.
 const PATH_BYTES_MAX: usize = 4095;
 
+/// So many bytes of a path count as another entry, so that the limit on entries bounds the memory
+/// that their paths take, too.
+const PATH_BYTES_OF_ONE: usize = 512;
+
 /// Entries after which we look whether the client is still there.
 const LOOK_INTERVAL: usize = 16;
 
@@ -53,8 +57,8 @@ pub(crate) struct Walk<'a> {
 
 /// A folder on the way down, and what of it is still to come.
 struct Level {
-    /// Its entry in the plan.
-    entry: usize,
+    /// The length of its path below the folder that is archived.
+    path_length: usize,
     children: vec::IntoIter<Child>,
     /// All their names: one large buffer leaves no holes behind in memory, thousands of names do.
     names: Vec<u8>,
@@ -72,22 +76,24 @@ impl Walk<'_> {
     pub(super) fn plan(&self, folder: &OwnedFd, name: &[u8]) -> Result<Plan, Failure> {
         let mut plan = Plan::new(name, metadata_of(folder)?);
         let mut seen = 0;
-        let mut levels = vec![self.level(0, folder, b"", &mut seen)?];
+        let mut path = Vec::new();
+        let mut levels = vec![self.level(folder, &path, &mut seen)?];
         while let Some(level) = levels.last_mut() {
             let Some(Child { name, kind, metadata }) = level.children.next() else {
                 levels.pop();
                 continue;
             };
-            let (above, name) = (level.entry, &level.names[name]);
+            path.truncate(level.path_length);
+            path.extend((!path.is_empty()).then_some(b'/'));
+            path.extend_from_slice(&level.names[name]);
             if kind != Kind::Folder {
-                plan.push(above, name, kind, metadata)?;
+                plan.push(&path, kind, metadata)?;
                 continue;
             }
-            let path = files::join(&plan.path_below(above), name);
             match self.root.entry_below(folder, &path) {
                 Ok(Opened::Directory(below)) => {
-                    let entry = plan.push(above, name, kind, metadata_of(&below)?)?;
-                    levels.push(self.level(entry, &below, &path, &mut seen)?);
+                    plan.push(&path, kind, metadata_of(&below)?)?;
+                    levels.push(self.level(&below, &path, &mut seen)?);
                 }
                 // It was a folder a moment ago.
                 Ok(Opened::File(_)) | Err(OpenError::NotFound | OpenError::Forbidden) => {}
@@ -99,13 +105,7 @@ impl Walk<'_> {
 
     /// What is in the folder at `path` below the one that is archived, sorted by the names' bytes,
     /// as far as it may be seen. It counts as seen, even if it may not be read.
-    fn level(
-        &self,
-        entry: usize,
-        folder: &OwnedFd,
-        path: &[u8],
-        seen: &mut usize,
-    ) -> Result<Level, Failure> {
+    fn level(&self, folder: &OwnedFd, path: &[u8], seen: &mut usize) -> Result<Level, Failure> {
         let (mut children, mut text, mut looks) = (Vec::new(), Vec::new(), 0_usize);
         let read = names::each(folder, |file_name| {
             let name = file_name.to_bytes();
@@ -113,11 +113,11 @@ impl Walk<'_> {
                 return Err(Failure::ClientGone);
             }
             looks += 1;
-            let is_too_deep = path.len() + "/".len() + name.len() > PATH_BYTES_MAX;
-            if is_too_deep || !self.dotfiles.lists(name) {
+            let length = path.len() + "/".len() + name.len();
+            if length > PATH_BYTES_MAX || !self.dotfiles.lists(name) {
                 return Ok(());
             }
-            *seen += 1;
+            *seen += 1 + length / PATH_BYTES_OF_ONE;
             if *seen > self.limit {
                 return Err(Failure::TooLarge);
             }
@@ -138,7 +138,7 @@ impl Walk<'_> {
             read => read?,
         }
         children.sort_unstable_by(|a, b| text[a.name.clone()].cmp(&text[b.name.clone()]));
-        Ok(Level { entry, children: children.into_iter(), names: text })
+        Ok(Level { path_length: path.len(), children: children.into_iter(), names: text })
     }
 
     /// What that name in the folder leads to.

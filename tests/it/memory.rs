@@ -158,7 +158,7 @@ fn listings_that_are_taken_slowly_are_bounded() {
     check_bounded("/", |page| page);
 }
 
-/// So do the plans of archives, of which each entry takes its name and 64 bytes.
+/// So do the plans of archives, of which each entry takes its path and 64 bytes.
 #[test]
 fn archives_that_are_taken_slowly_are_bounded() {
     let plan = LISTED_FILES * (NAME_BYTES + 16 + 64);

@@ -1,20 +1,19 @@
 //! The plan of an archive: where in it each entry begins, and so what every byte of it is.
 //!
-//! It holds what was known of the entries when it was made, 64 bytes and the name for each, and
+//! It holds what was known of the entries when it was made, 64 bytes and the path of each, and
 //! nothing of their content.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::mem::size_of;
+use std::ops::Range;
 
-use super::header::{BLOCK_BYTES, Member};
+use super::header::{self, BLOCK_BYTES};
 use crate::http::conditional::ETag;
 use crate::http::range::Span;
 use crate::site::root::Metadata;
 
-/// What a content is filled up with to the end of its block; and all of it ends an archive (POSIX,
-/// pax, "ustar Interchange Format"). That is not filled up to a record of twenty blocks, which only
-/// matters to tapes.
+/// What a content is filled up with to the end of its block; and all of it ends an archive. That is
+/// not filled up to a record of twenty blocks, which only matters to tapes.
 static ZEROS: [u8; 1024] = [0; 1024];
 
 const END_BYTES: u64 = ZEROS.len() as u64;
@@ -23,8 +22,9 @@ const END_BYTES: u64 = ZEROS.len() as u64;
 #[derive(Debug)]
 pub(crate) struct Plan {
     entries: Vec<Entry>,
-    /// The names of all entries, one after the other.
-    names: Vec<u8>,
+    /// The paths of all entries, one after the other. Each begins with the name of the folder that
+    /// is archived, and a folder's ends in a slash.
+    paths: Vec<u8>,
     /// Bytes up to the end of the last entry.
     length: u64,
 }
@@ -46,12 +46,8 @@ struct Entry {
     start: u64,
     /// What is known of the folder or file; a folder's size is 0.
     metadata: Metadata,
-    /// Where its name begins.
-    name_start: usize,
-    name_length: u32,
-    /// The entry of the folder that it is in.
-    folder: u32,
-    header_length: u32,
+    /// Where in `paths` its path is.
+    path: Range<usize>,
     kind: Kind,
 }
 
@@ -80,43 +76,43 @@ struct Parts<'a> {
 impl Plan {
     /// The archive of a folder of that name, still empty.
     pub(crate) fn new(name: &[u8], metadata: Metadata) -> Self {
-        let mut plan = Self { entries: Vec::new(), names: Vec::new(), length: 0 };
-        plan.push(0, name, Kind::Folder, metadata).expect("one folder is not too large");
-        plan
+        let path = [name, b"/"].concat();
+        let entry = Entry {
+            start: 0,
+            metadata: Metadata { size: 0, ..metadata },
+            path: 0..path.len(),
+            kind: Kind::Folder,
+        };
+        let length = header::length_of(&path) as u64;
+        Self { entries: vec![entry], paths: path, length }
     }
 
-    /// Adds what is called `name` in the folder that is the entry `folder`; returns its number.
+    /// Adds what is at `path` below the folder that is archived.
     pub(crate) fn push(
         &mut self,
-        folder: usize,
-        name: &[u8],
+        path: &[u8],
         kind: Kind,
         metadata: Metadata,
-    ) -> Result<usize, TooLarge> {
-        let number = self.entries.len();
-        let size = if kind == Kind::Folder { 0 } else { metadata.size };
-        let mut entry = Entry {
-            start: self.length,
-            metadata: Metadata { size, ..metadata },
-            name_start: self.names.len(),
-            name_length: u32::try_from(name.len()).map_err(|_| TooLarge)?,
-            folder: u32::try_from(folder).map_err(|_| TooLarge)?,
-            header_length: 0,
-            kind,
-        };
-        self.names.extend_from_slice(name);
-        let header_length = entry.member(&self.path(&entry)).header_length();
-        entry.header_length = u32::try_from(header_length).map_err(|_| TooLarge)?;
-        let end = entry.padded_end().filter(|end| end.checked_add(END_BYTES).is_some());
+    ) -> Result<(), TooLarge> {
+        let path_start = self.paths.len();
+        self.paths.extend_from_within(self.entries[0].path.clone());
+        self.paths.extend_from_slice(path);
+        let is_folder = kind == Kind::Folder;
+        self.paths.extend(is_folder.then_some(b'/'));
+        let metadata = if is_folder { Metadata { size: 0, ..metadata } } else { metadata };
+        let path = path_start..self.paths.len();
+        let entry = Entry { start: self.length, metadata, path, kind };
+        let end = entry.padded_end(&self.paths);
+        let end = end.filter(|end| end.checked_add(END_BYTES).is_some());
         self.length = end.ok_or(TooLarge)?;
         self.entries.push(entry);
-        Ok(number)
+        Ok(())
     }
 
     /// No more entries come: gives back the memory that was kept for them.
     pub(crate) fn finish(mut self) -> Self {
         self.entries.shrink_to_fit();
-        self.names.shrink_to_fit();
+        self.paths.shrink_to_fit();
         self
     }
 
@@ -130,10 +126,10 @@ impl Plan {
     pub(crate) fn etag(&self) -> ETag {
         let mut hasher = DefaultHasher::new();
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
-        self.names.hash(&mut hasher);
+        self.paths.hash(&mut hasher);
         for entry in &self.entries {
             let Metadata { size, modified_seconds, modified_nanoseconds, inode } = entry.metadata;
-            (entry.name_length, entry.folder, entry.kind).hash(&mut hasher);
+            (entry.path.end, entry.kind).hash(&mut hasher);
             (size, modified_seconds, modified_nanoseconds, inode).hash(&mut hasher);
         }
         ETag::from_digest(self.length(), hasher.finish())
@@ -141,7 +137,7 @@ impl Plan {
 
     /// Bytes of memory that it takes.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry>() + self.names.capacity()
+        self.entries.capacity() * size_of::<Entry>() + self.paths.capacity()
     }
 
     /// What is known of an entry.
@@ -151,11 +147,9 @@ impl Plan {
     }
 
     /// The path of an entry, relative to the folder that is archived; empty for that folder.
-    pub(crate) fn path_below(&self, number: usize) -> Vec<u8> {
-        let path = self.path(&self.entries[number]);
-        let top = path.iter().position(|&byte| byte == b'/').map_or(path.len(), |at| at + 1);
-        let end = path.len() - usize::from(path.ends_with(b"/"));
-        path[top.min(end)..end].to_vec()
+    pub(crate) fn path_below(&self, number: usize) -> &[u8] {
+        let path = &self.paths[self.entries[number].path.clone()][self.entries[0].path.len()..];
+        path.strip_suffix(b"/").unwrap_or(path)
     }
 
     /// The parts that make up a span of the archive.
@@ -163,43 +157,18 @@ impl Plan {
         let after = self.entries.partition_point(|entry| entry.start <= span.first);
         Parts { plan: self, position: span.first, end: span.end(), entry: after.saturating_sub(1) }
     }
-
-    /// The path of an entry in the archive. A folder's ends in a slash.
-    fn path(&self, entry: &Entry) -> Vec<u8> {
-        let mut names = vec![entry];
-        let mut above = entry;
-        while above.start > 0 {
-            above = &self.entries[above.folder as usize];
-            names.push(above);
-        }
-        let mut path = Vec::with_capacity(names.len() * 16);
-        for entry in names.iter().rev() {
-            path.extend_from_slice(&self.names[entry.name_start..][..entry.name_length as usize]);
-            path.push(b'/');
-        }
-        if entry.kind != Kind::Folder {
-            path.pop();
-        }
-        path
-    }
 }
 
 impl Entry {
-    /// What its header says, where its path is that.
-    fn member<'a>(&self, path: &'a [u8]) -> Member<'a> {
-        let Metadata { size, modified_seconds, .. } = self.metadata;
-        Member { path, size, modified_seconds }
-    }
-
     /// Where its content begins.
-    fn content_start(&self) -> u64 {
-        self.start + u64::from(self.header_length)
+    fn content_start(&self, paths: &[u8]) -> u64 {
+        self.start + header::length_of(&paths[self.path.clone()]) as u64
     }
 
     /// Where its last block ends, if that can be counted.
-    fn padded_end(&self) -> Option<u64> {
+    fn padded_end(&self, paths: &[u8]) -> Option<u64> {
         let content = self.metadata.size.checked_next_multiple_of(BLOCK_BYTES)?;
-        self.content_start().checked_add(content)
+        self.content_start(paths).checked_add(content)
     }
 }
 
@@ -219,10 +188,12 @@ impl Iterator for Parts<'_> {
             let Some(entry) = self.plan.entries.get(self.entry) else {
                 break (zeros(left), left);
             };
-            let content_start = entry.content_start();
+            let content_start = entry.content_start(&self.plan.paths);
             let content_end = content_start + entry.metadata.size;
             if self.position < content_start {
-                let mut header = entry.member(&self.plan.path(entry)).header();
+                let Metadata { size, modified_seconds, .. } = entry.metadata;
+                let path = &self.plan.paths[entry.path.clone()];
+                let mut header = header::header(path, size, modified_seconds);
                 let from = usize::try_from(self.position - entry.start).expect("in the header");
                 header.drain(..from);
                 header.truncate(usize::try_from(left).unwrap_or(usize::MAX));

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::{Kind, Part, Plan, TooLarge};
 use crate::http::range::Span;
+use crate::site::files;
 use crate::site::root::Metadata;
 
 fn metadata(size: u64, modified_seconds: i64) -> Metadata {
@@ -39,13 +40,8 @@ fn unpacked(archive: &[u8]) -> Vec<Unpacked> {
         let mut entry = entry.unwrap();
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).unwrap();
-        let extensions = entry.pax_extensions().unwrap().into_iter().flatten();
-        let of_pax = extensions
-            .map(|extension| extension.unwrap())
-            .find(|extension| extension.key_bytes() == b"mtime")
-            .map(|extension| extension.value().unwrap().parse().unwrap());
         let header = entry.header();
-        let time = of_pax.unwrap_or_else(|| header.mtime().unwrap().cast_signed());
+        let time = header.mtime().unwrap().cast_signed();
         let is_folder = header.entry_type().is_dir();
         assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0));
         let mode = header.mode().unwrap();
@@ -59,17 +55,16 @@ fn unpacked(archive: &[u8]) -> Vec<Unpacked> {
 #[track_caller]
 fn check(path: &[u8], modified_seconds: i64, want_blocks: u64) {
     let mut plan = Plan::new(b"top", metadata(4096, 1));
-    let mut names: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
-    let name = names.pop().unwrap();
-    let mut folder = 0;
     let mut want = vec![(b"top/".to_vec(), true, 0o755, 1, Vec::new())];
-    for name in names {
-        folder = plan.push(folder, name, Kind::Folder, metadata(4096, 2)).unwrap();
-        let path = [&b"top/"[..], &plan.path_below(folder), b"/"].concat();
+    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    for (end, _) in slashes {
+        plan.push(&path[..end], Kind::Folder, metadata(4096, 2)).unwrap();
+        let path = [&b"top/"[..], &path[..=end]].concat();
         want.push((path, true, 0o755, 2, Vec::new()));
     }
     let before = plan.length();
-    let file = plan.push(folder, name, Kind::File, metadata(3, modified_seconds)).unwrap();
+    plan.push(path, Kind::File, metadata(3, modified_seconds)).unwrap();
+    let file = want.len();
     assert_eq!(plan.path_below(file), path);
     let bytes = content(file, Span { first: 0, length: 3 });
     want.push(([b"top/", path].concat(), false, 0o644, modified_seconds, bytes));
@@ -81,69 +76,89 @@ fn check(path: &[u8], modified_seconds: i64, want_blocks: u64) {
 }
 
 #[test]
-fn what_ustar_has_room_for_takes_one_block() {
+fn what_a_header_has_room_for_takes_one_block() {
     check(b"file", 0, 1);
     check(b"a b\nc \"d\"", 8_589_934_591, 1);
     check(&[b'n'; 96], 1, 1);
-    check(&[&[b'f'; 99][..], b"/", &[b'n'; 100]].concat(), 1, 1);
-    check(&[&[b'f'; 151][..], b"/", &[b'n'; 100]].concat(), 1, 1);
-    // Bytes that are not UTF-8 mean themselves in ustar.
+    check("ünï".as_bytes(), 1, 1);
     check(b"\xff\xfe", 1, 1);
+    check(b"early", -1, 1);
+    check(b"early", i64::MIN, 1);
+    check(b"late", 8_589_934_592, 1);
+    check(b"late", i64::MAX, 1);
 }
 
 #[test]
-fn what_it_has_no_room_for_takes_pax_records() {
-    check(&[b'n'; 101], 1, 3);
-    check(&[b'n'; 255], 1, 3);
+fn a_longer_path_stands_before_it() {
+    check(&[b'n'; 97], 1, 3);
     check(&[b'\xff'; 255], 1, 3);
     check(&[&[b'f'; 200][..], b"/", &[b'n'; 100]].concat(), 1, 3);
-    check(&[&[b'f'; 255][..], b"/", &[b'g'; 255], b"/x"].concat(), 1, 4);
-    check("ünï".as_bytes(), 1, 3);
-    check(b"early", -1, 3);
-    check(b"early", i64::MIN, 3);
-    check(b"late", 8_589_934_592, 3);
-    check(b"late", i64::MAX, 3);
+    // With `top/` and the zero byte at its end, the first fills its block.
+    check(&[&[b'f'; 255][..], b"/", &[b'g'; 251]].concat(), 1, 3);
+    check(&[&[b'f'; 255][..], b"/", &[b'g'; 252]].concat(), 1, 4);
 }
 
 #[test]
-fn a_pax_records_length_counts_itself() {
-    // 90 to 110 bytes, where the number grows by a digit.
-    for length in 77..97 {
-        let path = "é".repeat(length / 2) + &"n".repeat(length % 2);
-        check(path.as_bytes(), 1, 3);
+fn the_archived_folder_can_have_any_name() {
+    for name in [&[b'\xff'; 255][..], b"\\..", &[b'n'; 99], &[b'n'; 100]] {
+        let mut plan = Plan::new(name, metadata(0, 1));
+        plan.push(b"file", Kind::File, metadata(0, 1)).unwrap();
+        let paths: Vec<_> = unpacked(&whole(&plan)).into_iter().map(|entry| entry.0).collect();
+        assert_eq!(paths, [[name, b"/"].concat(), [name, b"/file"].concat()]);
     }
 }
 
-/// Its size is in a record, and in binary for those who know no records.
 #[test]
 fn a_huge_file_has_its_size() {
     let size = 9_000_000_000;
     let mut plan = Plan::new(b"top", metadata(0, 1));
-    plan.push(0, b"huge", Kind::File, metadata(size, 1)).unwrap();
-    plan.push(0, b"z", Kind::File, metadata(1, 1)).unwrap();
-    let header = read(&plan, Span { first: 512, length: 3 * 512 });
-    assert!(header.windows(16).any(|bytes| bytes == b"size=9000000000\n"));
-    let binary = tar::Header::from_byte_slice(&header[2 * 512..]);
-    assert_eq!(binary.entry_size().unwrap(), size);
-    assert_eq!(plan.length(), 512 + 3 * 512 + size.next_multiple_of(512) + 2 * 512 + 1024);
-    let behind = read(&plan, Span { first: 4 * 512 + size.next_multiple_of(512), length: 512 });
+    plan.push(b"huge", Kind::File, metadata(size, 1)).unwrap();
+    plan.push(b"z", Kind::File, metadata(1, 1)).unwrap();
+    let header = read(&plan, Span { first: 512, length: 512 });
+    assert_eq!(tar::Header::from_byte_slice(&header).entry_size().unwrap(), size);
+    assert_eq!(plan.length(), 512 + 512 + size.next_multiple_of(512) + 2 * 512 + 1024);
+    let behind = read(&plan, Span { first: 2 * 512 + size.next_multiple_of(512), length: 512 });
     assert_eq!(&behind[..6], b"top/z\0");
+}
+
+/// For how many nanoseconds this thread has had a core.
+fn time_on_core() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    stat.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// A folder in a folder in a folder costs no more than another one with as long a path.
+#[test]
+fn depth_costs_nothing() {
+    const ENTRIES: usize = 2_000;
+    let cost_of = |segment: &[u8]| {
+        let path = segment.repeat(2 * ENTRIES / segment.len());
+        let before = time_on_core();
+        let mut plan = Plan::new(b"top", metadata(0, 1));
+        for depth in 1..ENTRIES {
+            plan.push(&path[..2 * depth - 1], Kind::Folder, metadata(0, 1)).unwrap();
+        }
+        assert!(whole(&plan).len() > ENTRIES * ENTRIES);
+        time_on_core() - before
+    };
+    let (flat, deep) = (cost_of(&[b'd'; 200]), cost_of(b"d/"));
+    assert!(deep < 3 * flat, "{deep} ns, {flat} without folders");
 }
 
 #[test]
 fn sizes_that_cannot_be_added_are_too_large() {
     let mut plan = Plan::new(b"top", metadata(0, 1));
     let half = metadata(i64::MAX.unsigned_abs(), 1);
-    plan.push(0, b"a", Kind::File, half).unwrap();
-    assert_eq!(plan.push(0, b"b", Kind::File, half), Err(TooLarge));
-    assert_eq!(plan.push(0, b"c", Kind::File, metadata(u64::MAX, 1)), Err(TooLarge));
+    plan.push(b"a", Kind::File, half).unwrap();
+    assert_eq!(plan.push(b"b", Kind::File, half), Err(TooLarge));
+    assert_eq!(plan.push(b"c", Kind::File, metadata(u64::MAX, 1)), Err(TooLarge));
 }
 
 #[test]
 fn the_tag_changes_with_all_that_is_known() {
     let tag = |folder: &[u8], name: &[u8], kind, metadata| {
         let mut plan = Plan::new(folder, Metadata { size: 1, ..self::metadata(0, 1) });
-        plan.push(0, name, kind, metadata).unwrap();
+        plan.push(name, kind, metadata).unwrap();
         plan.finish().etag().to_string()
     };
     let base = metadata(3, 9);
@@ -174,14 +189,13 @@ fn plans() -> impl Strategy<Value = Plan> {
     let entry = (any::<proptest::sample::Index>(), name, any::<bool>(), size, time);
     proptest::collection::vec(entry, 0..12).prop_map(|entries| {
         let mut plan = Plan::new(b"top", metadata(0, 0));
-        let mut folders = vec![0];
+        let mut folders = vec![Vec::new()];
         for (folder, mut name, is_folder, size, time) in entries {
-            // This reader takes every newline for the end of a record.
-            let is_odd = |byte: &u8| matches!(byte, b'/' | b'\n');
-            name.iter_mut().filter(|byte| is_odd(byte)).for_each(|byte| *byte = b'_');
+            name.iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = b'_');
             let kind = if is_folder { Kind::Folder } else { Kind::File };
-            let number = plan.push(*folder.get(&folders), &name, kind, metadata(size, time));
-            folders.extend(number.ok().filter(|_| is_folder));
+            let path = files::join(folder.get::<Vec<u8>>(&folders), &name);
+            plan.push(&path, kind, metadata(size, time)).unwrap();
+            folders.extend(is_folder.then_some(path));
         }
         plan.finish()
     })
@@ -214,7 +228,7 @@ proptest! {
             let below = plan.path_below(number);
             let above = if number == 0 { &b"top"[..] } else { b"top/" };
             let path = std::ffi::OsStr::from_bytes(&path);
-            let want = [above, &below, slash].concat();
+            let want = [above, below, slash].concat();
             prop_assert_eq!(path, std::ffi::OsStr::from_bytes(&want));
         }
         let end = Span { first: plan.length() - 1024, length: 1024 };
