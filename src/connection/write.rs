@@ -73,7 +73,7 @@ pub(super) fn response(
 impl Writer<'_> {
     fn head_and_body(&mut self, output: &mut Vec<u8>, body: Option<&Body>) -> Result<(), Outcome> {
         match body {
-            None | Some(Body::None | Body::Omitted { .. }) => self.bytes(output),
+            None | Some(Body::None) => self.bytes(output),
             Some(Body::Bytes(bytes)) => self.head_and_bytes(output, bytes),
             Some(Body::Lent(content)) => self.head_and_bytes(output, (**content).as_ref()),
             Some(Body::File(file, pieces)) => match pieces[..] {

@@ -55,11 +55,6 @@ pub enum Body {
     Bytes(Cow<'static, [u8]>),
     /// Bytes whose owner counts them until they are dropped.
     Lent(Box<dyn Content>),
-    /// So many bytes, which HEAD does not ask for.
-    Omitted {
-        /// Their number.
-        length: u64,
-    },
     /// Pieces, some of which are spans of this file.
     File(File, Vec<Piece>),
     /// Pieces, some of which are spans of what this puts together.
@@ -180,7 +175,6 @@ impl Body {
             Self::None => None,
             Self::Bytes(bytes) => Some(bytes.len() as u64),
             Self::Lent(content) => Some((**content).as_ref().len() as u64),
-            &Self::Omitted { length } => Some(length),
             Self::File(_, pieces) | Self::Assembled(_, pieces) => {
                 Some(pieces.iter().map(Piece::length).sum())
             }

@@ -18,7 +18,7 @@ use super::names;
 use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
 use super::workshop::Permit;
 use crate::http::negotiation;
-use crate::http::request::{Method, Request};
+use crate::http::request::Request;
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 
@@ -48,28 +48,17 @@ pub(crate) fn respond(
     let path = request.target.path();
     let order = Order::from_query(request.target.query());
     let listing = read(root, options, folder, path, order)?;
-    let is_head = request.method == Method::Head;
+    // HEAD gets the length of the page, which is not sent.
     let (media_type, body) = if format == Format::Json {
-        let body = if is_head {
-            Body::Omitted { length: listing::json_length(&listing) }
-        } else {
-            Body::Lent(Box::new(permit.finish(listing::json(&listing))))
-        };
-        ("application/json", body)
+        ("application/json", listing::json(&listing))
     } else {
         let readme = read_me(root, path)?;
-        let (readme, has_archive) = (readme.as_ref(), options.archive_limit > 0);
-        let body = if is_head {
-            let length = listing::page_length(path, &listing, order, readme, has_archive);
-            Body::Omitted { length }
-        } else {
-            let page = listing::page(path, &listing, order, readme, has_archive);
-            Body::Lent(Box::new(permit.finish(page)))
-        };
-        ("text/html; charset=utf-8", body)
+        let has_archive = options.archive_limit > 0;
+        let page = listing::page(path, &listing, order, readme.as_ref(), has_archive);
+        ("text/html; charset=utf-8", page)
     };
     // No validator would be true: a file's size can change without a trace on its folder.
-    Ok(Response::new(Status::Ok, body)
+    Ok(Response::new(Status::Ok, Body::Lent(Box::new(permit.finish(body))))
         .with("Content-Type", media_type)
         .with("Cache-Control", "no-cache")
         .with("Vary", "Accept")

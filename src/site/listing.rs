@@ -9,16 +9,15 @@ mod entry;
 mod json;
 mod markdown;
 mod order;
-mod out;
 mod page;
 mod readme;
 mod selection;
 mod text;
 
 pub(crate) use entry::{Entry, Kind};
-pub(crate) use json::{json, json_length};
+pub(crate) use json::json;
 pub(crate) use order::Order;
-pub(crate) use page::{CONTENT_SECURITY_POLICY, page, page_length};
+pub(crate) use page::{CONTENT_SECURITY_POLICY, page};
 pub(crate) use readme::{README_BYTES_MAX, Readme};
 pub(crate) use selection::{Listing, Selection};
 

@@ -4,7 +4,6 @@
 //! are replaced in `name`; `href` always leads to the very file.
 
 use super::entry::{Entry, Kind};
-use super::out::Out;
 use super::selection::Listing;
 use super::text::push_href;
 use crate::text::write_json_string;
@@ -16,27 +15,14 @@ use crate::text::write_json_string;
 /// folder, percent-encoded from the exact bytes.
 #[must_use]
 pub(crate) fn json(listing: &Listing) -> Vec<u8> {
-    let mut out = Out::kept(16 + 160 * listing.entries.len());
-    write(&mut out, listing);
-    out.into_bytes()
-}
-
-/// The length of that array in bytes.
-#[must_use]
-pub(crate) fn json_length(listing: &Listing) -> u64 {
-    let mut out = Out::counted();
-    write(&mut out, listing);
-    out.length()
-}
-
-fn write(out: &mut Out, listing: &Listing) {
-    out.text.push('[');
+    let mut out = String::with_capacity(16 + 160 * listing.entries.len());
+    out.push('[');
     for (at, entry) in listing.entries.iter().enumerate() {
-        out.text.push_str(if at == 0 { "\n" } else { ",\n" });
-        push_object(&mut out.text, entry);
-        out.settle();
+        out.push_str(if at == 0 { "\n" } else { ",\n" });
+        push_object(&mut out, entry);
     }
-    out.text.push_str(if listing.entries.is_empty() { "]\n" } else { "\n]\n" });
+    out.push_str(if listing.entries.is_empty() { "]\n" } else { "\n]\n" });
+    out.into_bytes()
 }
 
 fn push_object(out: &mut String, entry: &Entry) {

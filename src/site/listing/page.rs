@@ -6,7 +6,6 @@
 
 use super::entry::Entry;
 use super::order::{Key, Order};
-use super::out::Out;
 use super::readme::{self, README_BYTES_MAX, Readme};
 use super::selection::Listing;
 use super::text::{push_href, push_name};
@@ -38,51 +37,26 @@ pub(crate) fn page(
     has_archive: bool,
 ) -> Vec<u8> {
     let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_BYTES_MAX));
-    let mut out = Out::kept(6 * 1024 + 240 * listing.entries.len() + readme_length);
-    write(&mut out, path, listing, order, readme, has_archive);
-    out.into_bytes()
-}
-
-/// The length of that page in bytes.
-#[must_use]
-pub(crate) fn page_length(
-    path: &[u8],
-    listing: &Listing,
-    order: Order,
-    readme: Option<&Readme>,
-    has_archive: bool,
-) -> u64 {
-    let mut out = Out::counted();
-    write(&mut out, path, listing, order, readme, has_archive);
-    out.length()
-}
-
-fn write(
-    out: &mut Out,
-    path: &[u8],
-    listing: &Listing,
-    order: Order,
-    readme: Option<&Readme>,
-    has_archive: bool,
-) {
+    let mut out = String::with_capacity(6 * 1024 + 240 * listing.entries.len() + readme_length);
     let folders: Vec<&[u8]> =
         path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
-    push_head(&mut out.text, &folders);
-    out.text.push_str("<header>\n");
-    push_breadcrumbs(&mut out.text, &folders);
+    push_head(&mut out, &folders);
+    out.push_str("<header>\n");
+    push_breadcrumbs(&mut out, &folders);
     if has_archive {
         // Those who follow every link, to index a site, need not follow this one.
-        out.text.push_str("<a href=\"?format=tar\" rel=nofollow>Download as .tar</a>\n");
+        out.push_str("<a href=\"?format=tar\" rel=nofollow>Download as .tar</a>\n");
     }
-    out.text.push_str("</header>\n");
-    out.text.push_str("<main>\n");
-    push_table(out, &folders, listing, order);
+    out.push_str("</header>\n");
+    out.push_str("<main>\n");
+    push_table(&mut out, &folders, listing, order);
     if let Some(readme) = readme {
-        readme::push(&mut out.text, readme);
+        readme::push(&mut out, readme);
     }
-    out.text.push_str("</main>\n<script>");
-    out.text.push_str(SCRIPT);
-    out.text.push_str("</script>\n</body>\n</html>\n");
+    out.push_str("</main>\n<script>");
+    out.push_str(SCRIPT);
+    out.push_str("</script>\n</body>\n</html>\n");
+    out.into_bytes()
 }
 
 fn push_head(out: &mut String, folders: &[&[u8]]) {
@@ -128,36 +102,31 @@ fn push_breadcrumbs(out: &mut String, folders: &[&[u8]]) {
     out.push_str("</bdi>/</h1></nav>\n");
 }
 
-fn push_table(out: &mut Out, folders: &[&[u8]], listing: &Listing, order: Order) {
-    let text = &mut out.text;
+fn push_table(out: &mut String, folders: &[&[u8]], listing: &Listing, order: Order) {
     let (shown, total) = (listing.entries.len(), listing.total());
     if shown < total {
-        text.push_str("<p role=\"note\">Showing the first ");
-        push_grouped(text, shown as u64);
-        text.push_str(" of ");
-        push_counted(text, total, "entry", "entries");
-        text.push_str(" in this order</p>\n");
+        out.push_str("<p role=\"note\">Showing the first ");
+        push_grouped(out, shown as u64);
+        out.push_str(" of ");
+        push_counted(out, total, "entry", "entries");
+        out.push_str(" in this order</p>\n");
     }
-    text.push_str("<table>\n<caption>Folders and files in ");
-    push_path(text, folders);
-    text.push_str("</caption>\n<thead>\n<tr>");
+    out.push_str("<table>\n<caption>Folders and files in ");
+    push_path(out, folders);
+    out.push_str("</caption>\n<thead>\n<tr>");
     for key in Key::ALL {
-        push_heading(text, key, order);
+        push_heading(out, key, order);
     }
-    text.push_str("\n</thead>\n<tbody>\n");
+    out.push_str("\n</thead>\n<tbody>\n");
     if !folders.is_empty() {
-        text.push_str(
-            "<tr><th scope=row><a href=\"../\" title=\"Parent folder\">../</a><td><td>\n",
-        );
+        out.push_str("<tr><th scope=row><a href=\"../\" title=\"Parent folder\">../</a><td><td>\n");
     }
     for entry in &listing.entries {
-        push_row(&mut out.text, entry);
-        out.settle();
+        push_row(out, entry);
     }
-    let text = &mut out.text;
-    text.push_str("</tbody>\n<tfoot>\n");
-    push_sums(text, listing);
-    text.push_str("</tfoot>\n</table>\n");
+    out.push_str("</tbody>\n<tfoot>\n");
+    push_sums(out, listing);
+    out.push_str("</tfoot>\n</table>\n");
 }
 
 /// A heading that sorts by its column; a second click turns the order round.

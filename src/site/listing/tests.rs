@@ -297,23 +297,6 @@ proptest! {
         }
     }
 
-    #[test]
-    fn the_length_is_that_of_the_text(
-        entries in prop::collection::vec(any_entry(), 0..20),
-        order in any_order(),
-    ) {
-        let listing = listing(order, 10, entries);
-        let readme = Readme { name: b"README".to_vec(), text: b"<hello>\n".to_vec() };
-        for readme in [None, Some(&readme)] {
-            for has_archive in [false, true] {
-                let whole = page(b"a/b", &listing, order, readme, has_archive).len() as u64;
-                let length = page_length(b"a/b", &listing, order, readme, has_archive);
-                prop_assert_eq!(length, whole);
-            }
-        }
-        prop_assert_eq!(json_length(&listing), json(&listing).len() as u64);
-    }
-
     /// What the Markdown in it becomes is looked at in `markdown/tests.rs`.
     #[test]
     fn a_readme_of_any_bytes_leaves_the_page_as_it_is(
@@ -324,8 +307,6 @@ proptest! {
         let listing = Listing::default();
         let without = html(b"/", &listing);
         let page = page(b"/", &listing, Order::default(), Some(&readme), true);
-        let length = page_length(b"/", &listing, Order::default(), Some(&readme), true);
-        prop_assert_eq!(length, page.len() as u64);
         let page = String::from_utf8(page).unwrap();
         let end = "</main>\n<script>";
         let (before, after) = without.split_once(end).unwrap();
