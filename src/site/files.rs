@@ -165,9 +165,10 @@ fn pretty(root: &Root, options: &Options, request: &Request<'_>) -> Result<Chose
     Ok(represent(root, options, request, &path, file))
 }
 
-/// The path of `name` in the folder at `path`.
+/// The path of `name` in the folder at `path`. Either may be empty.
 pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
-    if path.is_empty() { name.to_vec() } else { [path, b"/", name].concat() }
+    let slash: &[u8] = if path.is_empty() || name.is_empty() { b"" } else { b"/" };
+    [path, slash, name].concat()
 }
 
 /// Chooses the file itself, or what lies beside it in a coding that the client prefers.

@@ -1,21 +1,18 @@
 //! A folder becomes a response: its entries are read, those that may be seen are chosen and shown.
 //!
 //! Nothing is listed for which a request gets 404, and only that is left out: where an entry
-//! cannot be looked at for now, the whole listing fails. Only links are opened, to see where they
-//! lead; everything else is known from the folder itself.
+//! cannot be looked at for now, the whole listing fails.
 
-use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
+use super::entries::{self, Entry};
 use super::files;
-use super::listing::{self, Kind, Listing, Order, README_BYTES_MAX, Readme, Selection};
-use super::names;
-use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
+use super::listing::{self, Listing, Order, README_BYTES_MAX, Readme, Selection};
+use super::root::{OpenError, OpenFile, Root};
 use super::workshop::Permit;
 use crate::http::negotiation;
 use crate::http::request::Request;
@@ -87,12 +84,17 @@ fn read(
     order: Order,
 ) -> Result<Listing, OpenError> {
     let mut selection = Selection::new(order, options.listing_limit);
-    names::each(folder, |name| {
+    entries::each_name(folder, |name| {
         if !options.dotfiles.lists(name.to_bytes()) {
             return Ok(());
         }
-        match look(root, folder, path, name) {
-            Ok(entry) => selection.push(entry),
+        match entries::look(root, folder, path, name) {
+            Ok(Entry { kind, metadata, .. }) => selection.push(listing::Entry {
+                name: name.to_bytes().to_vec(),
+                kind,
+                size: metadata.map_or(0, |metadata| metadata.size),
+                modified: metadata.and_then(|metadata| metadata.modified()),
+            }),
             // A request for it would get 404, or it has vanished.
             Err(OpenError::NotFound) => {}
             // Anything else may be over in a moment: no listing lacks an entry because of it.
@@ -101,42 +103,6 @@ fn read(
         Ok(())
     })?;
     Ok(selection.finish())
-}
-
-/// What that name in the folder leads to.
-fn look(
-    root: &Root,
-    folder: &OwnedFd,
-    path: &[u8],
-    name: &CStr,
-) -> Result<listing::Entry, OpenError> {
-    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-    let (kind, metadata) = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => (Kind::File, Some(Metadata::from(&stat))),
-        FileType::Directory => (Kind::Directory, Some(Metadata::from(&stat))),
-        FileType::Symlink => follow(root, &files::join(path, name.to_bytes()))?,
-        _ => return Err(OpenError::NotFound),
-    };
-    Ok(listing::Entry {
-        name: name.to_bytes().to_vec(),
-        kind,
-        size: metadata.map_or(0, |metadata| metadata.size),
-        modified: metadata.and_then(|metadata| metadata.modified()),
-    })
-}
-
-/// What the link at that path leads to.
-fn follow(root: &Root, path: &[u8]) -> Result<(Kind, Option<Metadata>), OpenError> {
-    match root.entry(path) {
-        Ok(Opened::File(file)) => Ok((Kind::File, Some(file.metadata))),
-        Ok(Opened::Directory(folder)) => {
-            let stat = rustix::fs::fstat(&folder)?;
-            Ok((Kind::Directory, Some(Metadata::from(&stat))))
-        }
-        // A request for it would get 403, so it is there; what it is cannot be known.
-        Err(OpenError::Forbidden) => Ok((Kind::Other, None)),
-        Err(error) => Err(error),
-    }
 }
 
 /// The first README that is there and may be read.

@@ -275,6 +275,11 @@ impl From<Errno> for OpenError {
 }
 
 impl Metadata {
+    /// That of a folder that is open.
+    pub(super) fn of(folder: &OwnedFd) -> rustix::io::Result<Self> {
+        rustix::fs::fstat(folder).map(|stat| Self::from(&stat))
+    }
+
     /// When it was modified, where HTTP can write that.
     #[must_use]
     pub(crate) fn modified(&self) -> Option<Date> {

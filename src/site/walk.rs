@@ -15,12 +15,13 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::vec;
 
-use rustix::fs::{Access, AtFlags, FileType};
+use rustix::fs::{Access, AtFlags};
 
 use super::archive::{Kind, Plan, TooLarge};
 use super::audience::Audience;
+use super::entries::{self, Entry};
 use super::files::{self, Dotfiles};
-use super::names;
+use super::listing;
 use super::root::{Metadata, OpenError, Opened, Root};
 
 /// The longest path that can be opened, in bytes. What is deeper cannot be asked for, either.
@@ -74,7 +75,7 @@ struct Child {
 impl Walk<'_> {
     /// The plan of an archive of `folder`, in which that is called `name`.
     pub(super) fn plan(&self, folder: &OwnedFd, name: &[u8]) -> Result<Plan, Failure> {
-        let mut plan = Plan::new(name, metadata_of(folder)?);
+        let mut plan = Plan::new(name, Metadata::of(folder).map_err(OpenError::from)?);
         let mut seen = 0;
         let mut path = Vec::new();
         let mut levels = vec![self.level(folder, &path, &mut seen)?];
@@ -92,7 +93,7 @@ impl Walk<'_> {
             }
             match self.root.entry_below(folder, &path) {
                 Ok(Opened::Directory(below)) => {
-                    plan.push(&path, kind, metadata_of(&below)?)?;
+                    plan.push(&path, kind, Metadata::of(&below).map_err(OpenError::from)?)?;
                     levels.push(self.level(&below, &path, &mut seen)?);
                 }
                 // It was a folder a moment ago.
@@ -106,8 +107,9 @@ impl Walk<'_> {
     /// What is in the folder at `path` below the one that is archived, sorted by the names' bytes,
     /// as far as it may be seen. It counts as seen, even if it may not be read.
     fn level(&self, folder: &OwnedFd, path: &[u8], seen: &mut usize) -> Result<Level, Failure> {
+        let from_root = files::join(self.path, path);
         let (mut children, mut text, mut looks) = (Vec::new(), Vec::new(), 0_usize);
-        let read = names::each(folder, |file_name| {
+        let read = entries::each_name(folder, |file_name| {
             let name = file_name.to_bytes();
             if looks.is_multiple_of(LOOK_INTERVAL) && self.audience.has_gone() {
                 return Err(Failure::ClientGone);
@@ -121,7 +123,7 @@ impl Walk<'_> {
             if *seen > self.limit {
                 return Err(Failure::TooLarge);
             }
-            match self.look(folder, path, file_name) {
+            match self.look(folder, &from_root, file_name) {
                 Ok((kind, metadata)) => {
                     let start = text.len();
                     text.extend_from_slice(name);
@@ -141,33 +143,27 @@ impl Walk<'_> {
         Ok(Level { path_length: path.len(), children: children.into_iter(), names: text })
     }
 
-    /// What that name in the folder leads to.
+    /// What that name in the folder, which is at `path` below the root, is in an archive.
     fn look(
         &self,
         folder: &OwnedFd,
         path: &[u8],
         name: &CStr,
     ) -> Result<(Kind, Metadata), OpenError> {
-        let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Ok((Kind::Folder, Metadata::from(&stat))),
-            FileType::RegularFile => {
+        let Entry { kind, is_link, metadata } = entries::look(self.root, folder, path, name)?;
+        let kind = match (kind, is_link) {
+            (listing::Kind::Directory, false) => Kind::Folder,
+            (listing::Kind::File, true) => Kind::Link,
+            (listing::Kind::File, false) => {
                 rustix::fs::accessat(folder, name, Access::READ_OK, AtFlags::empty())?;
-                Ok((Kind::File, Metadata::from(&stat)))
+                Kind::File
             }
-            FileType::Symlink => {
-                let path = files::join(path, name.to_bytes());
-                let file = self.root.file(&files::join(self.path, &path))?;
-                Ok((Kind::Link, file.metadata))
+            (listing::Kind::Directory, true) | (listing::Kind::Other, _) => {
+                return Err(OpenError::NotFound);
             }
-            _ => Err(OpenError::NotFound),
-        }
+        };
+        Ok((kind, metadata.ok_or(OpenError::NotFound)?))
     }
-}
-
-fn metadata_of(folder: &OwnedFd) -> Result<Metadata, OpenError> {
-    let stat = rustix::fs::fstat(folder)?;
-    Ok(Metadata::from(&stat))
 }
 
 impl From<OpenError> for Failure {
