@@ -39,7 +39,7 @@ use qr::Code;
 
 /// Runs the program: reads the flags and serves until a signal stops it.
 pub(crate) fn run() -> ExitCode {
-    memory::keep_no_large_buffers();
+    memory::prepare();
     let flags = cli::read();
     match serve(&flags) {
         Ok(status) => status,

@@ -27,6 +27,8 @@ use std::sync::Arc;
 
 pub(crate) use admission::{Admission, NotAdmitted, Visitor};
 
+use rustix::io::Errno;
+
 use audience::Audience;
 use files::Found;
 use folder::Format;
@@ -188,7 +190,7 @@ impl Site {
         }
         audience.before_long_work();
         let Some(permit) = self.workshop.enter(audience) else {
-            return Ok(pages::error(Status::ServiceUnavailable));
+            return Ok(pages::error(Status::ServiceUnavailable).because("listings-busy"));
         };
         match format {
             Format::Archive => {
@@ -259,9 +261,9 @@ impl Site {
             }
             OpenError::NotFound => Status::NotFound,
             OpenError::Forbidden => Status::Forbidden,
-            OpenError::Unavailable(errno) => {
-                self.unavailable.warn(format_args!("cannot open files for now: {errno}"));
-                Status::ServiceUnavailable
+            &OpenError::Unavailable(errno) => {
+                self.unavailable.warn(format_args!("cannot answer for now: {errno}"));
+                return self.error(Status::ServiceUnavailable).because(shortage(errno));
             }
             OpenError::Failed(errno) => {
                 self.failed.warn(format_args!("{}: {errno}", request.target.encoded_path()));
@@ -269,5 +271,14 @@ impl Site {
             }
         };
         self.error(status)
+    }
+}
+
+/// The word for the log of what there was too little of, or of what was in the way.
+fn shortage(errno: Errno) -> &'static str {
+    match errno {
+        Errno::MFILE | Errno::NFILE => "no-descriptors",
+        Errno::AGAIN => "renamed-meanwhile",
+        _ => "no-memory",
     }
 }

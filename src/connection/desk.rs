@@ -87,10 +87,11 @@ impl<'a> Desk<'a> {
         }
         match self.site.answer(&visitor, &request, now, &presence) {
             Answer::Response(response) => {
+                let cause = response.cause();
                 let exchange = Exchange::complete(request.into(), response, has_more_to_read);
                 let outcome =
                     if presence.is_over() { Outcome::ClientGone } else { exchange.outcome };
-                Ok(Exchange { outcome, ..exchange }.of(&visitor))
+                Ok(Exchange { outcome, cause, ..exchange }.of(&visitor))
             }
             Answer::Form(form) => Ok(self.fill_in(form, request, rest, deadline)?.of(&visitor)),
         }

@@ -44,6 +44,7 @@ pub struct Response {
     status: Status,
     fields: Vec<(&'static str, Cow<'static, str>)>,
     body: Body,
+    cause: Option<&'static str>,
 }
 
 /// What follows the head.
@@ -105,7 +106,7 @@ impl Response {
     /// A response without fields of its own.
     #[must_use]
     pub fn new(status: Status, body: Body) -> Self {
-        Self { status, fields: Vec::with_capacity(FIELDS_EXPECTED), body }
+        Self { status, fields: Vec::with_capacity(FIELDS_EXPECTED), body, cause: None }
     }
 
     /// The same response with one more field.
@@ -116,6 +117,17 @@ impl Response {
         let safe = if is_plain { value } else { value.replace(is_control, " ").into() };
         self.fields.push((name, safe));
         self
+    }
+
+    /// The same response with a word for the log: why the client gets this one.
+    #[must_use]
+    pub(crate) fn because(self, cause: &'static str) -> Self {
+        Self { cause: Some(cause), ..self }
+    }
+
+    /// Why the client gets this one.
+    pub(crate) fn cause(&self) -> Option<&'static str> {
+        self.cause
     }
 
     /// Its status.

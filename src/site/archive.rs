@@ -8,7 +8,7 @@
 mod header;
 mod plan;
 
-pub(crate) use plan::{Kind, Part, Plan, TooLarge};
+pub(crate) use plan::{Full, Kind, Part, Plan};
 
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,13 @@ use rustix::fs::{AtFlags, FileType, RawDir};
 use super::files;
 use super::listing::Kind;
 use super::root::{Metadata, OpenError, Opened, Root};
+use crate::memory;
 
 /// Bytes of names that are read from a folder at once.
 const NAMES_BYTES: usize = 32 * 1024;
+
+/// Names that are read before we look again whether there is memory for more.
+const NAMES_BETWEEN_CHECKS: usize = 1_024;
 
 /// What a name in a folder leads to.
 pub(super) struct Entry {
@@ -23,15 +27,21 @@ pub(super) struct Entry {
     pub(super) metadata: Option<Metadata>,
 }
 
-/// Calls `take` with each name in the folder but its own and its parent's, until that fails.
+/// Calls `take` with each name in the folder but its own and its parent's, until that fails. So
+/// that names can be kept, it fails where memory is short.
 pub(super) fn each_name<E: From<OpenError>>(
     folder: impl AsFd,
     mut take: impl FnMut(&CStr) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut buffer = Vec::with_capacity(NAMES_BYTES);
     let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
+    let mut count = 0_usize;
     while let Some(entry) = entries.next() {
         let entry = entry.map_err(OpenError::from)?;
+        if count.is_multiple_of(NAMES_BETWEEN_CHECKS) {
+            memory::check(0).map_err(OpenError::from)?;
+        }
+        count += 1;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
             take(entry.file_name())?;
         }

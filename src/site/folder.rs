@@ -47,11 +47,11 @@ pub(crate) fn respond(
     let listing = read(root, options, folder, path, order)?;
     // HEAD gets the length of the page, which is not sent.
     let (media_type, body) = if format == Format::Json {
-        ("application/json", listing::json(&listing))
+        ("application/json", listing::json(&listing)?)
     } else {
         let readme = read_me(root, path)?;
         let has_archive = options.archive_limit > 0;
-        let page = listing::page(path, &listing, order, readme.as_ref(), has_archive);
+        let page = listing::page(path, &listing, order, readme.as_ref(), has_archive)?;
         ("text/html; charset=utf-8", page)
     };
     // No validator would be true: a file's size can change without a trace on its folder.
@@ -89,20 +89,19 @@ fn read(
             return Ok(());
         }
         match entries::look(root, folder, path, name) {
-            Ok(Entry { kind, metadata, .. }) => selection.push(listing::Entry {
+            Ok(Entry { kind, metadata, .. }) => Ok(selection.push(listing::Entry {
                 name: name.to_bytes().to_vec(),
                 kind,
                 size: metadata.map_or(0, |metadata| metadata.size),
                 modified: metadata.and_then(|metadata| metadata.modified()),
-            }),
+            })?),
             // A request for it would get 404, or it has vanished.
-            Err(OpenError::NotFound) => {}
+            Err(OpenError::NotFound) => Ok(()),
             // Anything else may be over in a moment: no listing lacks an entry because of it.
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        Ok(())
     })?;
-    Ok(selection.finish())
+    Ok(selection.finish()?)
 }
 
 /// The first README that is there and may be read.

@@ -16,6 +16,7 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use crate::http::date::Date;
+use crate::memory::OutOfMemory;
 
 /// How often a path is tried again when a rename raced with it, before we give up.
 const RACES_MAX: usize = 8;
@@ -271,6 +272,13 @@ impl From<Errno> for OpenError {
             }
             other => Self::Failed(other),
         }
+    }
+}
+
+/// What the kernel says where it is the one that has no memory.
+impl From<OutOfMemory> for OpenError {
+    fn from(_: OutOfMemory) -> Self {
+        Self::Unavailable(Errno::NOMEM)
     }
 }
 

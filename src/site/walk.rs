@@ -17,12 +17,13 @@ use std::vec;
 
 use rustix::fs::{Access, AtFlags};
 
-use super::archive::{Kind, Plan, TooLarge};
+use super::archive::{Full, Kind, Plan};
 use super::audience::Audience;
 use super::entries::{self, Entry};
 use super::files::{self, Dotfiles};
 use super::listing;
 use super::root::{Metadata, OpenError, Opened, Root};
+use crate::memory::{self, OutOfMemory};
 
 /// The longest path that can be opened, in bytes. What is deeper cannot be asked for, either.
 const PATH_BYTES_MAX: usize = 4095;
@@ -125,6 +126,8 @@ impl Walk<'_> {
             }
             match self.look(folder, &from_root, file_name) {
                 Ok((kind, metadata)) => {
+                    memory::reserve(&mut text, name.len())?;
+                    memory::reserve(&mut children, 1)?;
                     let start = text.len();
                     text.extend_from_slice(name);
                     children.push(Child { name: start..text.len(), kind, metadata });
@@ -172,8 +175,17 @@ impl From<OpenError> for Failure {
     }
 }
 
-impl From<TooLarge> for Failure {
-    fn from(_: TooLarge) -> Self {
-        Self::TooLarge
+impl From<OutOfMemory> for Failure {
+    fn from(error: OutOfMemory) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+impl From<Full> for Failure {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::TooLarge => Self::TooLarge,
+            Full::OutOfMemory => OutOfMemory.into(),
+        }
     }
 }

@@ -4,10 +4,13 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::attack::{Attack, Manner, loopback};
-use crate::support::{Httpd, Tree, eventually, pattern, raise_descriptor_limit, read_to_end};
+use crate::support::{
+    Httpd, Reply, Tree, eventually, pattern, raise_descriptor_limit, read_to_end, tool,
+};
 
 /// Clients that wait at once; fewer where a process may not have twice as many descriptors.
 const WAITING_CLIENTS: usize = 5_000;
@@ -193,4 +196,42 @@ fn check_bounded(target: &str, bytes_of: impl Fn(usize) -> usize) {
     eventually("the next one is made", || httpd.get(target).status == 200);
     let head = httpd.head(target);
     assert_eq!(head.field("Content-Length"), Some(length.to_string().as_str()));
+}
+
+/// Where memory is short, large answers are refused, and the process lives on. It would be aborted
+/// by the first allocation that fails.
+#[test]
+fn listings_that_find_no_memory_are_refused() {
+    let Some(prlimit) = tool("prlimit") else { return };
+    let tree = Tree::with(&[("small", b"hello"), ("listed/README.md", &b"- *a*\n".repeat(10_000))]);
+    for number in 0..LISTED_FILES {
+        tree.write(format!("listed/{number} {}", "n".repeat(NAME_BYTES)), b"");
+    }
+    let mut refused = 0;
+    for kilobytes in [60_000, 90_000, 150_000, 200_000] {
+        let mut command = Command::new(&prlimit);
+        command.arg(format!("--as={}", kilobytes * 1_024)).arg(env!("CARGO_BIN_EXE_httpd"));
+        command.args(["--port", "0", "--log-format", "json"]).arg(tree.path());
+        let httpd = Httpd::spawn(command);
+        let ask = |target: &&str| {
+            let mut stream = httpd.connect();
+            write!(stream, "GET {target} HTTP/1.0\r\n\r\n").unwrap();
+            stream
+        };
+        for _ in 0..2 {
+            // Each is held until all have their answers.
+            let targets = ["/listed/", "/listed/?format=json", "/listed/?format=tar"];
+            let streams: Vec<_> = targets.iter().cycle().take(12).map(ask).collect();
+            assert_eq!(httpd.get("/small").body, b"hello", "{kilobytes}");
+            for mut stream in streams {
+                let reply = Reply::parse(&read_to_end(&mut stream));
+                assert!(matches!(reply.status, 200 | 503), "{kilobytes}: {reply:?}");
+                if reply.status == 503 {
+                    httpd.log_line(|line| line.contains("no-memory"));
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 0, "there was memory for all");
 }

@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::header::{self, BLOCK_BYTES};
 use crate::http::conditional::ETag;
 use crate::http::range::Span;
+use crate::memory::{self, OutOfMemory};
 use crate::site::root::Metadata;
 
 /// What a content is filled up with to the end of its block; and all of it ends an archive. That is
@@ -60,9 +61,14 @@ pub(crate) enum Part {
     Content { entry: usize, span: Span },
 }
 
-/// A length or a number beyond what can be counted.
+/// Why nothing more can be added to a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooLarge;
+pub(crate) enum Full {
+    /// The archive would have more bytes than can be counted.
+    TooLarge,
+    /// There is no memory for a larger plan.
+    OutOfMemory,
+}
 
 /// The parts of a span, in order.
 struct Parts<'a> {
@@ -88,14 +94,12 @@ impl Plan {
     }
 
     /// Adds what is at `path` below the folder that is archived.
-    pub(crate) fn push(
-        &mut self,
-        path: &[u8],
-        kind: Kind,
-        metadata: Metadata,
-    ) -> Result<(), TooLarge> {
+    pub(crate) fn push(&mut self, path: &[u8], kind: Kind, metadata: Metadata) -> Result<(), Full> {
+        let top = self.entries[0].path.clone();
+        memory::reserve(&mut self.paths, top.len() + path.len() + 1)?;
+        memory::reserve(&mut self.entries, 1)?;
         let path_start = self.paths.len();
-        self.paths.extend_from_within(self.entries[0].path.clone());
+        self.paths.extend_from_within(top);
         self.paths.extend_from_slice(path);
         let is_folder = kind == Kind::Folder;
         self.paths.extend(is_folder.then_some(b'/'));
@@ -104,7 +108,7 @@ impl Plan {
         let entry = Entry { start: self.length, metadata, path, kind };
         let end = entry.padded_end(&self.paths);
         let end = end.filter(|end| end.checked_add(END_BYTES).is_some());
-        self.length = end.ok_or(TooLarge)?;
+        self.length = end.ok_or(Full::TooLarge)?;
         self.entries.push(entry);
         Ok(())
     }
@@ -169,6 +173,12 @@ impl Entry {
     fn padded_end(&self, paths: &[u8]) -> Option<u64> {
         let content = self.metadata.size.checked_next_multiple_of(BLOCK_BYTES)?;
         self.content_start(paths).checked_add(content)
+    }
+}
+
+impl From<OutOfMemory> for Full {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
     }
 }
 

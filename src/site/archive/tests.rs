@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use proptest::prelude::*;
 
-use super::{Kind, Part, Plan, TooLarge};
+use super::{Full, Kind, Part, Plan};
 use crate::http::range::Span;
 use crate::site::files;
 use crate::site::root::Metadata;
@@ -150,8 +150,8 @@ fn sizes_that_cannot_be_added_are_too_large() {
     let mut plan = Plan::new(b"top", metadata(0, 1));
     let half = metadata(i64::MAX.unsigned_abs(), 1);
     plan.push(b"a", Kind::File, half).unwrap();
-    assert_eq!(plan.push(b"b", Kind::File, half), Err(TooLarge));
-    assert_eq!(plan.push(b"c", Kind::File, metadata(u64::MAX, 1)), Err(TooLarge));
+    assert_eq!(plan.push(b"b", Kind::File, half), Err(Full::TooLarge));
+    assert_eq!(plan.push(b"c", Kind::File, metadata(u64::MAX, 1)), Err(Full::TooLarge));
 }
 
 #[test]

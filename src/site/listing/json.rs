@@ -5,7 +5,8 @@
 
 use super::entry::{Entry, Kind};
 use super::selection::Listing;
-use super::text::push_href;
+use super::text::{push_href, row_bytes_max};
+use crate::memory::{self, OutOfMemory};
 use crate::text::write_json_string;
 
 /// An array of `{"name", "type", "size", "modified", "href"}`, one object a line.
@@ -13,16 +14,17 @@ use crate::text::write_json_string;
 /// `type` is `directory`, `file` or `other`; `size` the bytes of a file, null for all else;
 /// `modified` an RFC 3339 moment in UTC, null where unknown; `href` a reference relative to the
 /// folder, percent-encoded from the exact bytes.
-#[must_use]
-pub(crate) fn json(listing: &Listing) -> Vec<u8> {
-    let mut out = String::with_capacity(16 + 160 * listing.entries.len());
+pub(crate) fn json(listing: &Listing) -> Result<Vec<u8>, OutOfMemory> {
+    let mut out = String::new();
+    memory::reserve_text(&mut out, 16 + 160 * listing.entries.len())?;
     out.push('[');
     for (at, entry) in listing.entries.iter().enumerate() {
+        memory::reserve_text(&mut out, row_bytes_max(entry))?;
         out.push_str(if at == 0 { "\n" } else { ",\n" });
         push_object(&mut out, entry);
     }
     out.push_str(if listing.entries.is_empty() { "]\n" } else { "\n]\n" });
-    out.into_bytes()
+    Ok(out.into_bytes())
 }
 
 fn push_object(out: &mut String, entry: &Entry) {
@@ -60,6 +62,6 @@ mod tests {
 
     #[test]
     fn an_empty_folder_is_an_empty_array() {
-        assert_eq!(json(&Listing::default()), b"[]\n");
+        assert_eq!(json(&Listing::default()).unwrap(), b"[]\n");
     }
 }

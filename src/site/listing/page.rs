@@ -8,8 +8,9 @@ use super::entry::Entry;
 use super::order::{Key, Order};
 use super::readme::{self, README_BYTES_MAX, Readme};
 use super::selection::Listing;
-use super::text::{push_href, push_name};
+use super::text::{push_href, push_name, row_bytes_max};
 use crate::http::percent::encode_segment;
+use crate::memory::{self, OutOfMemory};
 use crate::quantity::{push_counted, push_grouped, push_human_size};
 
 /// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that
@@ -28,16 +29,16 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
 /// The page for the folder at `path`, which is the decoded path below the root: empty for the root
 /// itself, and slashes around it don't matter. `order` is the one that `listing` was made in.
 /// `has_archive` says whether the folder can be had as an archive.
-#[must_use]
 pub(crate) fn page(
     path: &[u8],
     listing: &Listing,
     order: Order,
     readme: Option<&Readme>,
     has_archive: bool,
-) -> Vec<u8> {
+) -> Result<Vec<u8>, OutOfMemory> {
     let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_BYTES_MAX));
-    let mut out = String::with_capacity(6 * 1024 + 240 * listing.entries.len() + readme_length);
+    let mut out = String::new();
+    memory::reserve_text(&mut out, 6 * 1024 + 240 * listing.entries.len() + readme_length)?;
     let folders: Vec<&[u8]> =
         path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
     push_head(&mut out, &folders);
@@ -49,14 +50,14 @@ pub(crate) fn page(
     }
     out.push_str("</header>\n");
     out.push_str("<main>\n");
-    push_table(&mut out, &folders, listing, order);
+    push_table(&mut out, &folders, listing, order)?;
     if let Some(readme) = readme {
-        readme::push(&mut out, readme);
+        readme::push(&mut out, readme)?;
     }
     out.push_str("</main>\n<script>");
     out.push_str(SCRIPT);
     out.push_str("</script>\n</body>\n</html>\n");
-    out.into_bytes()
+    Ok(out.into_bytes())
 }
 
 fn push_head(out: &mut String, folders: &[&[u8]]) {
@@ -102,7 +103,12 @@ fn push_breadcrumbs(out: &mut String, folders: &[&[u8]]) {
     out.push_str("</bdi>/</h1></nav>\n");
 }
 
-fn push_table(out: &mut String, folders: &[&[u8]], listing: &Listing, order: Order) {
+fn push_table(
+    out: &mut String,
+    folders: &[&[u8]],
+    listing: &Listing,
+    order: Order,
+) -> Result<(), OutOfMemory> {
     let (shown, total) = (listing.entries.len(), listing.total());
     if shown < total {
         out.push_str("<p role=\"note\">Showing the first ");
@@ -122,11 +128,13 @@ fn push_table(out: &mut String, folders: &[&[u8]], listing: &Listing, order: Ord
         out.push_str("<tr><th scope=row><a href=\"../\" title=\"Parent folder\">../</a><td><td>\n");
     }
     for entry in &listing.entries {
+        memory::reserve_text(out, row_bytes_max(entry))?;
         push_row(out, entry);
     }
     out.push_str("</tbody>\n<tfoot>\n");
     push_sums(out, listing);
     out.push_str("</tfoot>\n</table>\n");
+    Ok(())
 }
 
 /// A heading that sorts by its column; a second click turns the order round.

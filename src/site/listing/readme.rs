@@ -5,10 +5,14 @@ use std::borrow::Cow;
 use super::markdown;
 use super::text::{push_name, push_text};
 use crate::http::percent::encode_segment;
+use crate::memory::{self, OutOfMemory};
 
 /// How many bytes of a README are shown. The caller reads one byte more, so that the page can note
 /// when there is more.
 pub(crate) const README_BYTES_MAX: usize = 64 * 1024;
+
+/// The most bytes that a README takes while it is parsed and written.
+const PARSING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The text shown below the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +36,8 @@ impl Readme {
 }
 
 /// Appends the section of the page that has the README.
-pub(super) fn push(out: &mut String, readme: &Readme) {
+pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory> {
+    memory::check(PARSING_BYTES_MAX)?;
     out.push_str("<section>\n<h2><a href=\"./");
     out.extend(encode_segment(&readme.name));
     out.push_str("\"><bdi>");
@@ -54,6 +59,7 @@ pub(super) fn push(out: &mut String, readme: &Readme) {
         out.push_str("<p role=\"note\">Cut after 64 KiB</p>\n");
     }
     out.push_str("</section>\n");
+    Ok(())
 }
 
 /// The beginning of a text, up to [`README_BYTES_MAX`], without a part of a character at its end.

@@ -5,6 +5,7 @@
 
 use super::entry::{Entry, Kind};
 use super::order::{Order, Ranked};
+use crate::memory::{self, OutOfMemory};
 
 /// The entries that are shown, and the sums over all that there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Selection {
     }
 
     /// Counts the entry, and keeps it if it may be among the first `limit`.
-    pub(crate) fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry) -> Result<(), OutOfMemory> {
         match entry.kind {
             Kind::Directory => self.listing.directories += 1,
             Kind::File => self.listing.files += 1,
@@ -63,21 +64,23 @@ impl Selection {
 
         let candidate = Ranked::new(entry);
         if self.is_cut && self.order.compare(&candidate, &self.candidates[self.limit - 1]).is_gt() {
-            return;
+            return Ok(());
         }
+        memory::reserve(&mut self.candidates, 1)?;
         self.candidates.push(candidate);
         if self.candidates.len() >= self.limit.saturating_mul(2) {
             self.cut();
         }
+        Ok(())
     }
 
     /// The chosen entries in their order.
-    #[must_use]
-    pub(crate) fn finish(mut self) -> Listing {
+    pub(crate) fn finish(mut self) -> Result<Listing, OutOfMemory> {
         self.cut();
         self.candidates.sort_unstable_by(|a, b| self.order.compare(a, b));
-        let entries = self.candidates.into_iter().map(|candidate| candidate.entry).collect();
-        Listing { entries, ..self.listing }
+        memory::reserve(&mut self.listing.entries, self.candidates.len())?;
+        self.listing.entries.extend(self.candidates.into_iter().map(|candidate| candidate.entry));
+        Ok(self.listing)
     }
 
     /// Leaves the first `limit` candidates, the last of them at the end.

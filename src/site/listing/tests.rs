@@ -47,9 +47,9 @@ fn entry(name: &[u8], kind: Kind, size: u64) -> Entry {
 fn listing(order: Order, limit: usize, entries: impl IntoIterator<Item = Entry>) -> Listing {
     let mut selection = Selection::new(order, limit);
     for entry in entries {
-        selection.push(entry);
+        selection.push(entry).unwrap();
     }
-    selection.finish()
+    selection.finish().unwrap()
 }
 
 fn all(entries: impl IntoIterator<Item = Entry>) -> Listing {
@@ -57,7 +57,7 @@ fn all(entries: impl IntoIterator<Item = Entry>) -> Listing {
 }
 
 fn html(path: &[u8], listing: &Listing) -> String {
-    String::from_utf8(page(path, listing, Order::default(), None, true)).unwrap()
+    String::from_utf8(page(path, listing, Order::default(), None, true).unwrap()).unwrap()
 }
 
 /// What stands between the two, wherever they follow each other.
@@ -136,7 +136,8 @@ fn the_heading_jumps_to_each_parent() {
 #[track_caller]
 fn check_headings(query: &str, want: [&str; 3]) {
     let order = Order::from_query(Some(query.as_bytes()));
-    let page = String::from_utf8(page(b"/", &Listing::default(), order, None, true)).unwrap();
+    let page =
+        String::from_utf8(page(b"/", &Listing::default(), order, None, true).unwrap()).unwrap();
     assert_eq!(between(&page, "<th scope=\"col\"", "</a></th>"), want);
 }
 
@@ -180,7 +181,7 @@ fn the_foot_counts_all_and_the_note_what_is_missing() {
 #[track_caller]
 fn check_readme(text: &[u8], want: &str) {
     let readme = Readme { name: b"READ ME".to_vec(), text: text.to_vec() };
-    let page = page(b"/", &Listing::default(), Order::default(), Some(&readme), true);
+    let page = page(b"/", &Listing::default(), Order::default(), Some(&readme), true).unwrap();
     let page = String::from_utf8(page).unwrap();
     check_contains(&page, "<h2><a href=\"./READ%20ME\"><bdi>READ ME</bdi></a></h2>");
     let section = between(&page, "<pre dir=\"auto\">\n", "</section>");
@@ -228,7 +229,7 @@ fn json_has_the_same() {
         \"modified\":\"2025-11-13T02:13:20Z\",\"href\":\"./a%FF.txt\"},\n\
         {\"name\":\"run.sock\",\"type\":\"other\",\"size\":null,\
         \"modified\":\"2025-11-13T02:13:20Z\",\"href\":\"./run.sock\"}\n]\n";
-    assert_eq!(String::from_utf8(json(&all(entries))).unwrap(), want);
+    assert_eq!(String::from_utf8(json(&all(entries)).unwrap()).unwrap(), want);
 }
 
 /// Bytes of every sort, and often those that mean something in HTML, a link or a terminal.
@@ -306,7 +307,7 @@ proptest! {
         let readme = Readme { name: name.into(), text: pieces.concat() };
         let listing = Listing::default();
         let without = html(b"/", &listing);
-        let page = page(b"/", &listing, Order::default(), Some(&readme), true);
+        let page = page(b"/", &listing, Order::default(), Some(&readme), true).unwrap();
         let page = String::from_utf8(page).unwrap();
         let end = "</main>\n<script>";
         let (before, after) = without.split_once(end).unwrap();
@@ -325,7 +326,8 @@ proptest! {
     #[test]
     fn json_is_read_back_as_it_was_meant(entries in prop::collection::vec(any_entry(), 0..20)) {
         let listing = all(entries);
-        let array: Vec<serde_json::Value> = serde_json::from_slice(&json(&listing)).unwrap();
+        let json = json(&listing).unwrap();
+        let array: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
         prop_assert_eq!(array.len(), listing.entries.len());
         for (object, entry) in array.iter().zip(&listing.entries) {
             let name = String::from_utf8_lossy(&entry.name);

@@ -8,6 +8,12 @@ use crate::http::percent::encode_segment;
 use crate::site::html::push_escaped;
 use crate::text::is_unprintable;
 
+/// The most bytes that an entry takes in a listing: its name as a link and as text, of which a byte
+/// may become three and six, and what stands around.
+pub(super) fn row_bytes_max(entry: &Entry) -> usize {
+    256 + (3 + 6) * entry.name.len()
+}
+
 /// The relative reference to an entry. The `./` keeps `javascript:x` a path (RFC 3986 section 4.2).
 pub(super) fn push_href(out: &mut String, entry: &Entry) {
     out.push_str("./");
