@@ -22,7 +22,7 @@ const SCRIPT: &str = include_str!("filter.js");
 /// The value of `Content-Security-Policy` that the page goes with: its own style and script, images
 /// of this site for a README, and nothing else at all. A test holds the hashes to the files.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-H/rFEvxdGn5IkEjO+U+KTnbx/k6NgyoMtuCiGmsEucY='; \
+    style-src 'sha256-AyGEdlFa/0SA781zwf9Dt9Ywd6qsWi2dpHQQbPvNlPM='; \
     script-src 'sha256-zdfx7/NnkZssBqltWSDt/TeEnerX8LRLhanoaJA7THU='; \
     img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 

@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 
 use super::markdown;
-use super::text::{push_name, push_text};
+use super::text::{push_name, visible_text};
 use crate::http::percent::encode_segment;
 use crate::memory::{self, OutOfMemory};
+use crate::site::html::escape;
 
 /// How many bytes of a README are shown. The caller reads one byte more, so that the page can note
 /// when there is more.
 pub(crate) const README_BYTES_MAX: usize = 64 * 1024;
 
 /// The most bytes that a README takes while it is parsed and written.
-const PARSING_BYTES_MAX: usize = 16 * 1024 * 1024;
+const PARSING_BYTES_MAX: usize = 24 * 1024 * 1024;
 
 /// The text shown below the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory>
     } else {
         // The parser drops a line feed right after the tag, so the text can begin with its own.
         out.push_str("<pre dir=\"auto\">\n");
-        push_text(out, &text);
+        out.push_str(&escape(&visible_text(&text)));
         out.push_str("</pre>\n");
     }
     if within_limit(&readme.text).len() < readme.text.len() {

@@ -37,17 +37,20 @@ pub(super) fn push_name(out: &mut String, name: &[u8]) {
     }
 }
 
-/// A text of several lines as HTML shows it; its writing may run in both directions.
-pub(super) fn push_text(out: &mut String, text: &str) {
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\r' if characters.peek() == Some(&'\n') => {}
-            '\n' | '\t' => out.push(character),
-            control if control.is_control() => out.push(visible(control)),
-            plain => push_escaped(out, plain),
-        }
-    }
+/// A name with signs for what would not be seen.
+pub(super) fn visible_name(name: &str) -> String {
+    name.chars().map(visible).collect()
+}
+
+/// A text of several lines with signs for control characters; its writing may run in both
+/// directions.
+pub(super) fn visible_text(text: &str) -> String {
+    let shown = |character: char| match character {
+        '\n' | '\t' => character,
+        control if control.is_control() => visible(control),
+        plain => plain,
+    };
+    text.replace("\r\n", "\n").chars().map(shown).collect()
 }
 
 /// The sign that stands for an unprintable character, which would be invisible, break the line or
@@ -90,9 +93,7 @@ mod tests {
 
     #[track_caller]
     fn check_text(text: &str, want: &str) {
-        let mut out = String::new();
-        push_text(&mut out, text);
-        assert_eq!(out, want);
+        assert_eq!(visible_text(text), want);
     }
 
     #[test]
@@ -100,7 +101,7 @@ mod tests {
         check_text("one\n\ttwo\n", "one\n\ttwo\n");
         check_text("one\r\ntwo\r\n", "one\ntwo\n");
         check_text("lone\rreturn\x1b[1m", "lone␍return␛[1m");
-        check_text("</pre><script>&", "&lt;/pre&gt;&lt;script&gt;&amp;");
+        check_text("</pre><script>&", "</pre><script>&");
         check_text("\u{200f}שלום", "\u{200f}שלום");
     }
 }

@@ -30,7 +30,7 @@ const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 pub(super) enum Destination {
     /// A reference that stays on this site.
     Within(String),
-    /// A page of another site, or an address of mail.
+    /// A page of another site, or an address of mail; its scheme in small letters.
     Elsewhere(String),
     /// Anything else, such as a script.
     Refused,
@@ -42,9 +42,9 @@ impl Destination {
         if url.starts_with("//") {
             return Self::Elsewhere(url);
         }
-        match scheme(&url) {
-            Some(scheme) if SCHEMES.iter().any(|it| it.eq_ignore_ascii_case(scheme)) => {
-                Self::Elsewhere(url)
+        match scheme(&url).map(str::to_ascii_lowercase) {
+            Some(scheme) if SCHEMES.contains(&scheme.as_str()) => {
+                Self::Elsewhere(scheme.clone() + &url[scheme.len()..])
             }
             Some(_) => Self::Refused,
             None => Self::Within(within(url)),
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn some_lead_elsewhere() {
         check_elsewhere("http://example.com/a?b=c#d", "http://example.com/a?b=c#d");
-        check_elsewhere("HTTPS://example.com", "HTTPS://example.com");
+        check_elsewhere("HTTPS://Example.com", "https://Example.com");
         check_elsewhere("http:x", "http:x");
         check_elsewhere("mailto:a@b.c?subject=x y", "mailto:a@b.c?subject=x%20y");
         check_elsewhere("//example.com", "//example.com");
