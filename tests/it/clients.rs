@@ -255,6 +255,42 @@ for version in (11, 10):
     assert_eq!(printed, want.repeat(2));
 }
 
+/// Programs that mount listings or search in them join a link to the folder's URL as it stands, or
+/// drop it: here as fsspec does it.
+#[test]
+fn a_reader_of_plain_links_finds_each_file() {
+    let Some(tool) = tool("python3") else { return };
+    let names = ["a.whl", "a b:c.whl", "javascript:x", "ü.whl", "folder/inside.whl"];
+    let tree = Tree::new();
+    for name in names {
+        tree.write(name, name.as_bytes());
+    }
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let script = r#"
+import re, sys, urllib.parse, urllib.request
+link = re.compile(r"""<(a|A)\s+(?:[^>]*?\s+)?(href|HREF)=["'](?P<url>[^"']+)""")
+def walk(url):
+    page = urllib.request.urlopen(url).read().decode()
+    for href in [match["url"] for match in link.finditer(page)]:
+        if href.startswith(("/", ".", "?", "http")):
+            continue
+        found = "/".join([url.rstrip("/"), href])
+        if found.endswith("/"):
+            walk(found)
+        else:
+            print(urllib.request.urlopen(found).read().decode())
+walk(sys.argv[1])
+"#;
+    let mut python = Command::new(tool);
+    python.env("PYTHONIOENCODING", "utf-8").args(["-I", "-c", script, &httpd.url("/")]);
+    let (printed, _) = run(&mut python);
+    let mut found: Vec<_> = printed.lines().collect();
+    found.sort_unstable();
+    let mut want = names;
+    want.sort_unstable();
+    assert_eq!(found, want);
+}
+
 /// Loads a file into a media element with this tag, and seeks to nine tenths of its length.
 #[track_caller]
 fn seek(browser: &Browser, httpd: &Httpd, tag: &str, file: &str) {

@@ -122,7 +122,7 @@ impl Page {
 impl Row {
     /// The bytes of the name in the row's link.
     pub fn name(&self) -> Vec<u8> {
-        percent_decode_str(self.href.strip_prefix("./").expect("a relative reference")).collect()
+        percent_decode_str(&self.href).collect()
     }
 
     pub fn is_folder(&self) -> bool {
@@ -264,15 +264,11 @@ fn unescape(html: &str) -> String {
 pub fn resolve(folder: &str, href: &str) -> String {
     let folder = folder.split('?').next().unwrap_or(folder);
     assert!(folder.ends_with('/'), "{folder}");
-    if let Some(name) = href.strip_prefix("./") {
-        format!("{folder}{name}")
-    } else if href == "../" {
-        let parent = folder.trim_end_matches('/');
-        parent[..=parent.rfind('/').expect("the root has no parent")].to_owned()
-    } else if href.starts_with('?') {
-        format!("{folder}{href}")
+    if let Some(rest) = href.strip_prefix("../") {
+        let above = folder.trim_end_matches('/');
+        resolve(&above[..=above.rfind('/').expect("the root has no parent")], rest)
     } else {
-        assert!(href.starts_with('/') && !href.starts_with("//"), "{href} leads elsewhere");
-        href.to_owned()
+        assert!(!href.starts_with('/') && !href.contains(':'), "{href} leads elsewhere");
+        format!("{folder}{href}")
     }
 }

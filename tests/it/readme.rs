@@ -31,51 +31,48 @@ fn check(files: &[(&str, &[u8])], want: Option<(&str, &str, Option<&str>)>) {
 
 #[test]
 fn it_is_shown_below_the_list() {
-    check(&[("d/README", b"*plain*")], Some(("./README", "*plain*", None)));
-    check(&[("d/README.txt", b"# text")], Some(("./README.txt", "# text", None)));
+    check(&[("d/README", b"*plain*")], Some(("README", "*plain*", None)));
+    check(&[("d/README.txt", b"# text")], Some(("README.txt", "# text", None)));
     check(
         &[("d/README.md", b"a\n\n*b*")],
-        Some(("./README.md", "<p>a</p>\n<p><em>b</em></p>\n", None)),
+        Some(("README.md", "<p>a</p>\n<p><em>b</em></p>\n", None)),
     );
-    check(
-        &[("d/README.markdown", b"*a*")],
-        Some(("./README.markdown", "<p><em>a</em></p>\n", None)),
-    );
+    check(&[("d/README.markdown", b"*a*")], Some(("README.markdown", "<p><em>a</em></p>\n", None)));
     check(
         &[("d/README.txt", b"3"), ("d/README", b"2"), ("d/README.md", b"1")],
-        Some(("./README.md", "<p>1</p>\n", None)),
+        Some(("README.md", "<p>1</p>\n", None)),
     );
-    check(&[("d/README.md/file", b"a folder"), ("d/README", b"2")], Some(("./README", "2", None)));
+    check(&[("d/README.md/file", b"a folder"), ("d/README", b"2")], Some(("README", "2", None)));
     check(&[("d/readme.md", b"small letters"), ("d/READ", b"")], None);
     check(
         &[("d/README", b"</pre><script>alert(1)</script>&amp;\xff\x1b[1m")],
-        Some(("./README", "</pre><script>alert(1)</script>&amp;\u{fffd}\u{241b}[1m", None)),
+        Some(("README", "</pre><script>alert(1)</script>&amp;\u{fffd}\u{241b}[1m", None)),
     );
     check(
         &[("d/README.md", b"\xef\xbb\xbf# caf\xe9\0")],
-        Some(("./README.md", "<h3 id=\"readme-caf\">caf\u{fffd}\u{2400}</h3>\n", None)),
+        Some(("README.md", "<h3 id=\"readme-caf\">caf\u{fffd}\u{2400}</h3>\n", None)),
     );
 }
 
 #[test]
 fn it_is_cut_after_64_kib() {
     let limit = "x".repeat(64 * 1024);
-    check(&[("d/README", limit.as_bytes())], Some(("./README", &limit, None)));
+    check(&[("d/README", limit.as_bytes())], Some(("README", &limit, None)));
     check(
         &[("d/README", [limit.as_bytes(), b"y"].concat().as_slice())],
-        Some(("./README", &limit, Some("64"))),
+        Some(("README", &limit, Some("64"))),
     );
     let odd = [&limit.as_bytes()[1..], "é".as_bytes()].concat();
-    check(&[("d/README", &odd)], Some(("./README", &limit[1..], Some("64"))));
+    check(&[("d/README", &odd)], Some(("README", &limit[1..], Some("64"))));
     let paragraph = format!("<p>{}</p>\n", &limit[1..]);
-    check(&[("d/README.md", &odd)], Some(("./README.md", &paragraph, Some("64"))));
+    check(&[("d/README.md", &odd)], Some(("README.md", &paragraph, Some("64"))));
 }
 
 /// What would be nested too deeply, or too long, is shown as it is.
 #[test]
 fn markdown_that_would_be_too_much_is_shown_as_text() {
     for text in [">".repeat(64 * 1024), "#\n".repeat(32 * 1024)] {
-        check(&[("d/README.md", text.as_bytes())], Some(("./README.md", &text, None)));
+        check(&[("d/README.md", text.as_bytes())], Some(("README.md", &text, None)));
     }
 }
 

@@ -39,7 +39,7 @@ impl Readme {
 /// Appends the section of the page that has the README.
 pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory> {
     memory::check(PARSING_BYTES_MAX)?;
-    out.push_str("<section>\n<h2><a href=\"./");
+    out.push_str("<section>\n<h2><a href=\"");
     out.extend(encode_segment(&readme.name));
     out.push_str("\"><bdi>");
     push_name(out, &readme.name);

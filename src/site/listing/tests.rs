@@ -68,7 +68,8 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
 
 /// The references of the rows, without `../`.
 fn links(page: &str) -> Vec<&str> {
-    between(page, "<tr><th scope=row><a href=\"./", "\"")
+    let links = between(page, "<tr><th scope=row><a href=\"", "\"");
+    links.into_iter().filter(|link| *link != "../").collect()
 }
 
 #[track_caller]
@@ -98,13 +99,13 @@ fn a_row_has_name_time_and_size() {
     let page = html(b"/", &all([entry(b"a <b>.iso", Kind::File, 734_003_200)]));
     check_contains(
         &page,
-        "<tr><th scope=row><a href=\"./a%20%3Cb%3E.iso\"><bdi>a &lt;b&gt;.iso</bdi></a>\
+        "<tr><th scope=row><a href=\"a%20%3Cb%3E.iso\"><bdi>a &lt;b&gt;.iso</bdi></a>\
         <td><time datetime=\"2025-11-13T02:13:20Z\">2025-11-13 02:13</time>\
         <td title=\"734,003,200 bytes\">734 MB\n",
     );
     let unknown = Entry { modified: None, ..entry(b"old", Kind::Directory, 4096) };
     let page = html(b"/", &all([unknown]));
-    check_contains(&page, "<tr><th scope=row><a href=\"./old/\"><bdi>old</bdi>/</a><td><td>\n");
+    check_contains(&page, "<tr><th scope=row><a href=\"old/\"><bdi>old</bdi>/</a><td><td>\n");
     let page = html(b"/", &all([entry(b"run.sock", Kind::Other, 7)]));
     check_contains(&page, "2025-11-13 02:13</time><td>\n");
     check_contains(&page, "0 folders, 0 files, 1 other<td><td title=\"0 bytes\">0 B\n");
@@ -183,7 +184,7 @@ fn check_readme(text: &[u8], want: &str) {
     let readme = Readme { name: b"READ ME".to_vec(), text: text.to_vec() };
     let page = page(b"/", &Listing::default(), Order::default(), Some(&readme), true).unwrap();
     let page = String::from_utf8(page).unwrap();
-    check_contains(&page, "<h2><a href=\"./READ%20ME\"><bdi>READ ME</bdi></a></h2>");
+    check_contains(&page, "<h2><a href=\"READ%20ME\"><bdi>READ ME</bdi></a></h2>");
     let section = between(&page, "<pre dir=\"auto\">\n", "</section>");
     assert!(section == [want], "{section:?}");
 }
@@ -224,11 +225,11 @@ fn json_has_the_same() {
     ];
     let want = "[\n\
         {\"name\":\"a b\",\"type\":\"directory\",\"size\":null,\"modified\":null,\
-        \"href\":\"./a%20b/\"},\n\
+        \"href\":\"a%20b/\"},\n\
         {\"name\":\"a\u{fffd}.txt\",\"type\":\"file\",\"size\":18446744073709551615,\
-        \"modified\":\"2025-11-13T02:13:20Z\",\"href\":\"./a%FF.txt\"},\n\
+        \"modified\":\"2025-11-13T02:13:20Z\",\"href\":\"a%FF.txt\"},\n\
         {\"name\":\"run.sock\",\"type\":\"other\",\"size\":null,\
-        \"modified\":\"2025-11-13T02:13:20Z\",\"href\":\"./run.sock\"}\n]\n";
+        \"modified\":\"2025-11-13T02:13:20Z\",\"href\":\"run.sock\"}\n]\n";
     assert_eq!(String::from_utf8(json(&all(entries)).unwrap()).unwrap(), want);
 }
 
@@ -334,7 +335,7 @@ proptest! {
             prop_assert_eq!(object["name"].as_str(), Some(&*name));
             prop_assert_eq!(object["size"].as_u64(), entry.content_size());
             prop_assert_eq!(object["modified"].is_null(), entry.modified.is_none());
-            let link = object["href"].as_str().and_then(|href| href.strip_prefix("./")).unwrap();
+            let link = object["href"].as_str().unwrap();
             let segment = link.strip_suffix('/').unwrap_or(link);
             prop_assert_eq!(link.ends_with('/'), entry.is_directory());
             prop_assert_eq!(&percent_decode_str(segment).collect::<Vec<_>>(), &entry.name);

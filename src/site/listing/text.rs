@@ -14,9 +14,9 @@ pub(super) fn row_bytes_max(entry: &Entry) -> usize {
     256 + (3 + 6) * entry.name.len()
 }
 
-/// The relative reference to an entry. The `./` keeps `javascript:x` a path (RFC 3986 section 4.2).
+/// The relative reference to an entry. A colon is encoded, so `javascript:x` stays a path (RFC 3986
+/// section 4.2).
 pub(super) fn push_href(out: &mut String, entry: &Entry) {
-    out.push_str("./");
     out.extend(encode_segment(&entry.name));
     if entry.is_directory() {
         out.push('/');
