@@ -152,12 +152,11 @@ fn curl_decompresses() {
 #[test]
 fn wget_mirrors_a_folder() {
     let Some(tool) = tool("wget") else { return };
-    let httpd = Httpd::serve(&example_site(), &[]);
+    let httpd = Httpd::serve(&example_site(), &["--log-format", "json"]);
     let mine = Tree::new();
     let mut wget = Command::new(tool);
     wget.args(["--no-config", "-nv", "-r", "-np", "-nH", "-l", "inf"]);
-    // The listing's own links only sort it: they lead to the same folder again.
-    wget.args(["--restrict-file-names=nocontrol", "--reject-regex", r"\?", "-P"]);
+    wget.args(["--restrict-file-names=nocontrol", "-P"]);
     run(wget.arg(mine.path()).arg(httpd.url("/browse/")));
     let mut compared = 0;
     let mut folders = vec![PathBuf::from("browse")];
@@ -175,6 +174,19 @@ fn wget_mirrors_a_folder() {
         }
     }
     assert!(compared >= 10, "{compared}");
+    // Each once, and nothing else: no archive, no other order.
+    httpd.get("/last");
+    httpd.log_line(|line| line.contains("\"/last\""));
+    let mut asked = Vec::new();
+    for line in httpd.log().iter().filter(|line| line.contains("\"target\"")) {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        asked.push(entry["target"].as_str().unwrap().to_owned());
+    }
+    let count = asked.len();
+    assert!(asked.iter().all(|target| !target.contains('?')), "{asked:?}");
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), count, "{asked:?}");
 }
 
 #[test]

@@ -22,9 +22,9 @@ const SCRIPT: &str = include_str!("filter.js");
 /// The value of `Content-Security-Policy` that the page goes with: its own style and script, images
 /// of this site for a README, and nothing else at all. A test holds the hashes to the files.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-AyGEdlFa/0SA781zwf9Dt9Ywd6qsWi2dpHQQbPvNlPM='; \
+    style-src 'sha256-6EnBKl7+17d+vh2NJj4gKsD1yJI4OLLjRlCOX1WEnUs='; \
     script-src 'sha256-zdfx7/NnkZssBqltWSDt/TeEnerX8LRLhanoaJA7THU='; \
-    img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+    img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /// The page for the folder at `path`, which is the decoded path below the root: empty for the root
 /// itself, and slashes around it don't matter. `order` is the one that `listing` was made in.
@@ -45,8 +45,9 @@ pub(crate) fn page(
     out.push_str("<header>\n");
     push_breadcrumbs(&mut out, &folders);
     if has_archive {
-        // Those who follow every link, to index a site, need not follow this one.
-        out.push_str("<a href=\"?format=tar\" rel=nofollow>Download as .tar</a>\n");
+        out.push_str(
+            "<form><button name=\"format\" value=\"tar\">Download as .tar</button></form>\n",
+        );
     }
     out.push_str("</header>\n");
     out.push_str("<main>\n");
@@ -137,7 +138,8 @@ fn push_table(
     Ok(())
 }
 
-/// A heading that sorts by its column; a second click turns the order round.
+/// A heading that sorts by its column; a second click turns the order round. It is a button, as for
+/// the archive, since programs that mirror a site follow each link.
 fn push_heading(out: &mut String, key: Key, order: Order) {
     let sorted = match (order.key == key, order.descending) {
         (false, _) => "",
@@ -151,12 +153,16 @@ fn push_heading(out: &mut String, key: Key, order: Order) {
     };
     let next = order.clicked(key);
     let direction = if next.descending { "desc" } else { "asc" };
-    for piece in ["\n<th scope=\"col\"", sorted, "><a href=\"?sort=", key.word()] {
+    let name = key.word();
+    for piece in ["\n<th scope=\"col\"", sorted, "><form><button name=\"sort\" value=\"", name] {
         out.push_str(piece);
     }
-    for piece in ["&amp;order=", direction, "\">", label, "</a></th>"] {
+    for piece in
+        ["\">", label, "</button><input type=\"hidden\" name=\"order\" value=\"", direction]
+    {
         out.push_str(piece);
     }
+    out.push_str("\"></form></th>");
 }
 
 fn push_row(out: &mut String, entry: &Entry) {

@@ -196,7 +196,7 @@ fn curl_saves_it_under_its_name() {
 fn a_browser_downloads_it_from_the_page() {
     let Some(browser) = Browser::start() else { return };
     let tree = Tree::with(&[("favicon.ico", b""), ("Fotos für Änne/a", &pattern(100_000))]);
-    // The link needs no script.
+    // The button needs no script.
     let policy = "Content-Security-Policy: script-src 'none'";
     let httpd = Httpd::serve(tree.path(), &["--quiet", "--header", policy]);
     let folder = "/Fotos%20f%C3%BCr%20%C3%84nne/";
@@ -204,9 +204,10 @@ fn a_browser_downloads_it_from_the_page() {
     browser.save_downloads_in(downloads.path());
     browser.open(&httpd.url(folder));
     let clicked = browser.run(
-        "const links = [...document.links].filter(link => link.textContent.includes('.tar'));
-         links[0].click();
-         return links.length",
+        "const buttons = [...document.querySelectorAll('button')];
+         const found = buttons.filter(button => button.textContent.includes('.tar'));
+         found[0].click();
+         return found.length",
     );
     assert_eq!(clicked, 1);
     let file = downloads.join("Fotos für Änne.tar");
