@@ -37,6 +37,7 @@ use routes::{Handler, Redirect};
 use workshop::Workshop;
 
 use crate::http::date::Date;
+use crate::http::percent::encode_segment;
 use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
@@ -165,7 +166,10 @@ impl Site {
                 }
             }
             Ok(Resource::Stored(Found::WithoutSlash)) => {
-                let location = target.encoded_path() + "/";
+                // Relative (RFC 9110 section 10.2.2), since a proxy may serve us below a path of
+                // its own. A name that is encoded has nothing of a scheme or a host.
+                let name = target.names().last().unwrap_or_default();
+                let location = encode_segment(name).to_string() + "/";
                 return pages::redirect(routes::with_query(location, target.query()));
             }
             Ok(Resource::BuiltIn) => return self.built_in(request),

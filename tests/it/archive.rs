@@ -239,7 +239,7 @@ fn where_no_listing_is_there_is_no_archive() {
     assert_eq!(httpd.get("/site/?format=tar").body, b"<h1>", "an index is the folder");
     assert_eq!(httpd.get("/file?format=tar").body, b"hello");
     let slash = httpd.get("/listed?format=tar");
-    assert_eq!((slash.status, slash.field("Location")), (301, Some("/listed/?format=tar")));
+    assert_eq!((slash.status, slash.field("Location")), (301, Some("listed/?format=tar")));
     assert_eq!(httpd.get("/nothing/?format=tar").status, 404);
     assert_eq!(httpd.get("/.hidden/?format=tar").status, 404);
     let none = Httpd::serve(tree.path(), &["--no-listing"]);

@@ -236,28 +236,28 @@ fn a_location_stays_on_this_server_and_keeps_the_query() {
     let tree = site();
     let httpd = Httpd::serve(tree.path(), &["--redirect", "/old=/new", "--redirect", "//x=/y?z"]);
     let check = |target: &str, want: &str| check_location(&httpd, target, want);
-    check("/listed", "/listed/");
-    check("/listed?a=b&c=d", "/listed/?a=b&c=d");
-    check("/listed?", "/listed/?");
-    check("/listed?a?b/../c", "/listed/?a?b/../c");
-    check("/listed?it's", "/listed/?it's");
-    check("/listed#fragment", "/listed/");
-    check("http://localhost/listed?x", "/listed/?x");
+    check("/listed", "listed/");
+    check("/listed?a=b&c=d", "listed/?a=b&c=d");
+    check("/listed?", "listed/?");
+    check("/listed?a?b/../c", "listed/?a?b/../c");
+    check("/listed?it's", "listed/?it's");
+    check("/listed#fragment", "listed/");
+    check("http://localhost/listed?x", "listed/?x");
     check("/old?a=b", "/new?a=b");
     check("/x?a=b", "/y?z");
     check("/redirect.html?a=b", "/get.html?a=b");
 
-    check("//evil", "/evil/");
-    check("///evil", "/evil/");
-    check("/.//evil", "/evil/");
-    check("/%2e/evil", "/evil/");
-    check("/listed/..//evil", "/evil/");
-    check("/\\evil", "/%5Cevil/");
-    check("/%5cevil", "/%5Cevil/");
-    check("//\\evil", "/%5Cevil/");
-    check("/%65vil?//evil", "/evil/?//evil");
-    check("/evil?\\\"<>`{|}^", "/evil/?%5C%22%3C%3E%60%7B%7C%7D%5E");
-    check("/evil?caf\u{e9}", "/evil/?caf%C3%A9");
+    check("//evil", "evil/");
+    check("///evil", "evil/");
+    check("/.//evil", "evil/");
+    check("/%2e/evil", "evil/");
+    check("/listed/..//evil", "evil/");
+    check("/\\evil", "%5Cevil/");
+    check("/%5cevil", "%5Cevil/");
+    check("//\\evil", "%5Cevil/");
+    check("/%65vil?//evil", "evil/?//evil");
+    check("/evil?\\\"<>`{|}^", "evil/?%5C%22%3C%3E%60%7B%7C%7D%5E");
+    check("/evil?caf\u{e9}", "evil/?caf%C3%A9");
 
     for target in ["/%2fevil", "/%2f%2fevil", "/%2F%5Cevil", "/..//evil", "//evil/.."] {
         let reply = ask_for(&httpd, target, "");
@@ -289,7 +289,7 @@ fn no_input_can_inject_a_field() {
         }
     }
     let reply = ask_for(&httpd, "/a%20b%0d%0aSet-Cookie:%20x=1", "");
-    assert_eq!(reply.field("Location"), Some("/a%20b%0D%0ASet-Cookie%3A%20x%3D1/"));
+    assert_eq!(reply.field("Location"), Some("a%20b%0D%0ASet-Cookie%3A%20x%3D1/"));
     for bare in ["/\rSet-Cookie:x", "/listed?\rSet-Cookie:x=1"] {
         let reply = httpd.reply(format!("GET {bare} HTTP/1.0\r\n\r\n"));
         assert_eq!((reply.status, reply.field("Set-Cookie")), (400, None), "{bare:?}");

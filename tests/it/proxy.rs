@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::listing_page::{Page, resolve};
 use crate::support::{
     Httpd, PATIENCE, Reply, Tree, connect_from, contrib, eventually, free_port, pattern,
     read_to_end, tool,
@@ -57,8 +58,19 @@ impl Proxy {
 
     /// nginx with the server block of `contrib/nginx.conf`.
     pub fn nginx(server: SocketAddr) -> Option<Self> {
-        let tool = tool("nginx")?;
+        Self::nginx_with(server, &contrib("nginx.conf"))
+    }
+
+    /// nginx with the block of that file that serves a folder below a path.
+    fn nginx_below_a_path(server: SocketAddr) -> Option<Self> {
         let example = contrib("nginx.conf");
+        let block: Vec<_> =
+            example.lines().filter_map(|line| line.strip_prefix("#     ")).collect();
+        Self::nginx_with(server, &format!("server {{ listen 80; {} }}\n", block.join("\n")))
+    }
+
+    fn nginx_with(server: SocketAddr, example: &str) -> Option<Self> {
+        let tool = tool("nginx")?;
         assert!(example.contains("listen 80;") && example.contains("127.0.0.1:8080"));
         Some(Self::start(|address, folder| {
             let site = example
@@ -203,6 +215,41 @@ fn nginx_in_front() {
     httpd.log_line(|line| line.contains("\"GET /large HTTP/1.0\" 200 5000000"));
     let other = Proxy::nginx(doubting.address()).unwrap();
     check_addresses((&proxy, &httpd), (&other, &doubting));
+}
+
+/// Whatever is asked for below the path, nothing leads out of it.
+#[test]
+fn below_a_path_of_a_proxy() {
+    let tree = Tree::with(&[
+        ("docs/a b/c:d/file.txt", b"hello"),
+        ("http:/file.txt", b"no scheme"),
+        ("docs/README.md", b"[up](../) [file](a%20b/c:d/file.txt) ![image](image.png)"),
+    ]);
+    let httpd = Httpd::serve(tree.path(), &["--trusted-proxy", "127.0.0.1"]);
+    let Some(proxy) = Proxy::nginx_below_a_path(httpd.address()) else { return };
+    let get = |target: &str| ask(proxy.address(), &format!("GET {target}"), "", "");
+    for (folder, want) in [
+        ("/files/docs", "docs/"),
+        ("/files/docs/a%20b?x=/y", "a%20b/?x=/y"),
+        ("/files/docs/a%20b/c:d", "c%3Ad/"),
+        ("/files/http:", "http%3A/"),
+    ] {
+        let reply = get(folder);
+        assert_eq!((reply.status, reply.field("Location")), (301, Some(want)), "{folder}");
+    }
+    let deep = "/files/docs/a%20b/c%3Ad/";
+    let page = Page::parse(&get(deep));
+    let up: Vec<_> = page.breadcrumbs.iter().map(|(href, _)| resolve(deep, href)).collect();
+    assert_eq!(up, ["/files/", "/files/docs/", "/files/docs/a%20b/"]);
+    assert_eq!(get(&resolve(deep, &page.rows[0].href)).body, b"hello");
+    let size = resolve(deep, &page.heading("Size").href);
+    assert_eq!(Page::parse(&get(&size)).texts(), ["file.txt"]);
+    for target in ["/files/", "/files/docs/", deep, "/files/missing", "/files/get.html"] {
+        let reply = get(target).text();
+        for absolute in ["href=\"/", "src=\"/", "action=\"/"] {
+            assert!(!reply.contains(absolute), "{target}: {reply}");
+        }
+    }
 }
 
 #[test]

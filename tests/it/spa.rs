@@ -94,7 +94,7 @@ fn redirects_files_folders_and_built_in_pages_come_first() {
         (reply.status, reply.field("Location").map(str::to_owned))
     };
     assert_eq!(location("/old"), (301, Some("/new".to_owned())));
-    assert_eq!(location("/listed"), (301, Some("/listed/".to_owned())));
+    assert_eq!(location("/listed"), (301, Some("listed/".to_owned())));
     check(&httpd, "/new", PAGE, (200, "the app"));
     check(&httpd, "/a.txt", PAGE, (200, "hello"));
     check(&httpd, "/indexed/", PAGE, (200, "another page"));

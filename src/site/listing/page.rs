@@ -9,7 +9,6 @@ use super::order::{Key, Order};
 use super::readme::{self, README_BYTES_MAX, Readme};
 use super::selection::Listing;
 use super::text::{push_href, push_name, row_bytes_max};
-use crate::http::percent::encode_segment;
 use crate::memory::{self, OutOfMemory};
 use crate::quantity::{push_counted, push_grouped, push_human_size};
 
@@ -81,21 +80,22 @@ fn push_path(out: &mut String, folders: &[&[u8]]) {
     }
 }
 
-/// The heading, in which each parent folder is a link and the folder itself is not.
+/// The heading, in which each parent folder is a link and the folder itself is not. The links are
+/// relative, since a proxy may serve the root below a path of its own.
 fn push_breadcrumbs(out: &mut String, folders: &[&[u8]]) {
     out.push_str("<nav aria-label=\"Parent folders\"><h1><span>Index of</span> ");
-    let mut href = String::from("/");
     let Some((current, parents)) = folders.split_last() else {
         out.push_str("<bdi>/</bdi></h1></nav>\n");
         return;
     };
-    out.push_str("<a href=\"/\" title=\"Root\">/</a>");
-    for folder in parents {
-        href.extend(encode_segment(folder));
-        href.push('/');
-        out.push_str("<a href=\"");
-        out.push_str(&href);
-        out.push_str("\"><bdi>");
+    let up = |levels: usize| "../".repeat(levels);
+    for piece in ["<a href=\"", &up(folders.len()), "\" title=\"Root\">/</a>"] {
+        out.push_str(piece);
+    }
+    for (at, folder) in parents.iter().enumerate() {
+        for piece in ["<a href=\"", &up(parents.len() - at), "\"><bdi>"] {
+            out.push_str(piece);
+        }
         push_name(out, folder);
         out.push_str("</bdi></a>/<wbr>");
     }

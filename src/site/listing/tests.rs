@@ -117,14 +117,14 @@ fn the_heading_jumps_to_each_parent() {
     check_contains(&page, "<title>Index of /a b/&lt;i&gt;/café/</title>");
     check_contains(
         &page,
-        "<h1><span>Index of</span> <a href=\"/\" title=\"Root\">/</a>\
-        <a href=\"/a%20b/\"><bdi>a b</bdi></a>/<wbr>\
-        <a href=\"/a%20b/%3Ci%3E/\"><bdi>&lt;i&gt;</bdi></a>/<wbr><bdi>café</bdi>/</h1>",
+        "<h1><span>Index of</span> <a href=\"../../../\" title=\"Root\">/</a>\
+        <a href=\"../../\"><bdi>a b</bdi></a>/<wbr>\
+        <a href=\"../\"><bdi>&lt;i&gt;</bdi></a>/<wbr><bdi>café</bdi>/</h1>",
     );
     check_contains(&page, "<a href=\"../\" title=\"Parent folder\">../</a>");
     check_contains(&page, "This folder is empty");
     // However its slashes stand, a path never gives a link to another host.
-    assert_eq!(html(b"//evil.example//x", &Listing::default()).matches("\"//").count(), 0);
+    assert_eq!(html(b"//evil.example//x", &Listing::default()).matches("href=\"/").count(), 0);
 
     for root in [&b""[..], b"/"] {
         let page = html(root, &Listing::default());
