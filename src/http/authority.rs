@@ -10,14 +10,14 @@ use super::percent::has_whole_triplets;
 /// The host of an authority (RFC 3986 section 3.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Host<'a> {
-    /// A `reg-name`: a name, an IPv4 address, or nothing at all.
+    /// A `reg-name`: a name, an IPv4 address, or nothing, where the authority is empty as a whole.
     Name(&'a str),
     /// An address in brackets. It must be IPv6, since no later version exists.
     Ipv6(Ipv6Addr),
 }
 
 /// The host of `uri-host [ ":" port ]`; `None` where the text is anything else. That excludes user
-/// information.
+/// information, and a port without a host. A Host may be empty (RFC 9112 section 3.2).
 pub(super) fn host(authority: &[u8]) -> Option<Host<'_>> {
     let text = str::from_utf8(authority).ok()?;
     let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
@@ -27,7 +27,8 @@ pub(super) fn host(authority: &[u8]) -> Option<Host<'_>> {
         let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
         (is_registered_name(name.as_bytes()).then_some(Host::Name(name))?, port)
     };
-    is_port(port).then_some(host)
+    let is_port_alone = host == Host::Name("") && !port.is_empty();
+    (is_port(port) && !is_port_alone).then_some(host)
 }
 
 /// The characters of `reg-name`, among them all IPv4 addresses.
@@ -60,8 +61,6 @@ mod tests {
     #[test]
     fn a_host_comes_with_a_port_or_without() {
         check("", "");
-        check(":", "");
-        check(":80", "");
         check("a", "a");
         check("a:", "a");
         check("A:80", "A");
@@ -92,6 +91,9 @@ mod tests {
             assert_eq!(host(text.as_bytes()), None, "{text}");
         }
         for text in ["[fe80::1%25lo]", "[v1.a]", "[[::1]]", "[::1]]", "[ ::1]", "user:1@[::1]"] {
+            assert_eq!(host(text.as_bytes()), None, "{text}");
+        }
+        for text in [":", ":80", ":80:80", ":x"] {
             assert_eq!(host(text.as_bytes()), None, "{text}");
         }
         assert_eq!(host(b"\xff"), None);

@@ -25,6 +25,8 @@ pub enum Refusal {
     VersionMalformed,
     /// The major version is not 1.
     VersionUnsupported,
+    /// The target has a fragment, which is the client's own affair.
+    Fragment,
     /// The target is neither a path nor an http URI, nor the `*` of OPTIONS.
     TargetForm,
     /// The authority of an absolute-form target is not a host with perhaps a port.
@@ -81,6 +83,7 @@ impl Refusal {
         matches!(
             self,
             Self::MethodUnknown
+                | Self::Fragment
                 | Self::TargetForm
                 | Self::TargetAuthority
                 | Self::PercentTriplet
@@ -110,6 +113,7 @@ impl Refusal {
             Self::MethodUnknown => "method-unknown",
             Self::VersionMalformed => "version-malformed",
             Self::VersionUnsupported => "version-unsupported",
+            Self::Fragment => "fragment",
             Self::TargetForm => "target-form",
             Self::TargetAuthority => "target-authority",
             Self::PercentTriplet => "percent-triplet",

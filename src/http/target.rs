@@ -6,7 +6,7 @@
 
 use percent_encoding::percent_decode;
 
-use super::authority::{self, Host};
+use super::authority;
 use super::percent::{encode_segment, has_whole_triplets};
 use super::refusal::Refusal;
 
@@ -21,15 +21,20 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Reads an origin-form or absolute-form target. A fragment, which no client should send, is
-    /// cut off. Bytes above 0x7f are taken as they are, since browsers once sent them so.
+    /// Reads an origin-form or absolute-form target. Neither has a fragment (RFC 9112 section 3.2).
+    /// Bytes above 0x7f are taken as they are, since browsers once sent them so.
     pub(crate) fn parse(raw: &'a [u8]) -> Result<Self, Refusal> {
         if raw.iter().any(u8::is_ascii_control) {
             return Err(Refusal::ControlByte);
         }
-        let (raw, _fragment) = split(raw, b'#');
+        if raw.contains(&b'#') {
+            return Err(Refusal::Fragment);
+        }
         let (authority, raw) = split_authority(raw)?;
-        let (raw_path, query) = split(raw, b'?');
+        let (raw_path, query) = match raw.iter().position(|&byte| byte == b'?') {
+            Some(at) => (&raw[..at], Some(&raw[at + 1..])),
+            None => (raw, None),
+        };
         let mut path = Vec::with_capacity(raw_path.len());
         let mut is_directory = true;
         for segment in raw_path.split(|&byte| byte == b'/') {
@@ -97,14 +102,6 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What is before the first `mark`, and what is after it.
-fn split(text: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
-    match text.iter().position(|&byte| byte == mark) {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
-    }
-}
-
 /// Takes scheme and authority off an absolute-form target (RFC 9112 section 3.2.2).
 fn split_authority(raw: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Refusal> {
     if raw.starts_with(b"/") {
@@ -115,11 +112,11 @@ fn split_authority(raw: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Refusal> {
         .ok_or(Refusal::TargetForm)?;
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
-    match authority::host(authority) {
-        // A URI without a host must be refused (RFC 9110 section 4.2.1).
-        None | Some(Host::Name("")) => Err(Refusal::TargetAuthority),
-        Some(_) => Ok((Some(authority), rest)),
+    // A URI without a host must be refused (RFC 9110 section 4.2.1).
+    if authority.is_empty() || authority::host(authority).is_none() {
+        return Err(Refusal::TargetAuthority);
     }
+    Ok((Some(authority), rest))
 }
 
 fn strip_scheme<'a>(raw: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {

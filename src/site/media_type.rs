@@ -9,19 +9,21 @@ use std::path::Path;
 /// For names without a known extension.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// Names without an extension that are known to be text wherever they turn up.
-const TEXT_NAMES: [&str; 10] = [
-    "authors",
-    "changelog",
-    "changes",
-    "contributing",
-    "copying",
-    "license",
-    "makefile",
-    "news",
-    "readme",
-    "todo",
-];
+/// Text that has no type of its own, or one that browsers save instead of showing it.
+const TEXT: &str = "text/plain";
+
+/// Names without an extension that are known to be text wherever they turn up, up to a hyphen.
+const TEXT_NAMES: &str = "authors changelog changes containerfile contributing copying dockerfile \
+    gemfile jenkinsfile justfile license makefile news notice procfile rakefile readme todo \
+    vagrantfile";
+
+/// Extensions of text, mostly of programs, that the well-known table lacks or has a type for that
+/// nobody expects from a server. Of `ts` the older meaning is a film.
+const TEXT_EXTENSIONS: &str = "\
+    adoc awk bash bat bib clj cls cmake cts dart diff el erl ex exs fish go gradle graphql \
+    groovy hcl hs java jl jsonc jsonl jsx kt kts lisp lock ml ndjson nim nix patch php pl pm po \
+    properties proto ps1 r rb rst scala sed service sh socket sql srt sty svelte swift tcl tex \
+    tf timer ts tsx vim vue zig zsh";
 
 /// The user's own types by extension (`--media-type`), asked before the well-known ones.
 #[derive(Clone, Debug, Default)]
@@ -42,38 +44,40 @@ impl MediaTypes {
         let name = String::from_utf8_lossy(name);
         let path = Path::new(&*name);
         let Some(extension) = path.extension().and_then(|extension| extension.to_str()) else {
-            let is_text = TEXT_NAMES.iter().any(|text| name.eq_ignore_ascii_case(text));
-            return if is_text {
-                "text/plain; charset=utf-8".to_owned()
-            } else {
-                UNKNOWN.to_owned()
-            };
+            let start = name.split('-').next().unwrap_or_default();
+            let is_text = has_word(TEXT_NAMES, &start.to_ascii_lowercase());
+            return with_charset(if is_text { TEXT } else { UNKNOWN });
         };
         let extension = extension.to_ascii_lowercase();
         if let Some(own) = self.own.get(&extension) {
             return own.clone();
         }
         let known = mime_guess::from_ext(&extension).first_raw().unwrap_or(UNKNOWN);
-        let known = correction(&extension).unwrap_or(known);
-        if is_text(known) { format!("{known}; charset=utf-8") } else { known.to_owned() }
+        with_charset(correction(&extension).unwrap_or(known))
     }
 }
 
-/// Where the well-known table lacks an extension, or has a type that no one expects from a server.
+/// Where the well-known table lacks an extension, or has a type that nobody expects from a server.
 fn correction(extension: &str) -> Option<&'static str> {
     match extension {
+        "ipynb" => Some("application/json"),
         "mjs" => Some("text/javascript"),
-        "ts" | "mts" => Some("video/mp2t"),
-        "diff" | "go" | "java" | "jsonl" | "lock" | "patch" => Some("text/plain"),
+        "mts" => Some("video/mp2t"),
+        "rss" => Some("application/xml"),
         "zst" => Some("application/zstd"),
-        _ => None,
+        _ => has_word(TEXT_EXTENSIONS, extension).then_some(TEXT),
     }
 }
 
-/// Whether a type is text, whose charset we add: everything is taken to be UTF-8. JSON is not
-/// among them, for its type has no such parameter (RFC 8259 section 11).
-fn is_text(media_type: &str) -> bool {
-    media_type.starts_with("text/") || media_type.ends_with("+xml")
+fn has_word(list: &str, word: &str) -> bool {
+    list.split(' ').any(|other| other == word)
+}
+
+/// A type of text with its charset: everything is taken to be UTF-8. JSON is not text, for its type
+/// has no such parameter (RFC 8259 section 11).
+fn with_charset(media_type: &str) -> String {
+    let is_text = media_type.starts_with("text/") || media_type.ends_with("+xml");
+    if is_text { format!("{media_type}; charset=utf-8") } else { media_type.to_owned() }
 }
 
 #[cfg(test)]
@@ -98,7 +102,29 @@ mod tests {
         check(b"photo.jpeg", "image/jpeg");
         check(b"clip.webm", "video/webm");
         check(b"archive.tar.gz", "application/gzip");
-        check(b"README", "text/plain; charset=utf-8");
+        for text in [
+            "README",
+            "LICENSE",
+            "LICENSE-MIT",
+            "Makefile",
+            "Dockerfile",
+            "a.sh",
+            "a.sql",
+            "a.tex",
+            "a.kt",
+            "a.RB",
+            "a.ts",
+            "a.tsx",
+            "a.nix",
+            "a.srt",
+            "a.lock",
+        ] {
+            check(text.as_bytes(), "text/plain; charset=utf-8");
+        }
+        check(b"a.ipynb", "application/json");
+        check(b"a.webmanifest", "application/manifest+json");
+        check(b"feed.rss", "application/xml");
+        check(b"my-license", UNKNOWN);
         check(b"my.log", "text/x-log");
         check(b"a name with spaces.pdf", "application/pdf");
         check(b"unknown", UNKNOWN);

@@ -164,7 +164,6 @@ fn targets() {
     check("/a.txt?query", Ok("hello"));
     check("/a.txt?/../../etc/passwd", Ok("hello"));
     check("/a.txt?%", Ok("hello"));
-    check("/a.txt#fragment", Ok("hello"));
     check("/dir/b.txt", Ok("deeper"));
     check("//dir///b.txt", Ok("deeper"));
     check("/./a.txt", Ok("hello"));
@@ -195,6 +194,8 @@ fn targets() {
     check("/..%2fa.txt", Err(404));
     check("/%252e%252e/a.txt", Err(404));
 
+    check("/a.txt#fragment", Err(400));
+    check("/a.txt?query#", Err(400));
     check("a.txt", Err(400));
     check("*", Err(400));
     check("localhost:80", Err(400));
@@ -233,6 +234,8 @@ fn hosts() {
     check("Host: localhost\r\nHost: localhost\r\n", 400);
     check("Host: localhost\r\nhost: www.example.com\r\n", 400);
     check("Host: local host\r\n", 400);
+    check("Host: :80\r\n", 400);
+    check("Host: :\r\n", 400);
     check("Host: a, b\r\n", 400);
     check("Host: localhost:http\r\n", 400);
     check("Host: user@localhost\r\n", 400);

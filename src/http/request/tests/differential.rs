@@ -20,6 +20,7 @@ enum Difference {
     /// To the peer any token is a method.
     MethodUnknown,
     /// To the peer anything visible is a target, so all that concerns its parts is ours.
+    Fragment,
     TargetForm,
     Authority,
     PercentTriplet,
@@ -72,16 +73,16 @@ impl<'a> Peer<'a> {
     /// The authority of an absolute-form target.
     fn authority(&self) -> Option<&'a str> {
         let (scheme, rest) = self.path.split_once("://")?;
-        if scheme.contains('/') { None } else { rest.split(['/', '?', '#']).next() }
+        if scheme.contains('/') { None } else { rest.split(['/', '?']).next() }
     }
 
-    /// The target without scheme, authority, query and fragment.
+    /// The target without scheme, authority and query.
     fn raw_path(&self) -> &'a str {
         let path = match (self.authority(), self.path.split_once("://")) {
             (Some(host), Some((_, rest))) => &rest[host.len()..],
             _ => self.path,
         };
-        path.split(['?', '#']).next().unwrap()
+        path.split('?').next().unwrap()
     }
 }
 
@@ -149,6 +150,7 @@ fn why_we_refuse(refusal: Refusal, bytes: &[u8], peer: &Peer<'_>) -> Option<Diff
             let known = "GET HEAD POST PUT DELETE OPTIONS TRACE PATCH";
             (!known.split(' ').any(|name| name == peer.method), Difference::MethodUnknown)
         }
+        Refusal::Fragment => (peer.path.contains('#'), Difference::Fragment),
         Refusal::TargetForm => {
             let scheme = peer.path.split("://").next().unwrap().to_ascii_lowercase();
             let is_uri = peer.path.contains("://") && (scheme == "http" || scheme == "https");
@@ -170,7 +172,10 @@ fn why_we_refuse(refusal: Refusal, bytes: &[u8], peer: &Peer<'_>) -> Option<Diff
             (has_ended && is_missing, Difference::Host)
         }
         Refusal::HostRepeated => (peer.values("Host").len() > 1, Difference::Host),
-        Refusal::HostMalformed => (is_no_host(peer.values("Host").first()?), Difference::Host),
+        Refusal::HostMalformed => {
+            let host = *peer.values("Host").first()?;
+            (host.starts_with(b":") || is_no_host(host), Difference::Host)
+        }
         Refusal::ContentLengthMalformed | Refusal::ContentLengthConflict => {
             let list = peer.values("Content-Length").join(&b","[..]);
             (!is_one_length(&String::from_utf8_lossy(&list)), Difference::ContentLength)
@@ -270,6 +275,7 @@ fn each_difference_has_its_reason() {
     check(format!("GET / HTTP/1.0\n{}\n", "A:\n".repeat(101)).as_bytes(), Some(D::Limit));
     check(b"BREW / HTTP/1.0\n\n", Some(D::MethodUnknown));
     check(b"CONNECT h:1 HTTP/1.1\n", Some(D::MethodUnknown));
+    check(b"GET /a#b HTTP/1.0\n", Some(D::Fragment));
     check(b"GET index.html HTTP/1.0\n", Some(D::TargetForm));
     check(b"GET http://u@h/ HTTP/1.0\n", Some(D::Authority));
     check(b"GET /%a HTTP/1.0\n", Some(D::PercentTriplet));
@@ -279,6 +285,7 @@ fn each_difference_has_its_reason() {
     check(b"GET / HTTP/1.1\n\n", Some(D::Host));
     check(b"GET / HTTP/1.0\nHost: a\nHost: a\n\n", Some(D::Host));
     check(b"GET / HTTP/1.0\nHost: a:b\n\n", Some(D::Host));
+    check(b"GET / HTTP/1.0\nHost: :80\n\n", Some(D::Host));
     check(b"GET / HTTP/1.0\nContent-Length: +1\n\n", Some(D::ContentLength));
     check(b"GET / HTTP/1.0\nContent-Length: 1\nContent-Length: 2\n\n", Some(D::ContentLength));
     check(b"GET /\n", Some(D::SimpleRequest));

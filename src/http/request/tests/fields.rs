@@ -62,7 +62,7 @@ fn host_must_be_one() {
     check_host("Host: a\r\nHost: a\r\n", repeated, repeated);
     check_host("Host: a\r\nA: b\r\nHOST:\r\n", repeated, repeated);
     let malformed = Err(Refusal::HostMalformed);
-    for host in ["a b", "a, b", "a/b", "u@h", "a:b", "[::1", "http://a", "ä", "<x>"] {
+    for host in ["a b", "a, b", "a/b", "u@h", "a:b", "[::1", "http://a", "ä", "<x>", ":", ":80"] {
         check_host(&format!("Host: {host}\r\n"), malformed, malformed);
     }
 }
