@@ -9,10 +9,8 @@ mod archive;
 pub(crate) mod audience;
 mod download;
 mod entries;
-mod fallback;
 pub(crate) mod files;
 pub(crate) mod folder;
-pub(crate) mod html;
 pub(crate) mod listing;
 pub(crate) mod media_type;
 pub(crate) mod pages;
@@ -148,7 +146,7 @@ impl Site {
         if routes::built_in(target).next().is_some() {
             return Ok(Resource::BuiltIn);
         }
-        let fallback = fallback::find(&self.root, files, request);
+        let fallback = files::fallback(&self.root, files, request);
         fallback.map(|file| Resource::Stored(Found::File(file)))
     }
 
@@ -260,7 +258,7 @@ impl Site {
     /// The response for what was not found or could not be opened; the cause is for the log.
     fn failed(&self, request: &Request<'_>, error: &OpenError) -> Response {
         let status = match error {
-            OpenError::NotFound if fallback::is_possible(&self.options.files, &request.target) => {
+            OpenError::NotFound if files::has_fallback(&self.options.files, &request.target) => {
                 return self.error(Status::NotFound).with("Vary", "Accept");
             }
             OpenError::NotFound => Status::NotFound,

@@ -1,9 +1,10 @@
-//! Which characters are unsafe to show, and text as a JSON string.
+//! Which characters are unsafe to show, and text as HTML and as a JSON string.
 //!
 //! Names and requests come from strangers. Whatever shows them, the log, a listing or the banner,
 //! asks here which of their characters could break out of their line, command a terminal or reorder
 //! the text around them. How such a character is shown instead is up to each of them.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 /// Whether a character could begin a line, command a terminal, or reorder the text around it.
@@ -39,9 +40,42 @@ pub(crate) fn write_json_string(out: &mut impl Write, text: &str) -> fmt::Result
     out.write_char('"')
 }
 
+/// `text` with the characters that mean something to HTML written as references: safe between tags
+/// and in quoted attributes.
+#[must_use]
+pub(crate) fn escape_html(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        push_escaped_html(&mut escaped, character);
+    }
+    Cow::Owned(escaped)
+}
+
+/// Appends one character, as `escape_html` writes it.
+pub(crate) fn push_escaped_html(out: &mut String, character: char) {
+    match character {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '"' => out.push_str("&quot;"),
+        '\'' => out.push_str("&#39;"),
+        plain => out.push(plain),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_means_something_is_escaped() {
+        assert!(matches!(escape_html("plain ünïcode"), Cow::Borrowed("plain ünïcode")));
+        let want = "&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;amp;";
+        assert_eq!(escape_html("<a href=\"x\" title='y'>&amp;"), want);
+    }
 
     #[test]
     fn unprintable_characters_are_found() {

@@ -16,6 +16,7 @@ use crate::http::range::Span;
 use crate::http::request::Request;
 use crate::http::response::{Body, Piece, Response};
 use crate::http::status::Status;
+use crate::http::target::Target;
 
 /// How files and folders are served.
 #[derive(Clone, Debug)]
@@ -165,6 +166,36 @@ fn pretty(root: &Root, options: &Options, request: &Request<'_>) -> Result<Chose
     Ok(represent(root, options, request, &path, file))
 }
 
+/// What answers where nothing is found: the root's index, for an application with one page, whose
+/// script shows what each path means (`--spa`). Neither where a file is meant, nor for clients that
+/// want something else than HTML.
+pub(super) fn fallback(
+    root: &Root,
+    options: &Options,
+    request: &Request<'_>,
+) -> Result<ChosenFile, OpenError> {
+    let accept = request.fields.list("accept");
+    if !has_fallback(options, &request.target) || !negotiation::prefers_html(accept.as_deref()) {
+        return Err(OpenError::NotFound);
+    }
+    index_of(root, options, request, b"").map(ChosenFile::chosen_by_accept)
+}
+
+/// Whether only Accept decides if the index answers where nothing is found.
+pub(super) fn has_fallback(options: &Options, target: &Target<'_>) -> bool {
+    options.spa && is_place(target)
+}
+
+/// Whether an application could have such a path. A last name with an extension is that of a file;
+/// a name that starts with a dot is hidden, or it is `.well-known`, where programs look for what
+/// they know (RFC 8615).
+fn is_place(target: &Target<'_>) -> bool {
+    let has_dot_name = target.names().any(|name| name.starts_with(b"."));
+    let last = target.names().last().unwrap_or_default();
+    let has_extension = !target.is_directory() && last.contains(&b'.');
+    !has_dot_name && !has_extension
+}
+
 /// The path of `name` in the folder at `path`. Either may be empty.
 pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
     let slash: &[u8] = if path.is_empty() || name.is_empty() { b"" } else { b"/" };
@@ -214,4 +245,24 @@ fn validators(metadata: &Metadata, now: Date) -> Validators {
 pub(crate) fn plain(status: Status, file: OpenFile, media_type: String) -> Response {
     let whole = Piece::Span(Span { first: 0, length: file.metadata.size });
     Response::new(status, Body::File(file.file, vec![whole])).with("Content-Type", media_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_and_hidden_names_are_no_places_of_an_application() {
+        let check = |path: &str, want: bool| {
+            let target = Target::parse(path.as_bytes()).unwrap();
+            assert_eq!(is_place(&target), want, "{path}");
+        };
+        for place in ["/", "/a", "/a/b?c=d.e", "/a/", "/v1.2/intro", "/v1.2/", "/%61/./b"] {
+            check(place, true);
+        }
+        for other in ["/a.js", "/a/b.c.css", "/a.", "/a%2ejs", "/.git", "/.git/", "/.well-known/a"]
+        {
+            check(other, false);
+        }
+    }
 }

@@ -5,7 +5,6 @@
 //! names: a [`Selection`] holds no more of them than its limit needs, and whatever a name consists
 //! of, it is shown harmlessly and linked exactly.
 
-mod entry;
 mod json;
 mod markdown;
 mod order;
@@ -14,9 +13,8 @@ mod readme;
 mod selection;
 mod text;
 
-pub(crate) use entry::{Entry, Kind};
 pub(crate) use json::json;
-pub(crate) use order::Order;
+pub(crate) use order::{Entry, Kind, Order};
 pub(crate) use page::{CONTENT_SECURITY_POLICY, page};
 pub(crate) use readme::{README_BYTES_MAX, Readme};
 pub(crate) use selection::{Listing, Selection};

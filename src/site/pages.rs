@@ -5,10 +5,10 @@
 
 use std::borrow::Cow;
 
-use super::html::escape;
 use crate::http::credentials::CHALLENGE;
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
+use crate::text::escape_html;
 
 /// The answer to a form without an `id`.
 const NO_ID: &str = "You did not post your student id correctly.";
@@ -45,7 +45,7 @@ pub(crate) fn head() -> Response {
 pub(crate) fn echo_id(form: &[u8]) -> Response {
     let id = form_urlencoded::parse(form).find(|(name, _)| name == "id").map(|(_, value)| value);
     let text = match id.filter(|id| !id.is_empty()) {
-        Some(id) => format!("<p>{}</p>", escape(&id)),
+        Some(id) => format!("<p>{}</p>", escape_html(&id)),
         None => format!("<p>{NO_ID}</p>"),
     };
     page(Status::Ok, "POST works", &text)
@@ -54,7 +54,8 @@ pub(crate) fn echo_id(form: &[u8]) -> Response {
 /// 301: the new place, as a field and as a link.
 #[must_use]
 pub(crate) fn redirect(location: String) -> Response {
-    let text = format!("<p>This page is now at <a href=\"{0}\">{0}</a>.</p>", escape(&location));
+    let text =
+        format!("<p>This page is now at <a href=\"{0}\">{0}</a>.</p>", escape_html(&location));
     page(Status::MovedPermanently, "Moved", &text).with("Location", location)
 }
 
@@ -85,7 +86,7 @@ pub(crate) fn method_not_allowed(allow: String) -> Response {
 #[must_use]
 pub(crate) fn misdirected(host: &[u8]) -> Response {
     let host = String::from_utf8_lossy(host);
-    let host = escape(&host);
+    let host = escape_html(&host);
     let text = format!(
         "<p>This server only serves this machine, and does not accept the name \
          <strong>{host}</strong>: otherwise any web page could read it under a name of its own. \

@@ -3,7 +3,7 @@
 //! It has what the page has, in the same order. Where a name is not UTF-8, the bytes that are not
 //! are replaced in `name`; `href` always leads to the very file.
 
-use super::entry::{Entry, Kind};
+use super::order::{Entry, Kind};
 use super::selection::Listing;
 use super::text::{push_href, row_bytes_max};
 use crate::memory::{self, OutOfMemory};

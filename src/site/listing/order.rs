@@ -1,11 +1,36 @@
-//! The order of a listing: what the query asks for, and how two entries compare.
+//! The entries of a listing and their order: what the query asks for, and how two of them compare.
 //!
-//! Folders always come first. Comparing allocates nothing, since a large folder costs a
+//! A name is bytes, since a file system takes any but a slash and NUL; `text` decides what is shown
+//! of it. Folders always come first. Comparing allocates nothing, since a large folder costs a
 //! million comparisons, and is a total order: where a list is cut and how it is sorted must agree.
 
 use std::cmp::Ordering;
 
-use super::entry::Entry;
+use crate::http::date::Date;
+
+/// What a name in a folder leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A folder, linked with a slash at its end.
+    Directory,
+    /// A regular file.
+    File,
+    /// A socket, a FIFO, a device: there, but without content to serve.
+    Other,
+}
+
+/// A name in a folder and what is known of the thing it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The bytes of the name: any but `/` and NUL, in any encoding or none.
+    pub(crate) name: Vec<u8>,
+    /// What the name leads to.
+    pub(crate) kind: Kind,
+    /// Bytes of content; it counts only for a [`Kind::File`].
+    pub(crate) size: u64,
+    /// When the content changed; `None` where HTTP can't write that moment.
+    pub(crate) modified: Option<Date>,
+}
 
 /// The column that a listing is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +58,18 @@ pub(crate) struct Order {
 pub(super) struct Ranked {
     pub(super) entry: Entry,
     start: u128,
+}
+
+impl Entry {
+    /// Whether it is a folder.
+    pub(super) fn is_directory(&self) -> bool {
+        self.kind == Kind::Directory
+    }
+
+    /// The size, where the kind has one.
+    pub(super) fn content_size(&self) -> Option<u64> {
+        (self.kind == Kind::File).then_some(self.size)
+    }
 }
 
 impl Ranked {
@@ -165,8 +202,6 @@ fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::date::Date;
-    use crate::site::listing::entry::Kind;
     use proptest::prelude::*;
 
     #[track_caller]

@@ -4,8 +4,7 @@
 //! inlined, and their hashes stand in the policy that the response must carry. A folder may hold
 //! ten thousand rows, so a row is little more than its own words: no classes, no optional end tags.
 
-use super::entry::Entry;
-use super::order::{Key, Order};
+use super::order::{Entry, Key, Order};
 use super::readme::{self, README_BYTES_MAX, Readme};
 use super::selection::Listing;
 use super::text::{push_href, push_name, row_bytes_max};
@@ -21,7 +20,7 @@ const SCRIPT: &str = include_str!("filter.js");
 /// The value of `Content-Security-Policy` that the page goes with: its own style and script, images
 /// of this site for a README, and nothing else at all. A test holds the hashes to the files.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-6EnBKl7+17d+vh2NJj4gKsD1yJI4OLLjRlCOX1WEnUs='; \
+    style-src 'sha256-ZB4brFgqkdJNItX1CLd9IO4Oz+qfl7lKK/a92OSrLdQ='; \
     script-src 'sha256-zdfx7/NnkZssBqltWSDt/TeEnerX8LRLhanoaJA7THU='; \
     img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 

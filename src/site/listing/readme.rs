@@ -6,7 +6,7 @@ use super::markdown;
 use super::text::{push_name, visible_text};
 use crate::http::percent::encode_segment;
 use crate::memory::{self, OutOfMemory};
-use crate::site::html::escape;
+use crate::text::escape_html;
 
 /// How many bytes of a README are shown. The caller reads one byte more, so that the page can note
 /// when there is more.
@@ -53,7 +53,7 @@ pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory>
     } else {
         // The parser drops a line feed right after the tag, so the text can begin with its own.
         out.push_str("<pre dir=\"auto\">\n");
-        out.push_str(&escape(&visible_text(&text)));
+        out.push_str(&escape_html(&visible_text(&text)));
         out.push_str("</pre>\n");
     }
     if within_limit(&readme.text).len() < readme.text.len() {

@@ -3,8 +3,7 @@
 //! A folder may hold any number of entries: a [`Selection`] takes them one by one and never holds
 //! more than twice as many as will be shown.
 
-use super::entry::{Entry, Kind};
-use super::order::{Order, Ranked};
+use super::order::{Entry, Kind, Order, Ranked};
 use crate::memory::{self, OutOfMemory};
 
 /// The entries that are shown, and the sums over all that there were.

@@ -3,10 +3,9 @@
 //! The one place that decides which characters of a name reach a page. What is shown may differ
 //! from the name, since a name may not be text at all; what is linked is always the name's bytes.
 
-use super::entry::Entry;
+use super::order::Entry;
 use crate::http::percent::encode_segment;
-use crate::site::html::push_escaped;
-use crate::text::is_unprintable;
+use crate::text::{is_unprintable, push_escaped_html};
 
 /// The most bytes that an entry takes in a listing: its name as a link and as text, of which a byte
 /// may become three and six, and what stands around.
@@ -33,7 +32,7 @@ pub(super) fn push_name(out: &mut String, name: &[u8]) {
         return out.push_str(plain);
     }
     for character in String::from_utf8_lossy(name).chars() {
-        push_escaped(out, visible(character));
+        push_escaped_html(out, visible(character));
     }
 }
 
