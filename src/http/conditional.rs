@@ -134,16 +134,12 @@ impl Validators {
     }
 }
 
-/// Evaluates the preconditions in the order of RFC 9110 section 13.2.2.
+/// Evaluates the preconditions of GET or HEAD in the order of RFC 9110 section 13.2.2.
 ///
 /// A date that lies in the future counts like any other, as in section 13.1.3; RFC 1945 would have
 /// ignored it.
 #[must_use]
-pub(crate) fn evaluate(
-    is_get_or_head: bool,
-    fields: &Fields<'_>,
-    validators: &Validators,
-) -> Outcome {
+pub(crate) fn evaluate(fields: &Fields<'_>, validators: &Validators) -> Outcome {
     if let Some(list) = fields.list("if-match") {
         // Step 1: If-Match. It compares strongly (section 13.1.1).
         if !validators.etag.is_listed(&list, Comparison::Strong) {
@@ -156,12 +152,10 @@ pub(crate) fn evaluate(
     if let Some(list) = fields.list("if-none-match") {
         // Step 3: If-None-Match. It compares weakly (section 13.1.2).
         if validators.etag.is_listed(&list, Comparison::Weak) {
-            return if is_get_or_head { Outcome::NotModified } else { Outcome::PreconditionFailed };
+            return Outcome::NotModified;
         }
-    } else if is_get_or_head
-        && is_modified_since("if-modified-since", fields, validators) == Some(false)
-    {
-        // Step 4: If-Modified-Since, only without If-None-Match and for GET and HEAD.
+    } else if is_modified_since("if-modified-since", fields, validators) == Some(false) {
+        // Step 4: If-Modified-Since, only without If-None-Match.
         return Outcome::NotModified;
     }
     // Step 5, If-Range, decides between the part and the whole: `if_range_holds`. Step 6:

@@ -85,7 +85,7 @@ impl Description {
 #[must_use]
 pub(crate) fn respond(representation: Representation, request: &Request<'_>) -> Response {
     let Representation { content, length, media_type, description } = representation;
-    match conditional::evaluate(true, &request.fields, &description.validators) {
+    match conditional::evaluate(&request.fields, &description.validators) {
         conditional::Outcome::NotModified => {
             return description.identify(Response::new(Status::NotModified, Body::None));
         }
