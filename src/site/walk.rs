@@ -7,8 +7,8 @@
 //! than none.
 //!
 //! A walk permits nothing. It only notes what each file must still be when it is opened to be sent,
-//! and that opening is the check. No more than three of the folders and files are open at once:
-//! the archived folder, one below it, and what a link there leads to.
+//! and that opening is the check. No more than four of the folders and files are open at once: the
+//! archived folder, two below it, and what a link there leads to.
 
 use std::ffi::CStr;
 use std::ops::Range;
@@ -79,6 +79,9 @@ impl Walk<'_> {
         let mut plan = Plan::new(name, Metadata::of(folder).map_err(OpenError::from)?);
         let mut seen = 0;
         let mut path = Vec::new();
+        // The folder that was opened last, and the length of its path. What is in it is opened from
+        // there, since the kernel goes through each folder of a path.
+        let mut last: Option<(usize, OwnedFd)> = None;
         let mut levels = vec![self.level(folder, &path, &mut seen)?];
         while let Some(level) = levels.last_mut() {
             let Some(Child { name, kind, metadata }) = level.children.next() else {
@@ -87,15 +90,23 @@ impl Walk<'_> {
             };
             path.truncate(level.path_length);
             path.extend((!path.is_empty()).then_some(b'/'));
-            path.extend_from_slice(&level.names[name]);
+            let name = &level.names[name];
+            path.extend_from_slice(name);
             if kind != Kind::Folder {
                 plan.push(&path, kind, metadata)?;
                 continue;
             }
-            match self.root.entry_below(folder, &path) {
+            let opened = match &last {
+                Some((length, above)) if *length == level.path_length => {
+                    self.root.entry_below(above, name)
+                }
+                _ => self.root.entry_below(folder, &path),
+            };
+            match opened {
                 Ok(Opened::Directory(below)) => {
                     plan.push(&path, kind, Metadata::of(&below).map_err(OpenError::from)?)?;
                     levels.push(self.level(&below, &path, &mut seen)?);
+                    last = Some((path.len(), below));
                 }
                 // It was a folder a moment ago.
                 Ok(Opened::File(_)) | Err(OpenError::NotFound | OpenError::Forbidden) => {}
