@@ -15,7 +15,7 @@ mod server;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use httpd::net::Client;
+use httpd::net::Connection;
 
 /// The most bytes that one read takes.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     command::run(|flags: server::Flags| server::serve(flags.port, echo))
 }
 
-fn echo(mut client: &Client) -> io::Result<()> {
+fn echo(mut client: &Connection) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut line = Vec::with_capacity(LINE_BYTES_MAX);
     loop {

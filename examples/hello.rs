@@ -19,7 +19,7 @@ use httpd::http::date::Date;
 use httpd::http::request::{self, Method, Parsed, Request};
 use httpd::http::response::{Body, Response};
 use httpd::http::status::Status;
-use httpd::net::Client;
+use httpd::net::Connection;
 
 /// The most bytes that one read takes.
 const BUFFER_BYTES: usize = 4 * 1024;
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     command::run(|flags: server::Flags| server::serve(flags.port, hello))
 }
 
-fn hello(mut client: &Client) -> io::Result<()> {
+fn hello(mut client: &Connection) -> io::Result<()> {
     let mut input = Vec::new();
     let mut buffer = [0; BUFFER_BYTES];
     loop {

@@ -17,7 +17,7 @@ mod server;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use httpd::net::Client;
+use httpd::net::Connection;
 use message::Message;
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     command::run(|flags: server::Flags| server::serve(flags.port, converse))
 }
 
-fn converse(mut client: &Client) -> io::Result<()> {
+fn converse(mut client: &Connection) -> io::Result<()> {
     let mut pending = Vec::new();
     loop {
         let (response, is_last) = match message::receive(client, &mut pending) {

@@ -16,7 +16,7 @@ mod server;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use httpd::net::Client;
+use httpd::net::Connection;
 
 /// The longest message: a longer one counts as several.
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     command::run(|flags: server::Flags| server::serve(flags.port, reply))
 }
 
-fn reply(mut client: &Client) -> io::Result<()> {
+fn reply(mut client: &Connection) -> io::Result<()> {
     let mut buffer = [0; MESSAGE_BYTES_MAX];
     loop {
         let length = client.read(&mut buffer)?;

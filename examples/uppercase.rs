@@ -19,7 +19,7 @@ use std::net::UdpSocket;
 use std::process::ExitCode;
 
 use clap::Parser;
-use httpd::net::Client;
+use httpd::net::Connection;
 
 /// The longest sentence over TCP, including its line end.
 const SENTENCE_BYTES_MAX: usize = 64 * 1024;
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     })
 }
 
-fn answer_sentence(mut client: &Client) -> io::Result<()> {
+fn answer_sentence(mut client: &Connection) -> io::Result<()> {
     let mut sentence = Vec::new();
     let one_too_many = SENTENCE_BYTES_MAX as u64 + 1;
     BufReader::new(client).take(one_too_many).read_until(b'\n', &mut sentence)?;

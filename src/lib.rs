@@ -40,12 +40,13 @@ pub mod signals;
 
 mod access_log;
 mod auth;
-mod connection;
+mod gate;
 mod lock;
 mod log_once;
 mod memory;
 mod program;
 mod quantity;
+mod serve;
 mod site;
 mod text;
 mod transfers;

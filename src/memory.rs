@@ -34,7 +34,7 @@ const SMALL_BYTES_MAX: usize = 256 * 1024;
 
 /// What the kernel says of the size of this process (`statm` in proc(5)): opened before the sandbox
 /// closes `/proc`.
-static OWN_SIZE: OnceLock<File> = OnceLock::new();
+static OWN_SIZE: OnceLock<Option<File>> = OnceLock::new();
 
 /// Between a look at what is free and the taking of it, no other thread does the same.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -48,10 +48,11 @@ pub(crate) struct OutOfMemory;
 pub(crate) fn prepare() {
     let is_limited = limits().iter().any(Option::is_some);
     set_up_allocator(is_limited);
-    if let Ok(file) = File::open("/proc/self/statm") {
-        // A second call changes nothing.
-        let _ = OWN_SIZE.set(file);
-    }
+    own_size();
+}
+
+fn own_size() -> Option<&'static File> {
+    OWN_SIZE.get_or_init(|| File::open("/proc/self/statm").ok()).as_ref()
 }
 
 /// The limits of all address space, and of data and stacks.
@@ -63,9 +64,10 @@ fn limits() -> [Option<u64>; 2] {
 /// spare. To allocate them in order to see would take them from the other threads for that moment.
 pub(crate) fn check(bytes: usize) -> Result<(), OutOfMemory> {
     let limits = limits();
-    let Some(file) = OWN_SIZE.get().filter(|_| limits.iter().any(Option::is_some)) else {
+    if limits.iter().all(Option::is_none) {
         return Ok(());
-    };
+    }
+    let Some(file) = own_size() else { return Ok(()) };
     let mut text = [0; 128];
     let length = file.read_at(&mut text, 0).map_err(|_| OutOfMemory)?;
     let pages: Vec<u64> = String::from_utf8_lossy(&text[..length])

@@ -19,82 +19,58 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! That one works until somebody means it ill, or many mean it well. Each file adds one thing:
+//! That one works until somebody means it ill, or many mean it well. Two rules make the difference.
 //!
-//! - `listener`: a long enough queue, IPv6 beside IPv4, sockets that a service manager passes;
-//! - `threads`: threads that are used again instead of a new one for each client, and a limit;
-//! - `accept_loop`: how many of them wait for the next client;
-//! - `turn`: which of them keeps the loop while it serves;
-//! - `client`: deadlines for every wait, and a note of whose move it is;
-//! - `presence`: whether it still waits, while an answer takes long;
-//! - `conversation`: a client as a stream, for simple protocols;
-//! - `progress`: how fast a client takes its answer;
-//! - `seats`: a limit on the clients that are served at once;
-//! - `table`: which client has which seat;
-//! - `origin`: which of them come from one place;
-//! - `eviction`: who makes way for a newcomer when every seat is taken;
-//! - `waiting_room`: where those wait that find no seat, and who is next;
-//! - `watchman`: a thread that looks after them;
-//! - `linger`: an end of the connection that does not destroy the answer;
-//! - `descriptors`: the seats that the limit of open files allows;
-//! - `follower`: a client thread; `shared`: what all of them see;
-//! - `server`: all of it together, and an end that loses no client.
+//! **A thread serves at once what it accepts.** It keeps the connection from accept to close, so
+//! none is handed between threads. The last thread in `accept` *leads*: it keeps the loop while it
+//! serves, for a small request is over sooner than another thread is woken. Before it waits for
+//! anything, it *steps aside*: another thread goes on accepting. Go's runtime does the same for
+//! system calls: `handoffp` passes the processor on before a call that may block, `sysmon` retakes
+//! it where a call took unexpectedly long. Here the *housekeeper* ends a lead that it sees twice.
 //!
-//! The shape is *leader/followers*: the thread that accepts a client keeps it, so none is handed
-//! between threads. As many wait in `accept` as there are cores; the one that is left alone there
-//! holds the loop while it serves, and accepts again afterwards, for a small request is over sooner
-//! than another thread is woken. It passes the loop on before it waits for anything, and the
-//! watchman does so for it where it is held up by a disk. So no client waits behind another for
-//! more than a few milliseconds.
-//!
-//! A thread:
+//! **A slot is for waiting.** A connection takes one of the `max_connections` slots when its thread
+//! would have to wait for the client, not before: to receive, to send, to linger; and before a long
+//! answer begins. So whoever is quick needs no slot, and nobody who is slow can keep a quick one
+//! out, however many they are and wherever they come from. Where no slot is free, the connection is
+//! queued, goes on as far as it can without a wait, and a slower one makes way for it.
 //!
 //! ```text
-//! spawned -> accepts -> has a client with a seat -> serves -> another waits for the seat -> serves
-//!              ^                                      |
-//!              |                                      v nobody waits
-//!              +- holds the turn, or is needed -- accepts again, or parks -> (a minute) -> ends
+//! accept -> lead? -> serve --------------------------> close -> accept | fill an empty loop | idle
+//!                      \-- about to wait                ^
+//!                            step aside -> slot --------+
+//!                                     \--> queue -> slot, or rejected
+//!
+//! housekeeper, every 2 ms while there is anything to see, else asleep:
+//!     ends a lead that it sees twice, evicts for those that are queued, rejects what is queued for
+//!     too long, fills empty loops, gives memory back after a peak
 //! ```
 //!
-//! A client, and what a newcomer may take from it when every seat is taken:
-//!
-//! ```text
-//! accepted -> waiting room -> seated
-//!    \____________________/      |
-//!                                v
-//!              silent -> owing -> answered -> draining -> gone
-//!              \____________/        |        \______/
-//!              loses its seat        |        loses its seat
-//!                        loses its seat only if its origin has more than its share, or if it is
-//!                        slower than any network
-//! ```
+//! - `listener`: the listening socket, own or passed to the process;
+//! - `worker`: the life of a thread: accept, serve, accept again;
+//! - `connection`: a socket and every wait for it; `liveness`: whether its client still waits;
+//!   `stream`, `linger`: it as a stream, and its end;
+//! - `state`: the one state behind the one lock, changed by pure transitions, with
+//!   `slots`: who has one, who is queued; `eviction`: who makes way; `progress`: how fast it is;
+//! - `shared`: that lock, and the `effects` of each transition, which happen without it;
+//! - `server`: bind, start, stop; `options`: what it may take.
 
-mod accept_loop;
-mod client;
-mod conversation;
-mod descriptors;
+mod connection;
+mod effects;
 mod eviction;
-mod follower;
 mod linger;
 mod listener;
+mod liveness;
 mod options;
-mod origin;
-mod presence;
 mod progress;
-mod seats;
 mod server;
 mod shared;
-mod table;
-mod threads;
-mod turn;
-mod waiting_room;
-mod watchman;
+mod slots;
+mod state;
+mod stream;
+mod worker;
 
-pub(crate) use client::Lost;
-pub use client::{Client, Evicted};
-pub use descriptors::{Capacity, raise_descriptor_limit};
+pub use connection::{Connection, Lost};
+pub use eviction::Cause;
 pub use listener::BindError;
 pub use options::Options;
-pub(crate) use origin::Origin;
-pub(crate) use presence::Presence;
 pub use server::{Running, Server};

@@ -7,6 +7,7 @@
 mod addresses;
 mod banner;
 mod cli;
+mod limits;
 mod private_files;
 mod probe;
 mod qr;
@@ -24,11 +25,11 @@ use std::time::{Duration, Instant};
 
 use crate::access_log::{self, LogFile, LoggerOptions, StandardError};
 use crate::auth::Passwords;
-use crate::connection::{self, Service, Tally};
 use crate::memory;
 use crate::net::{self, Server};
 use crate::quantity::push_counted;
 use crate::sandbox::{self, Level};
+use crate::serve::{self, Service, Tally};
 use crate::signals::Caught;
 use crate::site::Site;
 use crate::site::root::{Root, Symlinks};
@@ -88,15 +89,13 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let transfers = start_transfers(flags, standard_error);
     let (summary_level, started) = (summary_level(), Instant::now());
     let tally = log::log_enabled!(summary_level).then(Arc::<Tally>::default);
-    let options = connection::Options {
-        transfers: transfers.clone(),
-        tally: tally.clone(),
-        ..flags.connection()
-    };
-    let admission = flags.admission(&addresses, are_inherited, passwords);
-    let mut service = Service::new(Arc::new(Site::new(root, site, admission)), options);
-    let running =
-        server.on_lost_listener(signals.interrupt()).start(move |client| service.serve(client))?;
+    let options =
+        serve::Options { transfers: transfers.clone(), tally: tally.clone(), ..flags.serve() };
+    let access = flags.access(&addresses, are_inherited, passwords);
+    let mut service = Service::new(Arc::new(Site::new(root, site, access)), options);
+    let running = server
+        .on_lost_listener(signals.interrupt())
+        .start(move |connection| service.serve(connection))?;
     systemd::notify(&systemd::READY);
     signals.wait_for_stop(|| reopen(log_file.as_deref()));
     log::info!("{}", stopping(transfers.map_or(0, |it| it.close()), flags.drain_timeout()));
@@ -180,19 +179,19 @@ fn read_passwords(flags: &Flags, root: &Root) -> Result<Option<Passwords>, Box<d
     Ok(Some(Passwords::read(path)?))
 }
 
-/// The options of the sockets and threads, with as many seats as there are descriptors for.
+/// The options of the sockets and threads, with as many slots as the system has room for.
 fn net_options(flags: &Flags) -> net::Options {
     let wanted = flags.net();
-    let capacity = net::raise_descriptor_limit(net::Capacity {
-        seats: wanted.max_connections,
-        waiting_places: wanted.waiting_places,
-    });
-    let net::Capacity { seats, waiting_places } = capacity;
-    if seats < wanted.max_connections {
-        let asked = wanted.max_connections;
-        log::warn!("{seats} clients at once instead of {asked}: descriptors are few (ulimit -n)");
+    let net::Options { max_connections, queue_max, .. } = wanted;
+    let wanted_capacity = limits::Capacity { slots: max_connections, queue: queue_max };
+    let limits::Capacity { slots, queue } = limits::raise(wanted_capacity);
+    if slots < max_connections {
+        log::warn!(
+            "{slots} slow connections at once instead of {max_connections}: \
+             the limit of open files (ulimit -n) or of memory maps (vm.max_map_count) is too low"
+        );
     }
-    net::Options { max_connections: seats, waiting_places, ..wanted }
+    net::Options { max_connections: slots, queue_max: queue, ..wanted }
 }
 
 /// Restricts the process to what it needs from here on. This is the only thread so far.

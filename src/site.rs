@@ -4,9 +4,9 @@
 //! from it. The methods that a target takes follow from the same, so that Allow agrees with GET. An
 //! error becomes a status in `Site::failed`, which logs its cause.
 
-mod admission;
+mod access;
 mod archive;
-pub(crate) mod audience;
+mod bodies;
 mod download;
 mod entries;
 pub(crate) mod files;
@@ -18,22 +18,21 @@ mod representation;
 pub(crate) mod root;
 pub(crate) mod routes;
 mod walk;
-mod workshop;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-pub(crate) use admission::{Admission, NotAdmitted, Visitor};
+pub(crate) use access::{Access, Authorized, Unauthorized};
 
 use rustix::io::Errno;
 
-use audience::Audience;
+use bodies::{Bodies, Failure};
 use files::Found;
 use folder::Format;
 use root::{OpenError, Root};
 use routes::{Handler, Redirect};
-use workshop::Workshop;
 
+use crate::gate::Requester;
 use crate::http::date::Date;
 use crate::http::percent::encode_segment;
 use crate::http::request::{Method, Request};
@@ -57,12 +56,11 @@ pub(crate) struct Options {
 }
 
 /// The folder that is served, and how.
-#[derive(Debug)]
 pub(crate) struct Site {
     root: Arc<Root>,
     options: Options,
-    admission: Admission,
-    workshop: Arc<Workshop>,
+    access: Access,
+    bodies: Bodies,
     unavailable: LogOnce,
     failed: LogOnce,
 }
@@ -86,37 +84,36 @@ pub(crate) enum Answer {
 }
 
 impl Site {
-    /// The site below `root`, for those who are admitted.
+    /// The site below `root`, for those who have access.
     #[must_use]
-    pub(crate) fn new(root: Root, options: Options, admission: Admission) -> Self {
+    pub(crate) fn new(root: Root, options: Options, access: Access) -> Self {
         let log_once = || LogOnce::new(module_path!());
         Self {
             root: Arc::new(root),
             options,
-            admission,
-            workshop: Workshop::new(),
+            access,
+            bodies: Bodies::new(),
             unavailable: log_once(),
             failed: log_once(),
         }
     }
 
     /// Who may ask.
-    pub(crate) fn admission(&self) -> &Admission {
-        &self.admission
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
-    /// Answers a request of a client that may ask; `now` is when it came, and `audience` the
-    /// client.
+    /// Answers a request of a client that may ask; `now` is when it came.
     #[must_use]
     pub(crate) fn answer(
         &self,
-        _visitor: &Visitor<'_>,
+        _proof: &Authorized<'_>,
         request: &Request<'_>,
         now: Date,
-        audience: &dyn Audience,
+        requester: &dyn Requester,
     ) -> Answer {
         match request.method {
-            Method::Get | Method::Head => Answer::Response(self.get(request, now, audience)),
+            Method::Get | Method::Head => Answer::Response(self.get(request, now, requester)),
             method => self.other(method, request),
         }
     }
@@ -150,7 +147,7 @@ impl Site {
         fallback.map(|file| Resource::Stored(Found::File(file)))
     }
 
-    fn get(&self, request: &Request<'_>, now: Date, audience: &dyn Audience) -> Response {
+    fn get(&self, request: &Request<'_>, now: Date, requester: &dyn Requester) -> Response {
         let target = &request.target;
         let error = match self.find(request) {
             Ok(Resource::Moved(redirect)) => {
@@ -158,9 +155,17 @@ impl Site {
             }
             Ok(Resource::Stored(Found::File(file))) => return files::respond(file, request, now),
             Ok(Resource::Stored(Found::Folder(folder))) => {
-                match self.folder(folder, request, now, audience) {
+                match self.folder(folder, request, now, requester) {
                     Ok(response) => return response,
-                    Err(error) => error,
+                    Err(Failure::TooLarge) => {
+                        return pages::archive_refused(self.options.files.archive_limit);
+                    }
+                    // Of a client that has gone, no one reads it.
+                    Err(Failure::Busy | Failure::ClientGone) => {
+                        let page = pages::error(Status::ServiceUnavailable);
+                        return page.because("listings-busy");
+                    }
+                    Err(Failure::Open(error)) => error,
                 }
             }
             Ok(Resource::Stored(Found::WithoutSlash)) => {
@@ -177,28 +182,25 @@ impl Site {
     }
 
     /// A folder without an index, in the form that the client wants: its listing, or an archive of
-    /// it; 503 where too many others are being made.
+    /// it.
     fn folder(
         &self,
         folder: OwnedFd,
         request: &Request<'_>,
         now: Date,
-        audience: &dyn Audience,
-    ) -> Result<Response, OpenError> {
+        requester: &dyn Requester,
+    ) -> Result<Response, Failure> {
         let (root, options) = (&self.root, &self.options.files);
         let format = folder::wanted_format(request);
         if format == Format::Archive && options.archive_limit == 0 {
             return Ok(pages::archive_refused(0));
         }
-        audience.before_long_work();
-        let Some(permit) = self.workshop.enter(audience) else {
-            return Ok(pages::error(Status::ServiceUnavailable).because("listings-busy"));
-        };
+        let bodies = &self.bodies;
         match format {
             Format::Archive => {
-                download::respond(root, options, permit, folder, request, now, audience)
+                download::respond(root, options, bodies, folder, request, now, requester)
             }
-            format => folder::respond(root, options, permit, &folder, request, format),
+            format => folder::respond(root, options, bodies, &folder, request, format, requester),
         }
     }
 

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Parser;
-use httpd::net::{Client, Options, Server};
+use httpd::net::{Connection, Options, Server};
 use httpd::signals::Caught;
 
 /// How long clients that are connected at Ctrl-C may take to finish.
@@ -28,23 +28,24 @@ pub(crate) struct Flags {
 /// an error, the connection is dropped; otherwise it is closed so that the client can read
 /// everything.
 ///
-/// When all 1024 seats are taken, a newcomer gets the seat of a client that has never sent
-/// anything, or else of one that has paused for 10 s. Active clients keep their seats.
+/// While 1024 clients make their threads wait, one more takes the place of a client that has never
+/// sent anything, or else of one that has paused for 10 s. Active clients are never cut off.
 pub(crate) fn serve<S>(port: u16, session: S) -> Result<(), Box<dyn Error>>
 where
-    S: Fn(&Client) -> io::Result<()> + Clone + Send + Sync + 'static,
+    S: Fn(&Connection) -> io::Result<()> + Clone + Send + Sync + 'static,
 {
     let mut signals = start_up()?;
     let server = Server::bind(&[loopback(port)], Options::default())?;
     for address in server.addresses() {
         announce(address)?;
     }
-    let running = server.start(move |client: &Client| {
+    let running = server.start(move |client: Connection| {
         let peer = client.peer();
         log::info!("{peer}: connected");
-        if let Err(error) = session(client).and_then(|()| Ok(client.finish()?)) {
+        if let Err(error) = session(&client).and_then(|()| Ok(client.finish()?)) {
             log::info!("{peer}: {error}");
         }
+        drop(client);
         log::info!("{peer}: disconnected");
     })?;
     signals.wait_for_stop(|| {});

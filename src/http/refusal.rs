@@ -95,7 +95,7 @@ impl Refusal {
 
     /// What is sent in place of a response, to a client that would not understand one. The status
     /// is then only for the log.
-    pub(crate) fn foreign_answer(self) -> Option<&'static [u8]> {
+    pub(crate) fn raw_reply(self) -> Option<&'static [u8]> {
         match self {
             Self::TlsHandshake => Some(tls::ALERT),
             _ => None,

@@ -54,15 +54,15 @@ pub enum Body {
     None,
     /// These bytes.
     Bytes(Cow<'static, [u8]>),
-    /// Bytes whose owner counts them until they are dropped.
-    Lent(Box<dyn Content>),
+    /// Bytes that count until they are dropped.
+    Charged(Box<dyn Content>),
     /// Pieces, some of which are spans of this file.
     File(File, Vec<Piece>),
     /// Pieces, some of which are spans of what this puts together.
     Assembled(Box<dyn Assembly>, Vec<Piece>),
 }
 
-/// What a body can be lent by.
+/// What may hold the bytes of a body.
 pub trait Content: AsRef<[u8]> + fmt::Debug + Send {}
 
 impl<T: AsRef<[u8]> + fmt::Debug + Send> Content for T {}
@@ -186,7 +186,7 @@ impl Body {
         match self {
             Self::None => None,
             Self::Bytes(bytes) => Some(bytes.len() as u64),
-            Self::Lent(content) => Some((**content).as_ref().len() as u64),
+            Self::Charged(content) => Some((**content).as_ref().len() as u64),
             Self::File(_, pieces) | Self::Assembled(_, pieces) => {
                 Some(pieces.iter().map(Piece::length).sum())
             }

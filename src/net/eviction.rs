@@ -1,147 +1,174 @@
-//! Who loses a seat when all are taken and a newcomer wants one: the order of evictions.
+//! Who loses its slot when none is free and another connection waits for one: the rules.
 //!
-//! 1. A client that owes (its request, or the end of its stream): of the origin that has the most
-//!    clients who owe, the one that has owed the longest. So many from one place go first, and one
-//!    slow head from a busy office is no attack.
-//! 2. A client that takes its answer, of the origin that has the most of those, if that is at least
-//!    two more than the newcomer's origin has: the one that took the fewest bytes a second. So no
-//!    origin keeps more than its share while others wait.
-//! 3. A client slower than [`PACE_MIN`] over the last seconds, the slowest first.
+//! 1. `owed-longest`: a connection that we wait to receive from (its request, or the end of its
+//!    stream); of the source with the most of those, the oldest. So a crowd from one place goes
+//!    first, and one slow head from a busy office is no attack.
+//! 2. `over-share`: a connection that takes its answer, of the source with the most answers under
+//!    way, if those are at least two more than the queued one's source has: the one that took the
+//!    fewest bytes a second. So no source keeps more than its share while others wait.
+//! 3. `too-slow`: one slower than [`PACE_MIN`] over the last seconds, the slowest first.
 //!
-//! Pure: a census of the seats goes in, a seat comes out. Not in the census are clients whose
-//! request has just come whole and whose answer has not begun: they never go.
+//! Pure: the candidates go in, one of them comes out. Never one whose request has come whole and whose
+//! answer has not begun: it only counts as an answer under way.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::origin::Origin;
+use crate::gate::Source;
 
 /// Bytes a second; slower than any modem still in use.
 pub(super) const PACE_MIN: u64 = 4 * 1024;
 
-/// So many answers more than the newcomer's origin must another have, before it gives one up.
+/// So many answers more than the queued one's source must another have, before it gives one up.
 const SURPLUS_MIN: usize = 2;
 
-/// A client that could lose its seat, as it was when the census was taken.
+/// Why a connection was ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seated {
-    /// Which seat it has.
-    pub(super) seat: usize,
-    pub(super) origin: Origin,
-    pub(super) turn: Turn,
+pub enum Cause {
+    /// Rule 1.
+    OwedLongest,
+    /// Rule 2; or it held the most of something else that others waited for.
+    OverShare,
+    /// Rule 3.
+    TooSlow,
+    /// There was no slot for it, and no place in the queue for longer.
+    NoSlot,
+    /// The server stopped.
+    Stopping,
 }
 
-/// Whose move it is, and since when or how fast.
+/// A connection that may lose its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// The client's: it owes its request, or the end of its stream.
-    Owes { since: Instant },
-    /// Ours: it takes its answer, at these bytes a second.
-    Takes {
+pub(super) struct Candidate {
+    /// Which connection.
+    pub(super) id: u64,
+    pub(super) source: Source,
+    pub(super) activity: Activity,
+}
+
+/// What its thread does, and since when or how fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// It waits to receive, for a connection that was accepted then.
+    Receiving { since: Instant },
+    /// It has not begun to send.
+    Preparing,
+    /// It sends, so many bytes a second.
+    Sending {
         average_pace: u64,
         /// `None` for an answer that is younger than the window.
         recent_pace: Option<u64>,
     },
 }
 
-/// Everybody who could lose a seat.
+/// Everybody who may lose a slot.
 #[derive(Debug, Default)]
-pub(super) struct Census {
-    members: Vec<Member>,
-    parties: Vec<Party>,
-    party_of: HashMap<Origin, usize>,
+pub(super) struct Candidates {
+    /// With the index of its source's group.
+    members: Vec<(Candidate, usize)>,
+    groups: Vec<Group>,
 }
 
-#[derive(Debug)]
-struct Member {
-    seated: Seated,
-    /// The index of its origin's party.
-    party: usize,
+/// How many there are of one source.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    source: Source,
+    receiving: usize,
+    preparing: usize,
+    sending: usize,
 }
 
-/// How many there are of one origin.
-#[derive(Clone, Copy, Debug, Default)]
-struct Party {
-    owing: usize,
-    taking: usize,
+impl Cause {
+    /// Its word in the log.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OwedLongest => "owed-longest",
+            Self::OverShare => "over-share",
+            Self::TooSlow => "too-slow",
+            Self::NoSlot => "no-slot",
+            Self::Stopping => "stopping",
+        }
+    }
 }
 
-impl Census {
-    /// Counts a client that has a seat.
-    pub(super) fn add(&mut self, seated: Seated) {
-        let party = self.party(seated.origin);
-        *self.count(party, seated.turn) += 1;
-        self.members.push(Member { seated, party });
-    }
-
-    /// Counts an answer of that origin that has not begun to go out: it never loses its seat, but
-    /// it is an answer under way.
-    pub(super) fn add_kept(&mut self, origin: Origin) {
-        let party = self.party(origin);
-        self.parties[party].taking += 1;
-    }
-
-    /// Chooses who makes way for a newcomer of that origin, and takes it off the census. A newcomer
-    /// whose origin is not known yet counts as one that has no seat.
-    pub(super) fn choose(&mut self, newcomer: Option<Origin>) -> Option<Seated> {
-        let at = self
-            .longest_owing()
-            .or_else(|| self.slowest_of_the_greediest(newcomer))
-            .or_else(|| self.slowest_of_all())?;
-        let Member { seated, party } = self.members.swap_remove(at);
-        *self.count(party, seated.turn) -= 1;
-        Some(seated)
-    }
-
-    fn party(&mut self, origin: Origin) -> usize {
-        *self.party_of.entry(origin).or_insert_with(|| {
-            self.parties.push(Party::default());
-            self.parties.len() - 1
-        })
-    }
-
-    fn count(&mut self, party: usize, turn: Turn) -> &mut usize {
-        match turn {
-            Turn::Owes { .. } => &mut self.parties[party].owing,
-            Turn::Takes { .. } => &mut self.parties[party].taking,
+impl Group {
+    fn count(&mut self, activity: Activity) -> &mut usize {
+        match activity {
+            Activity::Receiving { .. } => &mut self.receiving,
+            Activity::Preparing => &mut self.preparing,
+            Activity::Sending { .. } => &mut self.sending,
         }
     }
 
+    fn answers(&self) -> usize {
+        self.sending + self.preparing
+    }
+}
+
+impl FromIterator<Candidate> for Candidates {
+    fn from_iter<I: IntoIterator<Item = Candidate>>(candidates: I) -> Self {
+        let mut group_of = HashMap::<Source, usize>::new();
+        let Self { mut members, mut groups } = Self::default();
+        for candidate in candidates {
+            let source = candidate.source;
+            let group = *group_of.entry(source).or_insert_with(|| {
+                groups.push(Group { source, receiving: 0, preparing: 0, sending: 0 });
+                groups.len() - 1
+            });
+            *groups[group].count(candidate.activity) += 1;
+            members.push((candidate, group));
+        }
+        Self { members, groups }
+    }
+}
+
+impl Candidates {
+    /// Chooses who makes way for one of that source, and takes it off the candidates. One whose
+    /// source is not known yet counts as one that has no slot.
+    pub(super) fn choose(&mut self, queued: Option<Source>) -> Option<(Candidate, Cause)> {
+        let oldest = self.oldest_receiving().map(|at| (at, Cause::OwedLongest));
+        let (at, cause) = oldest
+            .or_else(|| Some((self.slowest_of_the_greediest(queued)?, Cause::OverShare)))
+            .or_else(|| Some((self.slowest_of_all()?, Cause::TooSlow)))?;
+        let (candidate, group) = self.members.swap_remove(at);
+        *self.groups[group].count(candidate.activity) -= 1;
+        Some((candidate, cause))
+    }
+
     /// Rule 1.
-    fn longest_owing(&self) -> Option<usize> {
-        let most = self.parties.iter().map(|party| party.owing).max().filter(|&most| most > 0)?;
-        self.least(|member| match member.seated.turn {
-            Turn::Owes { since } if self.parties[member.party].owing == most => Some(since),
+    fn oldest_receiving(&self) -> Option<usize> {
+        let most = self.groups.iter().map(|group| group.receiving).max()?;
+        self.least(|activity, group| match activity {
+            Activity::Receiving { since } if group.receiving == most => Some(since),
             _ => None,
         })
     }
 
-    /// Rule 2.
-    fn slowest_of_the_greediest(&self, newcomer: Option<Origin>) -> Option<usize> {
-        let party = newcomer.and_then(|origin| self.party_of.get(&origin));
-        let of_the_newcomer = party.map_or(0, |&party| self.parties[party].taking);
-        let most = self.parties.iter().map(|party| party.taking).max()?;
-        if most < of_the_newcomer + SURPLUS_MIN {
-            return None;
-        }
-        self.least(|member| match member.seated.turn {
-            Turn::Takes { average_pace, .. } if self.parties[member.party].taking == most => {
-                Some(average_pace)
-            }
+    /// Rule 2. Groups none of whose answers have begun cannot give one up, and so do not hide
+    /// those that can.
+    fn slowest_of_the_greediest(&self, queued: Option<Source>) -> Option<usize> {
+        let own = self.groups.iter().find(|group| Some(group.source) == queued);
+        let fair = own.map_or(0, Group::answers) + SURPLUS_MIN;
+        let can_give = self.groups.iter().filter(|group| group.sending > 0);
+        let most = can_give.map(Group::answers).max().filter(|&most| most >= fair)?;
+        self.least(|activity, group| match activity {
+            Activity::Sending { average_pace, .. } if group.answers() == most => Some(average_pace),
             _ => None,
         })
     }
 
     /// Rule 3.
     fn slowest_of_all(&self) -> Option<usize> {
-        self.least(|member| match member.seated.turn {
-            Turn::Takes { recent_pace: Some(pace), .. } if pace < PACE_MIN => Some(pace),
+        self.least(|activity, _| match activity {
+            Activity::Sending { recent_pace, .. } => recent_pace.filter(|&pace| pace < PACE_MIN),
             _ => None,
         })
     }
 
     /// The member with the least of that, among those that have it.
-    fn least<K: Ord>(&self, key: impl Fn(&Member) -> Option<K>) -> Option<usize> {
+    fn least<K: Ord>(&self, key: impl Fn(Activity, &Group) -> Option<K>) -> Option<usize> {
+        let key =
+            |(candidate, group): &(Candidate, usize)| key(candidate.activity, &self.groups[*group]);
         let members = self.members.iter().enumerate();
         members.filter_map(|(at, member)| Some((key(member)?, at))).min().map(|(_, at)| at)
     }

@@ -8,12 +8,16 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, recv};
+use zeroize::Zeroizing;
 
-use super::client::{Client, Evicted};
+use super::connection::{Connection, Lost};
 
 /// Bytes that are read and dropped, at most.
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes that are dropped without a look at whether others wait meanwhile.
+const QUICK_BYTES_MAX: usize = 64 * 1024;
 
 /// How long the client may take.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(5);
@@ -21,40 +25,38 @@ const LINGER_TIME_MAX: Duration = Duration::from_secs(5);
 /// Bytes that are read at once.
 const DROP_BYTES: usize = 4 * 1024;
 
-impl Client {
+impl Connection {
     /// Closes our side, and waits for the client to close its own, or for 5 s, or for 16 MiB,
-    /// unless it loses its seat first.
-    pub fn finish(&self) -> Result<(), Evicted> {
+    /// unless the connection is evicted first.
+    pub fn finish(&self) -> Result<(), Lost> {
+        self.linger();
+        self.eviction().map_or(Ok(()), |cause| Err(Lost::Evicted(cause)))
+    }
+
+    /// The same. One that gets no slot drops what has come so far, and waits for nothing. Whatever
+    /// fails here, there is nothing left to do but close.
+    fn linger(&self) {
         let deadline = Instant::now() + LINGER_TIME_MAX;
-        self.about_to_wait();
-        self.begin_drain()?;
-        self.drop_what_comes(Some(deadline));
-        if self.has_lost_its_seat() { Err(Evicted) } else { Ok(()) }
-    }
-
-    /// Sends a client that finds no seat these bytes, and drops what it has sent so far, without
-    /// waiting for anything. Where more comes later, the reset may overtake the answer.
-    pub(super) fn turn_away(&self, bytes: &[u8]) {
-        let now = Some(Instant::now());
-        if send(self.stream(), bytes, SendFlags::NOSIGNAL).is_ok() {
-            self.drop_what_comes(now);
-        }
-    }
-
-    /// Whatever fails here, there is nothing left to do but close.
-    fn drop_what_comes(&self, deadline: Option<Instant>) {
+        self.begin_receiving();
         if self.stream().shutdown(Shutdown::Write).is_err() {
             return;
         }
         let mut dropped = 0;
-        let mut buffer = [0; DROP_BYTES];
-        while dropped < LINGER_BYTES_MAX && !self.has_lost_its_seat() {
-            match recv(self.stream(), &mut buffer, RecvFlags::empty()) {
+        // A second request may have credentials, too.
+        let mut buffer = Zeroizing::new([0; DROP_BYTES]);
+        while dropped < LINGER_BYTES_MAX {
+            match recv(self.stream(), &mut buffer[..], RecvFlags::empty()) {
                 Ok((0, _)) => return,
                 Ok((length, _)) => dropped += length,
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) if self.wait_to_receive(deadline).is_ok() => {}
+                Err(Errno::AGAIN) if self.wait_to_receive(Some(deadline)).is_ok() => {}
                 Err(_) => return,
+            }
+            if dropped >= QUICK_BYTES_MAX {
+                self.step_aside();
+                if self.eviction().is_some() || Instant::now() >= deadline {
+                    return;
+                }
             }
         }
     }

@@ -14,7 +14,6 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, acceptfrom_with, sockopt};
 
-use super::client::Client;
 use super::options::Options;
 
 /// Connections that the kernel holds until they are accepted (it may hold fewer: see `somaxconn`).
@@ -39,9 +38,9 @@ enum Owner {
 }
 
 /// What one call of `accept` came to.
-pub(super) enum Accepted {
-    /// A client.
-    Client(Client),
+pub(super) enum Outcome {
+    /// A client: its socket, which does not block, and its address.
+    Client(TcpStream, SocketAddr),
     /// None, this time: an interrupted call, or a client that had gone again.
     None,
     /// The process or the system is out of descriptors or memory.
@@ -93,27 +92,25 @@ impl Listener {
     }
 
     /// Waits for a client.
-    pub(super) fn accept(&self) -> Accepted {
+    pub(super) fn accept(&self) -> Outcome {
         if let Owner::Others { stop } = &self.owner
             && is_readable_after_waiting(stop, &self.socket)
         {
-            return Accepted::Closed;
+            return Outcome::Closed;
         }
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let errno = match acceptfrom_with(&self.socket, flags) {
             Ok((socket, peer)) => {
                 let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-                let client = |peer| Accepted::Client(Client::new(TcpStream::from(socket), peer));
-                return peer.map_or(Accepted::None, client);
+                let client = |peer| Outcome::Client(TcpStream::from(socket), peer);
+                return peer.map_or(Outcome::None, client);
             }
             Err(errno) => errno,
         };
         match errno {
             // What `shutdown` leaves behind, and what a socket that never listened would say.
-            Errno::INVAL | Errno::BADF => Accepted::Closed,
-            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
-                Accepted::Exhausted(errno)
-            }
+            Errno::INVAL | Errno::BADF => Outcome::Closed,
+            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Outcome::Exhausted(errno),
             // The errors of a new connection, which accept(2) says to treat like EAGAIN.
             Errno::AGAIN
             | Errno::INTR
@@ -124,8 +121,8 @@ impl Listener {
             | Errno::HOSTUNREACH
             | Errno::NONET
             | Errno::PROTO
-            | Errno::NOPROTOOPT => Accepted::None,
-            _ => Accepted::Failed(errno),
+            | Errno::NOPROTOOPT => Outcome::None,
+            _ => Outcome::Failed(errno),
         }
     }
 

@@ -1,21 +1,22 @@
-//! How fast a client takes its answer.
+//! How fast a connection takes its answer.
 //!
 //! The kernel takes the first megabytes of an answer at once, however slow the client, and a mobile
-//! network pauses for seconds. So the pace is that of the last ten to twenty seconds, not of the
-//! last moment, and not of all the time.
+//! network pauses for seconds. So the recent pace leaves out what went before the first wait, and
+//! looks at the last six to twelve seconds.
 
 use std::time::{Duration, Instant};
 
-/// The pace is looked at over at least this time, and at most twice as long.
-pub(super) const WINDOW: Duration = Duration::from_secs(10);
+/// The recent pace is that over at least this time, and at most twice as long.
+pub(super) const WINDOW: Duration = Duration::from_secs(6);
 
 /// The bytes of an answer that the kernel has taken, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Progress {
     began: Instant,
     bytes: u64,
-    /// Where the window before this one began, and where this one did.
-    marks: [Mark; 2],
+    /// Where the window before this one began, and where this one did; `None` until there has been
+    /// a wait after the first bytes.
+    marks: Option<[Mark; 2]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +28,20 @@ struct Mark {
 impl Progress {
     /// An answer that begins.
     pub(super) fn new(now: Instant) -> Self {
-        Self { began: now, bytes: 0, marks: [Mark { at: now, bytes: 0 }; 2] }
+        Self { began: now, bytes: 0, marks: None }
     }
 
-    /// The kernel has taken so many bytes more.
-    pub(super) fn note(&mut self, now: Instant, bytes: u64) {
-        if now.saturating_duration_since(self.marks[1].at) >= WINDOW {
-            self.marks = [self.marks[1], Mark { at: now, bytes: self.bytes }];
-        }
+    /// Its thread waits until the kernel takes more; it took so many bytes since the last wait.
+    pub(super) fn note_wait(&mut self, now: Instant, bytes: u64) {
         self.bytes += bytes;
+        let mark = Mark { at: now, bytes: self.bytes };
+        match &mut self.marks {
+            None if self.bytes > 0 => self.marks = Some([mark; 2]),
+            Some(marks) if now.saturating_duration_since(marks[1].at) >= WINDOW => {
+                *marks = [marks[1], mark];
+            }
+            _ => {}
+        }
     }
 
     /// Whether any of its bytes are out.
@@ -48,9 +54,9 @@ impl Progress {
         pace(self.bytes, now.saturating_duration_since(self.began))
     }
 
-    /// Bytes a second over the window; `None` while the answer is younger than that.
+    /// Bytes a second over the window; `None` while the waits are younger than that.
     pub(super) fn recent_pace(&self, now: Instant) -> Option<u64> {
-        let mark = self.marks.iter().rev().find(|mark| now >= mark.at + WINDOW)?;
+        let mark = self.marks.iter().flatten().rev().find(|mark| now >= mark.at + WINDOW)?;
         Some(pace(self.bytes - mark.bytes, now - mark.at))
     }
 }
@@ -64,59 +70,64 @@ fn pace(bytes: u64, time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    /// Notes of seconds and bytes; then what the paces are at some second.
-    #[track_caller]
-    fn check(notes: &[(u64, u64)], second: u64, average: u64, recent: Option<u64>) {
+    /// Waits at so many quarters of a second, and the bytes before each.
+    fn progress(waits: impl IntoIterator<Item = (u32, u64)>) -> (Progress, Instant) {
         let began = Instant::now();
-        let at = |second| began + Duration::from_secs(second);
         let mut progress = Progress::new(began);
-        for &(second, bytes) in notes {
-            progress.note(at(second), bytes);
+        for (quarter, bytes) in waits {
+            progress.note_wait(began + Duration::from_millis(250) * quarter, bytes);
         }
-        assert_eq!(progress.average_pace(at(second)), average, "{notes:?} at {second}");
-        assert_eq!(progress.recent_pace(at(second)), recent, "{notes:?} at {second}");
+        (progress, began)
+    }
+
+    #[track_caller]
+    fn check(
+        waits: impl IntoIterator<Item = (u32, u64)>,
+        second: u64,
+        average: u64,
+        recent: Option<u64>,
+    ) {
+        let (progress, began) = progress(waits);
+        let now = began + Duration::from_secs(second);
+        assert_eq!(progress.average_pace(now), average);
+        assert_eq!(progress.recent_pace(now), recent);
     }
 
     #[test]
     fn a_young_answer_has_no_recent_pace() {
-        check(&[], 9, 0, None);
-        check(&[(0, 9000)], 9, 1000, None);
-        check(&[], 10, 0, Some(0));
+        check([], 5, 0, None);
+        check([(0, 9000)], 5, 1800, None);
+        check([(4, 0)], 10, 0, None);
+        check([(0, 0)], 10, 0, None);
+        check([(0, 0), (4, 10)], 7, 1, Some(0));
     }
 
     #[test]
-    fn the_first_burst_counts_for_one_window_only() {
-        let burst_then_a_trickle: Vec<_> =
-            [(0, 4_000_000)].into_iter().chain((1..40).map(|second| (second, 2000))).collect();
-        check(&burst_then_a_trickle[..15], 15, 268_533, Some(268_533));
-        check(&burst_then_a_trickle, 40, 101_950, Some(2000));
-        check(&[(0, 4_000_000)], 40, 100_000, Some(100_000));
-        check(&[(0, 4_000_000), (11, 1)], 40, 100_000, Some(0));
+    fn the_first_burst_counts_on_average_only() {
+        let takes_nothing = |quarters| (0..quarters).map(|at| (at, 4_000_000 * u64::from(at == 0)));
+        check(takes_nothing(20), 5, 800_000, None);
+        check(takes_nothing(28), 7, 571_428, Some(0));
+        check(takes_nothing(160), 40, 100_000, Some(0));
+        let a_trickle = (0..160).map(|at| (at, if at == 0 { 4_000_000 } else { 500 }));
+        let (progress, began) = progress(a_trickle);
+        let recent = progress.recent_pace(began + Duration::from_secs(40)).unwrap();
+        assert!((1900..=2000).contains(&recent), "{recent}");
     }
 
     #[test]
     fn a_steady_pace_is_seen_whenever_it_is_looked_at() {
-        let steady: Vec<_> = (0..100).map(|second| (second, 5000)).collect();
-        for second in 10..100 {
-            let notes = &steady[..usize::try_from(second).unwrap()];
-            let mut progress = Progress::new(Instant::now());
-            let began = progress.began;
-            for &(second, bytes) in notes {
-                progress.note(began + Duration::from_secs(second), bytes);
-            }
-            let pace = progress.recent_pace(began + Duration::from_secs(second)).unwrap();
-            assert!((4500..=5500).contains(&pace), "{pace} at {second}");
+        for quarters in 45..400 {
+            let (progress, began) = progress((0..quarters).map(|at| (at, 1250)));
+            let now = began + Duration::from_millis(250) * quarters;
+            let pace = progress.recent_pace(now).unwrap();
+            assert!((4500..=5500).contains(&pace), "{pace} at {quarters}");
         }
     }
 
     #[test]
     fn a_pause_shorter_than_the_window_is_no_standstill() {
-        let before: Vec<_> = (0..20).map(|second| (second, 100_000)).collect();
-        let mut progress = Progress::new(Instant::now());
-        let began = progress.began;
-        for &(second, bytes) in &before {
-            progress.note(began + Duration::from_secs(second), bytes);
-        }
-        assert!(progress.recent_pace(began + Duration::from_secs(28)).unwrap() > 4096);
+        let pauses = (0..100).map(|at| (at, if at < 80 { 25_000 } else { 0 }));
+        let (progress, began) = progress(pauses);
+        assert!(progress.recent_pace(began + Duration::from_secs(25)).unwrap() > 4096);
     }
 }

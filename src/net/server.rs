@@ -1,23 +1,31 @@
-//! The server: its listeners, the accept loop that goes from thread to thread, stop and drain.
+//! The server: bind, start, stop and drain.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use super::accept_loop::AcceptLoop;
-use super::client::Client;
-use super::follower::Follower;
+use super::connection::Connection;
 use super::listener::{BindError, Listener};
 use super::options::Options;
-use super::seats::Seats;
 use super::shared::Shared;
-use super::threads::{Threads, Worker};
+use super::slots::{SILENT_AT_STOP_TIME_MAX, Slots};
+use super::state::{Limits, Stage, State};
+use super::worker::spawner;
 
 /// How long a server that stops goes on accepting what was queued, at most.
 const LAST_ACCEPTS_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How long threads whose connections were cut off may take to write their line into the log.
+const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Threads that neither lead nor wait for a slot: those that make or check something that takes
+/// long, and those that a disk holds up.
+const BUSY_THREADS_MAX: usize = 512;
+
+/// What stands for a time limit that no clock can count.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// A server that has its listeners, but does not accept yet.
 pub struct Server {
@@ -62,76 +70,96 @@ impl Server {
         self.listeners.iter().map(Listener::address).collect()
     }
 
-    /// Starts to accept. `handler` is called once for each client, on a thread of the client's own;
-    /// when it returns, the connection is closed. Each thread has a clone of it, which may keep
-    /// buffers from one client to the next; after a panic the thread takes a fresh one.
+    /// Starts to accept. `handler` is called once per connection, on a thread of the connection's
+    /// own, which closes it by dropping it. Each thread has a clone of `handler`, which may keep
+    /// buffers from one connection to the next; after a panic the thread takes a fresh one. On an
+    /// error, the listeners are closed.
     pub fn start<H>(self, handler: H) -> io::Result<Running>
     where
-        H: FnMut(&Client) + Clone + Send + Sync + 'static,
+        H: FnMut(Connection) + Clone + Send + Sync + 'static,
     {
         let Self { listeners, options, on_lost_listener } = self;
-        let count = listeners.len();
-        // The last one that accepts keeps the loop while it serves: so that small requests can take
-        // all cores, as many may accept as there are.
-        let cores = available_parallelism().map_or(1, usize::from);
-        let further = (cores - 1).min(options.thread_cache / count.max(1));
-        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| {
-            let shared = Weak::clone(shared);
-            let hire = move || {
-                let follower = Follower::new(Weak::clone(&shared), handler.clone());
-                Box::new(follower) as Box<dyn Worker>
-            };
-            let accept_loop = |listener| AcceptLoop::new(listener, further);
-            let loops: Vec<_> = listeners.into_iter().map(accept_loop).collect();
-            let further: usize = loops.iter().map(AcceptLoop::further_max).sum();
-            let parked_max = options.thread_cache.saturating_sub(further);
-            let alive_max = options.max_connections + options.thread_cache + count;
-            let threads = Threads::new(parked_max, alive_max, hire);
-            // Without a cache, each client has a newly spawned thread.
-            let keeps_loop = options.thread_cache > 0;
-            Shared::new(loops, Seats::new(&options), threads, keeps_loop, on_lost_listener)
-        });
-        shared.post_watchman()?;
-        for index in 0..count {
-            shared.threads.call(index)?;
+        let inherited: Vec<_> = listeners.iter().map(Listener::is_inherited).collect();
+        let limits = limits(&options, &inherited);
+        let slots = Slots::new(options.max_connections, options.queue_max, options.queue_time_max);
+        let state = State::new(limits, &inherited, slots);
+        let shared = Shared::new(listeners, state, spawner(handler), on_lost_listener);
+        let running = Running { shared };
+        if let Err(error) = running.shared.start() {
+            let _ = running.stop(Duration::ZERO);
+            return Err(error);
         }
-        Ok(Running { shared })
+        Ok(running)
+    }
+}
+
+/// As many threads may accept as there are cores, so that small requests can take all of them.
+fn limits(options: &Options, inherited: &[bool]) -> Limits {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let further = (cores - 1).min(options.thread_cache / inherited.len().max(1));
+    let own = inherited.iter().filter(|is_inherited| !**is_inherited).count();
+    let connections = options.max_connections.saturating_add(options.queue_max);
+    Limits {
+        acceptors_max: 1 + further,
+        idle_max: options.thread_cache.saturating_sub(further * own),
+        threads_max: connections
+            .saturating_add(options.thread_cache)
+            .saturating_add(inherited.len() + BUSY_THREADS_MAX),
+        // Without a cache, each connection has a newly spawned thread.
+        leads: options.thread_cache > 0,
     }
 }
 
 impl Running {
     /// Whether a listener was lost before the server stopped.
     pub(crate) fn has_lost_listener(&self) -> bool {
-        self.shared.has_lost_listener.load(Ordering::Acquire)
+        self.shared.change(|state| state.stage == Stage::Lost)
     }
 
     /// Stops: accepts what is already queued, lets responses under way finish for at most `drain`,
-    /// and returns how many clients were cut off. Those that have sent nothing get 50 ms.
+    /// and returns how many connections were cut off. Clients that have sent nothing get 50 ms.
     #[must_use]
     pub fn stop(self, drain: Duration) -> usize {
-        let deadline = Instant::now() + drain;
+        let deadline = Instant::now() + drain.min(FOREVER);
         let shared = &self.shared;
-        shared.is_stopping.store(true, Ordering::Release);
-        for (index, accept_loop) in shared.loops.iter().enumerate() {
-            accept_loop.listener.stop_waiting();
-            if accept_loop.listener.is_inherited() {
-                continue;
-            }
+        shared.change(|state| state.stage = Stage::Stopping);
+        for (index, listener) in shared.listeners.iter().enumerate() {
+            listener.stop_waiting();
             // Threads that are blocked in `accept` can't be woken without closing the queue; so
             // another one, which does not block, takes what is queued, and then closes it.
-            accept_loop.add_last();
-            if let Err(error) = shared.threads.call(index) {
-                log::warn!("no thread to accept the clients that are queued: {error}");
-                accept_loop.leave();
+            if !listener.is_inherited() {
+                shared.change(|state| state.add_acceptor(index));
             }
         }
-        shared.await_loops(deadline.min(Instant::now() + LAST_ACCEPTS_TIME_MAX));
-        for accept_loop in &shared.loops {
-            accept_loop.listener.shut_down();
+        let until = deadline.min(Instant::now() + LAST_ACCEPTS_TIME_MAX);
+        shared.wait_until(until, State::has_no_acceptors);
+        for listener in &shared.listeners {
+            listener.shut_down();
         }
-        let cut_off = shared.seats.drain(deadline);
-        shared.threads.close();
-        shared.dismiss_watchman();
+        let cut_off = self.drain(deadline);
+        shared.change(State::end);
+        cut_off
+    }
+
+    /// Waits until every connection is served; those that are not at `deadline` are cut off.
+    /// Returns how many that were.
+    fn drain(&self, deadline: Instant) -> usize {
+        let shared = &self.shared;
+        let is_served = |state: &State| state.serving == 0;
+        while Instant::now() < deadline {
+            shared.change(|state| state.slots.end_silent(Instant::now()));
+            let next_look = Instant::now() + SILENT_AT_STOP_TIME_MAX;
+            if shared.wait_until(deadline.min(next_look), is_served) {
+                return 0;
+            }
+        }
+        let cut_off = shared.change(|state| {
+            state.stage = Stage::CuttingOff;
+            state.slots.end_all(Instant::now());
+            state.serving
+        });
+        // Their threads have only to notice, and to write their line into the log.
+        shared.wait_until(Instant::now() + LAST_LINES_TIME_MAX, is_served);
         cut_off
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::connection::Total;
 use crate::quantity::{push_counted, push_human_size, push_human_time};
+use crate::serve::Total;
 
 /// `served 1,234 responses, 5.6 GB, to 3 addresses in 2 h 3 min`.
 pub(super) fn of(total: Total, time: Duration) -> String {

@@ -12,20 +12,18 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::archive::{self, Kind, Plan};
-use super::audience::Audience;
+use super::bodies::{Bodies, Failure};
 use super::files;
-use super::pages;
 use super::representation::{self, Content, Description, Representation};
 use super::root::{OpenError, OpenFile, Opened, Root};
-use super::walk::{Failure, Walk};
-use super::workshop::{Made, Permit};
+use super::walk::Walk;
+use crate::gate::{Charged, Permit, Requester};
 use crate::http::conditional::Validators;
 use crate::http::date::Date;
 use crate::http::disposition;
 use crate::http::range::Span;
 use crate::http::request::Request;
 use crate::http::response::{Assembly, Changed, Part, Response};
-use crate::http::status::Status;
 
 /// The name of the archived folder where it has none: the root of the file system.
 const UNNAMED: &[u8] = b"root";
@@ -37,30 +35,26 @@ struct Archive {
     folder: OwnedFd,
     /// The folder's path below the root.
     path: Vec<u8>,
-    plan: Made<Plan>,
+    plan: Charged<Plan>,
 }
 
 /// The response for a folder as an archive.
 pub(crate) fn respond(
     root: &Arc<Root>,
     options: &files::Options,
-    permit: Permit,
+    bodies: &Bodies,
     folder: OwnedFd,
     request: &Request<'_>,
     now: Date,
-    audience: &dyn Audience,
-) -> Result<Response, OpenError> {
+    requester: &dyn Requester,
+) -> Result<Response, Failure> {
     let limit = options.archive_limit;
     let path = request.target.path();
     let name = request.target.names().last().unwrap_or(root.name().unwrap_or(UNNAMED));
-    let plan = Walk { root, dotfiles: options.dotfiles, limit, path, audience };
-    let plan = match plan.plan(&folder, name) {
-        Ok(plan) => plan,
-        Err(Failure::TooLarge) => return Ok(pages::archive_refused(limit)),
-        // No one reads it.
-        Err(Failure::ClientGone) => return Ok(pages::error(Status::ServiceUnavailable)),
-        Err(Failure::Open(error)) => return Err(error),
-    };
+    let dotfiles = options.dotfiles;
+    let make =
+        |maker: &Permit| Walk { root, dotfiles, limit, path, requester, maker }.plan(&folder, name);
+    let plan = bodies.make(requester, make, Plan::held_bytes)?;
     let description = Description {
         // No date: that of the newest file would stay when another one is replaced by an older.
         validators: Validators::new(plan.etag(), None, now),
@@ -69,8 +63,6 @@ pub(crate) fn respond(
         disposition: Some(disposition::attachment(&[name, b".tar"].concat())),
     };
     let length = plan.length();
-    let held_bytes = plan.held_bytes();
-    let plan = permit.finish_with(plan, held_bytes);
     let archive = Archive { root: Arc::clone(root), folder, path: path.to_vec(), plan };
     let content = Content::Assembly(Box::new(archive));
     let media_type = "application/x-tar".to_owned();

@@ -4,13 +4,14 @@
 //! everything else is known from the folder itself.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, FileType, RawDir};
+use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom};
 
 use super::files;
 use super::listing::Kind;
 use super::root::{Metadata, OpenError, Opened, Root};
+use crate::gate::Permit;
 use crate::memory;
 
 /// Bytes of names that are read from a folder at once.
@@ -18,6 +19,9 @@ const NAMES_BYTES: usize = 32 * 1024;
 
 /// Names that are read before we look again whether there is memory for more.
 const NAMES_BETWEEN_CHECKS: usize = 1_024;
+
+/// Names that are read before it is noted that the disk still answers.
+const NAMES_BETWEEN_NOTES: usize = 64;
 
 /// What a name in a folder leads to.
 pub(super) struct Entry {
@@ -27,12 +31,14 @@ pub(super) struct Entry {
     pub(super) metadata: Option<Metadata>,
 }
 
-/// Calls `take` with each name in the folder but its own and its parent's, until that fails. So
-/// that names can be kept, it fails where memory is short.
+/// Calls `take` with each name in the folder but its own and its parent's, from the first one on,
+/// until that fails. So that names can be kept, it fails where memory is short.
 pub(super) fn each_name<E: From<OpenError>>(
-    folder: impl AsFd,
+    folder: &OwnedFd,
+    maker: &Permit,
     mut take: impl FnMut(&CStr) -> Result<(), E>,
 ) -> Result<(), E> {
+    rustix::fs::seek(folder, SeekFrom::Start(0)).map_err(OpenError::from)?;
     let mut buffer = Vec::with_capacity(NAMES_BYTES);
     let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
     let mut count = 0_usize;
@@ -40,6 +46,9 @@ pub(super) fn each_name<E: From<OpenError>>(
         let entry = entry.map_err(OpenError::from)?;
         if count.is_multiple_of(NAMES_BETWEEN_CHECKS) {
             memory::check(0).map_err(OpenError::from)?;
+        }
+        if count.is_multiple_of(NAMES_BETWEEN_NOTES) {
+            maker.note_progress();
         }
         count += 1;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {

@@ -9,11 +9,12 @@ use std::os::fd::OwnedFd;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
+use super::bodies::{Bodies, Failure};
 use super::entries::{self, Entry};
 use super::files;
 use super::listing::{self, Listing, Order, README_BYTES_MAX, Readme, Selection};
 use super::root::{OpenError, OpenFile, Root};
-use super::workshop::Permit;
+use crate::gate::{Permit, Requester};
 use crate::http::negotiation;
 use crate::http::request::Request;
 use crate::http::response::{Body, Response};
@@ -37,30 +38,36 @@ pub(crate) enum Format {
 pub(crate) fn respond(
     root: &Root,
     options: &files::Options,
-    permit: Permit,
+    bodies: &Bodies,
     folder: &OwnedFd,
     request: &Request<'_>,
     format: Format,
-) -> Result<Response, OpenError> {
+    requester: &dyn Requester,
+) -> Result<Response, Failure> {
     let path = request.target.path();
     let order = Order::from_query(request.target.query());
-    let listing = read(root, options, folder, path, order)?;
-    // HEAD gets the length of the page, which is not sent.
-    let (media_type, body) = if format == Format::Json {
-        ("application/json", listing::json(&listing)?)
-    } else {
+    let is_json = format == Format::Json;
+    let media_type = if is_json { "application/json" } else { "text/html; charset=utf-8" };
+    let mut total = 0;
+    let make = |maker: &Permit| {
+        let listing = read(root, options, folder, (path, order), maker)?;
+        total = listing.total();
+        if is_json {
+            return Ok(listing::json(&listing)?);
+        }
         let readme = read_me(root, path)?;
         let has_archive = options.archive_limit > 0;
-        let page = listing::page(path, &listing, order, readme.as_ref(), has_archive)?;
-        ("text/html; charset=utf-8", page)
+        Ok(listing::page(path, &listing, order, readme.as_ref(), has_archive)?)
     };
+    // HEAD gets the length of the page, which is not sent.
+    let body = bodies.make(requester, make, Vec::capacity)?;
     // No validator would be true: a file's size can change without a trace on its folder.
-    Ok(Response::new(Status::Ok, Body::Lent(Box::new(permit.finish(body))))
+    Ok(Response::new(Status::Ok, Body::Charged(Box::new(body)))
         .with("Content-Type", media_type)
         .with("Cache-Control", "no-cache")
         .with("Vary", "Accept")
         // JSON has no place for it, and cut at the limit it looks whole.
-        .with("X-Total-Count", listing.total().to_string())
+        .with("X-Total-Count", total.to_string())
         .with("Content-Security-Policy", listing::CONTENT_SECURITY_POLICY))
 }
 
@@ -80,11 +87,11 @@ fn read(
     root: &Root,
     options: &files::Options,
     folder: &OwnedFd,
-    path: &[u8],
-    order: Order,
+    (path, order): (&[u8], Order),
+    maker: &Permit,
 ) -> Result<Listing, OpenError> {
     let mut selection = Selection::new(order, options.listing_limit);
-    entries::each_name(folder, |name| {
+    entries::each_name(folder, maker, |name| {
         if !options.dotfiles.lists(name.to_bytes()) {
             return Ok(());
         }

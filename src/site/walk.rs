@@ -18,11 +18,12 @@ use std::vec;
 use rustix::fs::{Access, AtFlags};
 
 use super::archive::{Full, Kind, Plan};
-use super::audience::Audience;
+use super::bodies::Failure;
 use super::entries::{self, Entry};
 use super::files::{self, Dotfiles};
 use super::listing;
 use super::root::{Metadata, OpenError, Opened, Root};
+use crate::gate::{Permit, Requester};
 use crate::memory::{self, OutOfMemory};
 
 /// The longest path that can be opened, in bytes. What is deeper cannot be asked for, either.
@@ -35,17 +36,6 @@ const PATH_BYTES_OF_ONE: usize = 512;
 /// Entries after which we look whether the client is still there.
 const LOOK_INTERVAL: usize = 16;
 
-/// Why a walk ended early.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// More entries than the limit, or more bytes than can be counted.
-    TooLarge,
-    /// The client has gone meanwhile.
-    ClientGone,
-    /// A file or folder could not be opened.
-    Open(OpenError),
-}
-
 /// Where to go, and how far.
 pub(crate) struct Walk<'a> {
     pub(super) root: &'a Root,
@@ -54,7 +44,8 @@ pub(crate) struct Walk<'a> {
     pub(super) limit: usize,
     /// The folder's path below the root.
     pub(super) path: &'a [u8],
-    pub(super) audience: &'a dyn Audience,
+    pub(super) requester: &'a dyn Requester,
+    pub(super) maker: &'a Permit,
 }
 
 /// A folder on the way down, and what of it is still to come.
@@ -121,9 +112,9 @@ impl Walk<'_> {
     fn level(&self, folder: &OwnedFd, path: &[u8], seen: &mut usize) -> Result<Level, Failure> {
         let from_root = files::join(self.path, path);
         let (mut children, mut text, mut looks) = (Vec::new(), Vec::new(), 0_usize);
-        let read = entries::each_name(folder, |file_name| {
+        let read = entries::each_name(folder, self.maker, |file_name| {
             let name = file_name.to_bytes();
-            if looks.is_multiple_of(LOOK_INTERVAL) && self.audience.has_gone() {
+            if looks.is_multiple_of(LOOK_INTERVAL) && self.requester.is_gone() {
                 return Err(Failure::ClientGone);
             }
             looks += 1;
@@ -177,18 +168,6 @@ impl Walk<'_> {
             }
         };
         Ok((kind, metadata.ok_or(OpenError::NotFound)?))
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        Self::Open(error)
-    }
-}
-
-impl From<OutOfMemory> for Failure {
-    fn from(error: OutOfMemory) -> Self {
-        Self::Open(error.into())
     }
 }
 

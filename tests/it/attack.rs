@@ -1,5 +1,5 @@
-//! Attackers for other tests: they pace themselves, come back when they have lost their seat, and
-//! have addresses of their own (127.0.0.2 and so on).
+//! Attackers for other tests: they pace themselves, come back when they have lost their connection,
+//! and have addresses of their own (127.0.0.2 and so on).
 //!
 //! One thread drives all clients of an attack, none of which ever blocks it.
 
@@ -19,11 +19,17 @@ const ENDLESS_HEAD: &[u8] = b"GET / HTTP/1.0\r\nX: a";
 /// How often a client does what it does.
 const STEP: Duration = Duration::from_millis(100);
 
-/// How often an attack looks which of its clients have something to do.
+/// How often an attack of slow clients looks which of them have something to do.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How soon a client that has lost its seat comes back. Thousands of them would otherwise take all
-/// of the machine's time for connecting.
+/// The start of a request with a body that is far too long.
+const ENDLESS_BODY: &[u8] = b"POST /post.html HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n";
+
+/// Bytes of a body that are sent at once.
+static FLOOD_BYTES: [u8; 64 * 1024] = [b'x'; 64 * 1024];
+
+/// How soon a client that has lost its connection comes back. Thousands of them would otherwise
+/// take all of the machine's time for connecting.
 const RETURN_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Bytes that an attacker's kernel takes for it.
@@ -34,6 +40,8 @@ const RECEIVE_BUFFER_BYTES: usize = 8 * 1024;
 pub enum Manner {
     /// Sends a byte a second of a request that never ends.
     Sends,
+    /// Sends a body that never ends, as fast as the server takes it.
+    Floods,
     /// Asks for this path, and takes so many bytes of it a second; 0 takes none.
     Takes { path: String, bytes_a_second: usize },
 }
@@ -57,6 +65,25 @@ struct Attacker {
 /// An address of this machine's own: 127.0.0.`number`.
 pub fn loopback(number: u8) -> IpAddr {
     Ipv4Addr::new(127, 0, 0, number).into()
+}
+
+/// So many different addresses of this machine's own: 127.`network`.0.1 and so on.
+pub fn loopbacks(network: u8, count: usize) -> Vec<IpAddr> {
+    let address = |number: u16| {
+        let [high, low] = number.to_be_bytes();
+        Ipv4Addr::new(127, network, high, low).into()
+    };
+    (1..=u16::try_from(count).unwrap()).map(address).collect()
+}
+
+impl Manner {
+    /// How often an attack looks which of its clients have something to do.
+    fn tick(&self) -> Duration {
+        match self {
+            Self::Floods => Duration::from_millis(1),
+            Self::Sends | Self::Takes { .. } => TICK,
+        }
+    }
 }
 
 impl Attack {
@@ -94,7 +121,7 @@ fn attack(
     let mut attackers: Vec<_> =
         sources.iter().map(|&source| Attacker::new(server, source, manner)).collect();
     while !is_over.load(Ordering::Relaxed) {
-        thread::sleep(TICK);
+        thread::sleep(manner.tick());
         // A reset or an end is noticed by those who read nothing, too.
         let connected = attackers.iter().filter_map(|it| it.stream.as_ref());
         let mut sockets: Vec<_> = connected.map(|it| PollFd::new(it, PollFlags::RDHUP)).collect();
@@ -128,6 +155,7 @@ impl Attacker {
         let _ = rustix::net::connect(&socket, &server);
         let request = match manner {
             Manner::Sends => ENDLESS_HEAD.to_vec(),
+            Manner::Floods => ENDLESS_BODY.to_vec(),
             Manner::Takes { path, .. } => format!("GET {path} HTTP/1.0\r\n\r\n").into_bytes(),
         };
         let stream = Some(TcpStream::from(socket));
@@ -136,6 +164,9 @@ impl Attacker {
 
     /// Does what is due. Whether it still has its connection.
     fn step(&mut self, manner: &Manner) -> bool {
+        if matches!(manner, Manner::Floods) && self.sent >= self.request.len() {
+            return self.flood();
+        }
         if Instant::now() < self.next_step {
             return true;
         }
@@ -147,10 +178,10 @@ impl Attacker {
                 let at = self.sent.min(self.request.len() - 1);
                 self.send(at..at + 1)
             }
-            Manner::Sends => true,
-            Manner::Takes { .. } if self.sent < self.request.len() => {
+            Manner::Floods | Manner::Takes { .. } if self.sent < self.request.len() => {
                 self.send(self.sent..self.request.len())
             }
+            Manner::Sends | Manner::Floods => true,
             &Manner::Takes { bytes_a_second, .. } => self.take(bytes_a_second / 10),
         }
     }
@@ -159,6 +190,16 @@ impl Attacker {
         let Some(stream) = &mut self.stream else { return false };
         match stream.write(&self.request[bytes]) {
             Ok(length) => self.sent += length,
+            Err(error) => return is_early(&error),
+        }
+        true
+    }
+
+    /// Sends what the kernel takes at this moment.
+    fn flood(&mut self) -> bool {
+        let Some(stream) = &mut self.stream else { return false };
+        match stream.write(&FLOOD_BYTES) {
+            Ok(length) => self.sent = self.sent.saturating_add(length),
             Err(error) => return is_early(&error),
         }
         true

@@ -5,7 +5,9 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::ask::check_frame;
-use crate::support::{Httpd, Reply, Tree, is_reset, pattern, read_to_end, send_and_half_close};
+use crate::support::{
+    Httpd, PATIENCE, Reply, Tree, is_reset, pattern, read_to_end, send_and_half_close,
+};
 
 /// Long enough for a client to send a request, short enough for a test to wait for.
 const REQUEST_TIMEOUT: [&str; 2] = ["--request-timeout", "0.3"];
@@ -67,6 +69,32 @@ fn an_endless_upload_is_cut_off() {
     let megabytes = written.count();
     assert!((8..at_most).contains(&megabytes), "{megabytes}");
     assert!(is_reset(&stream.write_all(&megabyte).unwrap_err()));
+}
+
+/// A client that has its answer and keeps its connection is waited for, but not for long, whether
+/// it is silent or goes on sending. The server's own measure of the time is looked at.
+#[test]
+fn a_client_that_does_not_close_is_closed_after_five_seconds() {
+    let (_tree, httpd) = site(&["--log-format", "json", "--request-timeout", "60"]);
+    let ask = |target: &str| {
+        let mut stream = httpd.connect();
+        stream.write_all(format!("BREW {target} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+        check(&read_to_end(&mut stream), 501);
+        stream
+    };
+    let (silent, mut talkative) = (ask("/silent"), ask("/talkative"));
+    let started = Instant::now();
+    while talkative.write_all(b"x").is_ok() {
+        assert!(started.elapsed() < PATIENCE, "its connection is kept");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for target in ["/silent", "/talkative"] {
+        let line = httpd.log_line(|line| line.contains(&format!("\"{target}\"")));
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let lingered = Duration::from_micros(entry["duration_us"].as_u64().unwrap());
+        assert!((4..15).contains(&lingered.as_secs()), "{target}: {lingered:?}");
+    }
+    drop(silent);
 }
 
 #[test]

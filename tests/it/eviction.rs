@@ -1,262 +1,225 @@
-//! Every seat is taken: who loses a seat to a newcomer, who never does, and that good clients are
-//! served while hundreds of attackers from other addresses want to keep them out.
-//!
-//! How long good clients wait is printed, not asserted:
-//! `cargo test --release eviction -- --include-ignored --nocapture --test-threads 1`.
+//! All slots are taken: who loses one to a connection that must wait, who never does, and what the
+//! log says of it.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::attack::{Attack, Manner, loopback};
+use crate::idle::settle;
 use crate::support::{
-    Httpd, PATIENCE, Reply, Tree, connect_from, eventually, pattern, raise_descriptor_limit,
-    read_head, read_to_end,
+    Httpd, Reply, Tree, connect_from, eventually, is_reset, pattern, read_head, read_to_end,
 };
+use crate::turns::is_unanswered;
 
 /// Larger than what the kernel takes into its buffers for a client that does not read.
-const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
+pub const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Between two requests of good clients: time for attackers to come back.
-const GOOD_INTERVAL: Duration = Duration::from_millis(10);
+/// More than an answer may have that needs no slot, less than what the kernel takes at once.
+const MEDIUM_FILE_BYTES: usize = 300_000;
 
-/// How long a client that waits for its seat is watched.
-const A_MOMENT: Duration = Duration::from_millis(200);
-
-/// A folder with a page and a large file.
-fn tree_to_attack() -> (Tree, Vec<u8>) {
-    raise_descriptor_limit();
-    let page = pattern(10_000);
-    let tree = Tree::with(&[("page.bin", &page)]);
+/// A folder with a small, a medium and a large file: `a`, `medium.bin` and `large.bin`.
+pub fn tree_of_sizes() -> Tree {
+    let tree = Tree::with(&[("a", b"hello"), ("medium.bin", &pattern(MEDIUM_FILE_BYTES))]);
     File::create(tree.join("large.bin")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();
-    (tree, page)
+    tree
 }
 
-fn readers(bytes_a_second: usize) -> Manner {
-    Manner::Takes { path: "/large.bin".to_owned(), bytes_a_second }
+/// A server with so few slots, whose log is JSON. On a busy machine a test may take a while.
+pub fn serve_with_slots(tree: &Tree, slots: usize, flags: &[&str]) -> Httpd {
+    let slots = slots.to_string();
+    let own_flags = ["--max-connections", &slots, "--log-format", "json"];
+    let patient = ["--request-timeout", "60"];
+    let patient = if flags.contains(&patient[0]) { &[][..] } else { &patient };
+    Httpd::serve(tree.path(), &[&own_flags, patient, flags].concat())
 }
 
-/// Asks for the page again and again, each time from the next of these addresses; every answer must
-/// be exact. Gives how long each took.
+/// Sends this and waits until the server has done all that it can about it: connections are older
+/// than those that are made after them.
 #[track_caller]
-fn ask_often(httpd: &Httpd, page: &[u8], sources: &[IpAddr], count: usize) -> Vec<Duration> {
-    let asks = sources.iter().cycle().take(count).map(|&source| {
-        thread::sleep(GOOD_INTERVAL);
-        let asked = Instant::now();
-        let mut stream = connect_from(source, httpd.address());
-        stream.write_all(b"GET /page.bin HTTP/1.0\r\n\r\n").unwrap();
-        let reply = Reply::parse(&read_to_end(&mut stream));
-        assert_eq!(reply.status, 200);
-        assert!(reply.body == page, "{} bytes of {}", reply.body.len(), page.len());
-        asked.elapsed()
-    });
-    asks.collect()
+pub fn send(httpd: &Httpd, bytes: &[u8]) -> TcpStream {
+    send_from(loopback(1), httpd, bytes)
 }
 
-/// Good clients from three addresses, among attackers from others.
 #[track_caller]
-fn check_attack(what: &str, seats: usize, requests: usize, attacks: &[(&[u8], usize, Manner)]) {
-    let (tree, page) = tree_to_attack();
-    let httpd = Httpd::serve(tree.path(), &["--max-connections", &seats.to_string(), "--quiet"]);
-    let under_way: Vec<_> = attacks
-        .iter()
-        .map(|(sources, count, manner)| {
-            let sources: Vec<_> = sources.iter().map(|&number| loopback(number)).collect();
-            Attack::start(httpd.address(), &sources, *count, manner.clone())
-        })
-        .collect();
-    // The process's own threads are few: nearly all of them have a client.
-    eventually("every seat is taken", || httpd.usage().threads >= seats);
-    let sources = [loopback(1), loopback(101), loopback(102)];
-    let mut times = ask_often(&httpd, &page, &sources, requests);
-    times.sort_unstable();
-    let at = |share: usize| times[(times.len() - 1) * share / 100];
-    let returns: usize = under_way.iter().map(Attack::returns).sum();
-    println!(
-        "{what}, {seats} seats, {returns} returns, {requests} good requests: median {:?}, \
-         99th percentile {:?}, slowest {:?}",
-        at(50),
-        at(99),
-        at(100),
-    );
-}
-
-#[test]
-fn good_clients_are_served_among_slow_senders() {
-    check_attack("500 senders", 64, 50, &[(&[2], 500, Manner::Sends)]);
-}
-
-#[test]
-fn good_clients_are_served_among_slow_readers() {
-    check_attack("200 readers of 2 kB/s", 64, 50, &[(&[2], 200, readers(2_000))]);
-}
-
-#[test]
-fn good_clients_are_served_among_readers_that_take_nothing_and_come_back() {
-    check_attack("400 stallers", 64, 50, &[(&[2], 400, readers(0))]);
-}
-
-#[test]
-fn good_clients_are_served_among_attackers_of_every_kind_and_of_several_addresses() {
-    let attacks: &[(&[u8], usize, Manner)] = &[
-        (&[2, 3], 200, Manner::Sends),
-        (&[4], 100, readers(1_000)),
-        (&[5, 6], 100, readers(10_000)),
-        (&[7], 100, readers(100_000)),
-        (&[8], 100, readers(0)),
-    ];
-    check_attack("all at once", 64, 50, attacks);
-}
-
-/// The table in docs/security.md.
-#[test]
-#[ignore = "it takes minutes, and prints times, which tests don't assert"]
-fn attacks_are_measured() {
-    for (seats, count) in [(64, 400), (1_024, 2_000)] {
-        for (what, manner) in [
-            ("senders", Manner::Sends),
-            ("stallers", readers(0)),
-            ("readers of 1 kB/s", readers(1_000)),
-            ("readers of 10 kB/s", readers(10_000)),
-            ("readers of 100 kB/s", readers(100_000)),
-        ] {
-            check_attack(&format!("{count} {what}"), seats, 500, &[(&[2], count, manner)]);
-        }
-        let attacks: &[(&[u8], usize, Manner)] = &[
-            (&[2, 3], count / 2, Manner::Sends),
-            (&[4], count / 4, readers(1_000)),
-            (&[5, 6], count / 4, readers(10_000)),
-            (&[7], count / 4, readers(100_000)),
-            (&[8], count / 4, readers(0)),
-        ];
-        check_attack(&format!("{} of all kinds", count + count / 2), seats, 500, attacks);
-    }
-}
-
-/// It has two answers fewer under way than any attacker's address, and takes what it is given.
-#[test]
-fn a_steady_reader_keeps_its_seat_while_others_want_it() {
-    let (tree, page) = tree_to_attack();
-    let flags = ["--max-connections", "4", "--log-format", "json"];
-    let httpd = Httpd::serve(tree.path(), &flags);
-    let mut steady = connect_from(loopback(101), httpd.address());
-    steady.write_all(b"GET /large.bin HTTP/1.0\r\n\r\n").unwrap();
-    read_head(&mut steady);
-    let attacks = [
-        Attack::start(httpd.address(), &[loopback(2)], 20, readers(50_000)),
-        Attack::start(httpd.address(), &[loopback(3)], 20, Manner::Sends),
-    ];
-    eventually("every seat is taken", || attacks.iter().any(|attack| attack.returns() > 0));
-    let mut taken = vec![0; 5_000];
-    for _ in 0..30 {
-        steady.read_exact(&mut taken).unwrap();
-        ask_often(&httpd, &page, &[loopback(1)], 3);
-    }
-    let is_of_the_steady = |line: &str| line.contains("127.0.0.101") && line.contains("evicted");
-    assert!(!httpd.log().iter().any(|line| is_of_the_steady(line)));
-}
-
-/// A server with so few seats, whose log is JSON.
-fn serve_with_seats(tree: &Tree, seats: usize) -> Httpd {
-    Httpd::serve(tree.path(), &["--max-connections", &seats.to_string(), "--log-format", "json"])
-}
-
-fn send(httpd: &Httpd, bytes: &[u8]) -> TcpStream {
-    let mut stream = httpd.connect();
+pub fn send_from(source: IpAddr, httpd: &Httpd, bytes: &[u8]) -> TcpStream {
+    let mut stream = connect_from(source, httpd.address());
     stream.write_all(bytes).unwrap();
+    settle(httpd);
     stream
 }
 
 /// Waits for a line that says so of a request for `target`.
 #[track_caller]
-fn await_outcome(httpd: &Httpd, target: Option<&str>, outcome: &str) -> Value {
+pub fn await_outcome(httpd: &Httpd, target: Option<&str>, outcome: &str) -> Value {
     let parse = |line: &str| serde_json::from_str::<Value>(line).ok();
     let is_it = |entry: Value| entry["target"].as_str() == target && entry["outcome"] == outcome;
     parse(&httpd.log_line(|line| parse(line).is_some_and(is_it))).unwrap()
 }
 
+/// How many connections were evicted so far.
+fn evictions(httpd: &Httpd) -> usize {
+    httpd.log().iter().filter(|line| line.contains("\"outcome\":\"evicted\"")).count()
+}
+
 #[test]
-fn the_oldest_unfinished_request_loses_its_seat() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    let httpd = serve_with_seats(&tree, 3);
+fn the_oldest_unfinished_request_loses_its_slot() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 3, &[]);
     let mut oldest = send(&httpd, b"GET /oldest HTTP/1.0\r\n");
     let mut body = send(&httpd, b"POST /post.html HTTP/1.0\r\nContent-Length: 9\r\n\r\nid=");
-    let mut youngest = send(&httpd, b"G");
-    assert_eq!(httpd.get("/a").body, b"hello");
-    await_outcome(&httpd, Some("/oldest"), "evicted");
+    let mut third = send(&httpd, b"G");
+    let mut fourth = send(&httpd, b"GET /a HTTP/1.0\r\n");
+    let evicted = await_outcome(&httpd, Some("/oldest"), "evicted");
+    assert_eq!((&evicted["cause"], &evicted["bytes_sent"]), (&"owed-longest".into(), &0.into()));
     assert_eq!(read_to_end(&mut oldest), b"");
 
-    let _another = send(&httpd, b"G");
-    assert_eq!(httpd.get("/a").body, b"hello");
+    let mut large = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
+    assert_eq!(read_head(&mut large).status, 200);
     let evicted = await_outcome(&httpd, Some("/post.html"), "evicted");
-    assert_eq!(evicted["bytes_sent"], 0);
+    assert_eq!((&evicted["cause"], &evicted["bytes_sent"]), (&"owed-longest".into(), &0.into()));
     assert_eq!(read_to_end(&mut body), b"");
 
-    youngest.write_all(b"ET /a HTTP/1.0\r\n\r\n").unwrap();
-    assert_eq!(Reply::parse(&read_to_end(&mut youngest)).body, b"hello");
+    third.write_all(b"ET /a HTTP/1.0\r\n\r\n").unwrap();
+    assert_eq!(Reply::parse(&read_to_end(&mut third)).body, b"hello");
+    fourth.write_all(b"\r\n").unwrap();
+    assert_eq!(Reply::parse(&read_to_end(&mut fourth)).body, b"hello");
+    assert_eq!(evictions(&httpd), 2);
+}
+
+/// The source with the most slow heads loses one, not the one that has had its own for longest.
+#[test]
+fn the_oldest_of_the_source_with_the_most_unfinished_requests_loses_its_slot() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 3, &[]);
+    let mut alone = send_from(loopback(3), &httpd, b"GET /a HTTP/1.0\r\n");
+    let _crowd = [
+        send_from(loopback(2), &httpd, b"GET /crowd HTTP/1.0\r\n"),
+        send_from(loopback(2), &httpd, b"G"),
+    ];
+    let _another = send_from(loopback(4), &httpd, b"G");
+    let evicted = await_outcome(&httpd, Some("/crowd"), "evicted");
+    assert_eq!(evicted["cause"], "owed-longest");
+    alone.write_all(b"\r\n").unwrap();
+    assert_eq!(Reply::parse(&read_to_end(&mut alone)).body, b"hello");
 }
 
 #[test]
-fn a_draining_client_can_be_evicted() {
-    let tree = Tree::with(&[("a", b"hello"), ("b", b"hello")]);
-    let httpd = serve_with_seats(&tree, 1);
-    let mut drains = send(&httpd, b"GET /a HTTP/1.0\r\n\r\nand more");
-    assert_eq!(Reply::parse(&read_to_end(&mut drains)).body, b"hello");
-    assert_eq!(httpd.get("/b").body, b"hello");
+fn a_lingering_client_can_be_evicted() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 1, &[]);
+    let mut lingers = send(&httpd, b"GET /a HTTP/1.0\r\n\r\nand more");
+    assert_eq!(Reply::parse(&read_to_end(&mut lingers)).body, b"hello");
+    settle(&httpd);
+    let mut waits = send(&httpd, b"GET /a?b HTTP/1.0\r\n");
     let evicted = await_outcome(&httpd, Some("/a"), "evicted");
-    assert_eq!(evicted["bytes_sent"], 5);
+    assert_eq!((&evicted["cause"], &evicted["bytes_sent"]), (&"owed-longest".into(), &5.into()));
+    waits.write_all(b"\r\n").unwrap();
+    assert_eq!(Reply::parse(&read_to_end(&mut waits)).body, b"hello");
 }
 
 #[test]
-fn a_newcomer_waits_while_answers_are_under_way() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    File::create(tree.join("large.bin")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();
-    let httpd = serve_with_seats(&tree, 1);
-    let mut seated = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
-    read_head(&mut seated);
-    let mut waits = send(&httpd, b"GET /a HTTP/1.0\r\n\r\n");
-    waits.set_read_timeout(Some(A_MOMENT)).unwrap();
-    assert_eq!(waits.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    assert_eq!(read_to_end(&mut seated).len() as u64, LARGE_FILE_BYTES);
-    waits.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert_eq!(Reply::parse(&read_to_end(&mut waits)).body, b"hello");
+fn the_slowest_answer_of_the_source_with_the_most_loses_its_slot() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 3, &[]);
+    let mut many = [1, 2, 3].map(|_| {
+        let mut stream = send_from(loopback(2), &httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
+        assert_eq!(read_head(&mut stream).status, 200);
+        stream
+    });
+    let mut one = send_from(loopback(3), &httpd, b"GET /large.bin?one HTTP/1.0\r\n\r\n");
+    assert_eq!(read_head(&mut one).status, 200);
+    let evicted = await_outcome(&httpd, Some("/large.bin"), "evicted");
+    assert_eq!((&evicted["cause"], &evicted["status"]), (&"over-share".into(), &200.into()));
+    assert_eq!(evicted["client"], "127.0.0.2");
+
+    // Two of theirs are not two more than its one.
+    let mut another = send_from(loopback(3), &httpd, b"GET /large.bin?another HTTP/1.0\r\n\r\n");
+    assert!(is_unanswered(&another));
+    assert_eq!(evictions(&httpd), 1);
+    let results = many.each_mut().map(|stream| stream.read_to_end(&mut Vec::new()));
+    let resets = results.iter().filter(|it| it.as_ref().is_err_and(is_reset)).count();
+    assert_eq!(resets, 1, "{results:?}");
+    read_head(&mut another);
+}
+
+/// Only who has to wait for his client needs a slot.
+#[test]
+fn a_small_answer_evicts_no_one_and_waits_for_no_one() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 1, &[]);
+    let mut head = send(&httpd, b"GET /a HTTP/1.0\r\n");
+    (0..20).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello"));
+    head.write_all(b"\r\n").unwrap();
+    assert_eq!(Reply::parse(&read_to_end(&mut head)).body, b"hello");
+
+    let mut large = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
+    read_head(&mut large);
+    (0..20).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello"));
+    assert_eq!(httpd.request("GET", "/medium.bin", "Range: bytes=0-99\r\n").body.len(), 100);
+    assert_eq!(httpd.head("/medium.bin").status, 200);
+    assert_eq!(httpd.get("/missing").status, 404);
+    assert_eq!(read_to_end(&mut large).len() as u64, LARGE_FILE_BYTES);
+    assert_eq!(evictions(&httpd), 0);
+}
+
+#[test]
+fn a_large_answer_waits_while_others_are_under_way() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 1, &[]);
+    let mut first = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
+    read_head(&mut first);
+    let mut waits = send(&httpd, b"GET /medium.bin HTTP/1.0\r\n\r\n");
+    assert!(is_unanswered(&waits));
+    assert_eq!(read_to_end(&mut first).len() as u64, LARGE_FILE_BYTES);
+    assert!(Reply::parse(&read_to_end(&mut waits)).body == pattern(MEDIUM_FILE_BYTES));
     await_outcome(&httpd, Some("/large.bin"), "complete");
 }
 
-#[test]
-fn a_newcomer_that_has_waited_for_too_long_gets_503() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    File::create(tree.join("large.bin")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();
-    let flags = ["--max-connections", "1", "--request-timeout", "0.3", "--cors"];
-    let httpd = Httpd::serve(tree.path(), &flags);
-    let mut seated = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
-    read_head(&mut seated);
-    let mut waits = send(&httpd, b"GET /a HTTP/1.0\r\n\r\n");
-    let reply = Reply::parse(&read_to_end(&mut waits));
-    assert_eq!((reply.status, reply.field("Content-Length")), (503, Some("0")));
-    assert!(reply.field("Retry-After").is_some(), "{reply:?}");
-    assert_eq!(reply.field("Access-Control-Allow-Origin"), Some("*"));
-}
-
-/// Each newcomer finds the one seat taken by another whose request has come already.
+/// Each of them finds the one slot taken by another whose request has come already.
 #[test]
 fn a_client_whose_request_is_whole_is_never_evicted() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    let httpd = serve_with_seats(&tree, 1);
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 1, &[]);
+    let medium = pattern(MEDIUM_FILE_BYTES);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                for _ in 0..100 {
-                    assert_eq!(httpd.get("/a").body, b"hello");
+                for _ in 0..40 {
+                    assert!(httpd.get("/medium.bin").body == medium);
                     let form = "POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\nid=7";
                     assert_eq!(httpd.reply(form).status, 200);
                 }
             });
         }
     });
-    assert!(!httpd.log().iter().any(|line| line.contains("evicted")));
+    assert_eq!(evictions(&httpd), 0);
+}
+
+/// It has two answers fewer under way than any attacker's address, and takes what it is given.
+#[test]
+fn a_steady_reader_keeps_its_slot_while_others_want_it() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 4, &[]);
+    let mut steady = connect_from(loopback(101), httpd.address());
+    steady.write_all(b"GET /large.bin HTTP/1.0\r\n\r\n").unwrap();
+    read_head(&mut steady);
+    let readers = Manner::Takes { path: "/large.bin".to_owned(), bytes_a_second: 50_000 };
+    let attacks = [
+        Attack::start(httpd.address(), &[loopback(2)], 20, readers),
+        Attack::start(httpd.address(), &[loopback(3)], 20, Manner::Sends),
+    ];
+    eventually("all slots are taken", || attacks.iter().any(|attack| attack.returns() > 0));
+    let mut taken = vec![0; 5_000];
+    for _ in 0..30 {
+        steady.read_exact(&mut taken).unwrap();
+        let mut other = connect_from(loopback(1), httpd.address());
+        other.write_all(b"GET /medium.bin HTTP/1.0\r\n\r\n").unwrap();
+        assert_eq!(Reply::parse(&read_to_end(&mut other)).status, 200);
+    }
+    let is_of_the_steady = |line: &str| line.contains("127.0.0.101") && line.contains("evicted");
+    assert!(!httpd.log().iter().any(|line| is_of_the_steady(line)));
 }

@@ -230,7 +230,9 @@ fn sighup_reopens_a_renamed_log_and_no_line_is_lost() {
         reopened.count() == 5
     });
     ask(3, 1);
-    assert!(String::from_utf8(log_of(&tree, "access.log")).unwrap().contains("?3-0-"));
+    eventually("the line is in the new file", || {
+        String::from_utf8(log_of(&tree, "access.log")).unwrap().contains("?3-0-")
+    });
     assert_eq!(httpd.stop().status.code(), Some(0));
     let files = std::fs::read_dir(tree.join("log")).unwrap();
     let bytes = files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap());

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::attack::{Attack, Manner, loopback};
+use crate::idle::unread_bytes;
 use crate::support::{
     Httpd, Reply, Tree, eventually, pattern, raise_descriptor_limit, read_to_end, tool,
 };
@@ -68,15 +69,6 @@ fn cost_of_each(count: usize, bytes: &[u8]) -> usize {
     println!("{count} clients that have sent {} bytes: {cost} resident bytes each", bytes.len());
     drop(waiting);
     cost
-}
-
-/// What the kernel holds of what was sent to a port, in bytes (see `proc_pid_net(5)`).
-fn unread_bytes(port: u16) -> usize {
-    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let local = format!(":{port:04X}");
-    let rows = sockets.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
-    let ours = rows.filter(|row| row[1].ends_with(&local));
-    ours.map(|row| usize::from_str_radix(row[4].split_once(':').unwrap().1, 16).unwrap()).sum()
 }
 
 #[test]

@@ -1,18 +1,20 @@
-//! `net` by itself, with another protocol than HTTP on it: threads, seats, panics, stop.
+//! `net` by itself, with another protocol than HTTP on it: threads, slots, panics, stop.
 
+use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, RwLock};
+use std::process::Command;
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
-use httpd::net::{Client, Options, Running, Server};
+use httpd::net::{Connection, Options, Running, Server};
 
-use crate::support::{PATIENCE, eventually, read_to_end};
+use crate::support::{PATIENCE, is_reset, output_of, read_to_end, tool};
 
 fn start<H>(options: Options, handler: H) -> (Running, SocketAddr)
 where
-    H: FnMut(&Client) + Clone + Send + Sync + 'static,
+    H: FnMut(Connection) + Clone + Send + Sync + 'static,
 {
     let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap();
     let address = server.addresses()[0];
@@ -26,7 +28,9 @@ fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// Sends a byte back, then closes.
-fn echo_a_byte(mut client: &Client) {
+#[expect(clippy::needless_pass_by_value, reason = "a handler takes the connection, to close it")]
+fn echo_a_byte(connection: Connection) {
+    let mut client = &connection;
     let mut byte = [0];
     if client.read_exact(&mut byte).is_ok() {
         client.write_all(&byte).unwrap();
@@ -59,7 +63,7 @@ fn clients_are_served_one_after_another_and_at_once() {
 #[test]
 fn no_client_waits_behind_another() {
     let all_here = Arc::new(Barrier::new(20));
-    let (running, address) = start(Options::default(), move |_: &Client| {
+    let (running, address) = start(Options::default(), move |_: Connection| {
         all_here.wait();
     });
     let mut clients: Vec<_> = (0..20).map(|_| connect(address)).collect();
@@ -69,78 +73,156 @@ fn no_client_waits_behind_another() {
     assert_eq!(running.stop(PATIENCE), 0);
 }
 
+/// Nor the thread that served it, nor the slot, nor the state of the handler.
 #[test]
 fn a_panic_costs_one_client() {
-    let (running, address) = start(Options::default(), |mut client: &Client| {
+    const PANICS: usize = 40;
+    let served_by = Arc::new(Mutex::new(HashSet::new()));
+    let options = Options { max_connections: 2, thread_cache: 2, ..Options::default() };
+    let mut is_spoilt = false;
+    let threads = Arc::clone(&served_by);
+    let (running, address) = start(options, move |connection: Connection| {
+        let mut client = &connection;
+        threads.lock().unwrap().insert(thread::current().id());
+        assert!(!is_spoilt, "a handler goes on as it was when it panicked");
         let mut byte = [0];
-        client.read_exact(&mut byte).unwrap();
-        assert_ne!(byte, [13]);
-        client.write_all(&byte).unwrap();
+        // This waits in a slot: the byte comes only after the connection was accepted.
+        if client.read_exact(&mut byte).is_ok() {
+            is_spoilt = byte == [13];
+            assert!(!is_spoilt, "as the test wants it");
+            client.write_all(&byte).unwrap();
+        }
     });
-    for byte in 10..20 {
+    for byte in [10, 13].into_iter().cycle().take(2 * PANICS) {
         let mut stream = connect(address);
         stream.write_all(&[byte]).unwrap();
         let want: &[u8] = if byte == 13 { &[] } else { &[byte] };
         assert_eq!(read_to_end(&mut stream), want);
     }
     assert_eq!(running.stop(PATIENCE), 0);
+    // Each panic that is not caught ends its thread.
+    let threads = served_by.lock().unwrap().len();
+    assert!(threads < PANICS / 2, "{threads} threads for {PANICS} panics");
 }
 
 #[test]
-fn no_more_clients_are_served_than_there_are_seats() {
-    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let gate = Arc::new(RwLock::new(()));
-    let shared = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&gate));
-    let options = Options { max_connections: 3, ..Options::default() };
-    let closed = gate.write().unwrap();
-    let (running, address) = start(options, move |mut client: &Client| {
-        let (now, most, gate) = &shared;
-        let mut byte = [0];
-        client.read_exact(&mut byte).unwrap();
-        // An answer that has not begun to go out is not evicted.
-        client.begin_answer().unwrap();
-        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        drop(gate.read().unwrap());
-        client.write_all(&byte).unwrap();
-        now.fetch_sub(1, Ordering::SeqCst);
-    });
-    let ask = || {
-        let mut client = connect(address);
-        client.write_all(b"x").unwrap();
-        client
-    };
-    let mut clients = Vec::new();
-    for served in 1..=3 {
-        clients.push(ask());
-        eventually("it is served", || now.load(Ordering::SeqCst) == served);
-    }
-    clients.extend((0..7).map(|_| ask()));
-    drop(closed);
-    for client in &mut clients {
-        assert_eq!(read_to_end(client), b"x");
-    }
-    assert_eq!(most.load(Ordering::SeqCst), 3);
-    assert_eq!(running.stop(PATIENCE), 0);
-}
-
-#[test]
-fn a_newcomer_takes_the_seat_of_whoever_owes_the_longest() {
-    let options = Options { max_connections: 2, ..Options::default() };
+fn no_more_clients_are_waited_for_than_there_are_slots() {
+    const SLOTS: usize = 3;
+    let options = Options { max_connections: SLOTS, ..Options::default() };
     let (running, address) = start(options, echo_a_byte);
-    let mut first = connect(address);
-    let mut second = connect(address);
-    check_echo(address, 7);
-    assert_eq!(read_to_end(&mut first), b"", "the oldest was evicted");
-    second.write_all(b"s").unwrap();
-    assert_eq!(read_to_end(&mut second), b"s", "the other was not");
+    let mut clients = VecDeque::new();
+    for _ in 0..10 {
+        clients.push_back(connect(address));
+        if clients.len() > SLOTS {
+            let mut oldest = clients.pop_front().unwrap();
+            assert_eq!(read_to_end(&mut oldest), b"", "the oldest was evicted");
+        }
+    }
+    for client in &mut clients {
+        client.write_all(b"x").unwrap();
+        assert_eq!(read_to_end(client), b"x", "the others were not");
+    }
     assert_eq!(running.stop(PATIENCE), 0);
+}
+
+/// Its first bytes needed no slot; for the rest there was none in time. The end of the stream would
+/// say that this was all.
+#[test]
+fn who_is_rejected_half_way_is_reset() {
+    let (told, ended) = mpsc::channel();
+    let queue_time_max = Duration::from_millis(300);
+    let options = Options { max_connections: 1, queue_time_max, ..Options::default() };
+    let (running, address) = start(options, move |connection: Connection| {
+        let mut client = &connection;
+        let result = client.write_all(&vec![b'x'; 64 << 20]);
+        told.send((client.peer(), result.is_ok())).unwrap();
+    });
+    let mut holder = connect(address);
+    holder.read_exact(&mut [0]).unwrap();
+    let mut rejected = connect(address);
+    let (peer, is_whole) = ended.recv_timeout(PATIENCE).unwrap();
+    assert_eq!((peer, is_whole), (rejected.local_addr().unwrap(), false));
+    let result = rejected.read_to_end(&mut Vec::new());
+    assert!(result.as_ref().is_err_and(is_reset), "{result:?}");
+    drop(holder);
+    assert_eq!(running.stop(PATIENCE), 0);
+}
+
+/// Who asks for no limit gets none, and no panic.
+#[test]
+fn limits_may_be_as_large_as_they_like() {
+    let options = Options {
+        max_connections: usize::MAX,
+        queue_max: usize::MAX,
+        queue_time_max: Duration::MAX,
+        thread_cache: usize::MAX,
+        ..Options::default()
+    };
+    let (running, address) = start(options, echo_a_byte);
+    let mut slow = connect(address);
+    (0..50).for_each(|byte| check_echo(address, byte));
+    slow.write_all(b"s").unwrap();
+    assert_eq!(read_to_end(&mut slow), b"s");
+    let mut silent = connect(address);
+    assert_eq!(running.stop(Duration::MAX), 0);
+    assert_eq!(read_to_end(&mut silent), b"");
+}
+
+/// Set for the process that [`check_a_start_without_threads`] is called in.
+const WITHOUT_THREADS: &str = "TEST_WITHOUT_THREADS";
+
+/// The system refuses one thread or another while a server with two listeners starts: it fails, and
+/// then nobody listens any more; or it serves both.
+#[test]
+fn a_start_that_fails_half_way_leaves_no_listener() {
+    if std::env::var_os(WITHOUT_THREADS).is_some() {
+        return check_a_start_without_threads();
+    }
+    let Some(strace) = tool("strace") else { return };
+    for number in 1..=5 {
+        let mut command = Command::new(&strace);
+        let fault = format!("inject=clone3:error=EAGAIN:when={number}");
+        // strace counts for each thread: the one that runs the test starts the server.
+        command.args(["-D", "-f", "-o", "/dev/null", "-e", &fault]);
+        command.arg(std::env::current_exe().unwrap());
+        command.args(["--exact", "net::a_start_that_fails_half_way_leaves_no_listener"]);
+        command.args(["--test-threads", "1", "--nocapture"]).env(WITHOUT_THREADS, "1");
+        let output = output_of(&mut command);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "thread {number} is refused: {text} {output:?}");
+        assert!(text.contains("1 passed"), "{text}");
+    }
+}
+
+fn check_a_start_without_threads() {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let server = Server::bind(&[any, any], Options::default()).unwrap();
+    let addresses = server.addresses();
+    match server.start(echo_a_byte) {
+        Ok(running) => {
+            for &address in &addresses {
+                check_echo(address, 7);
+            }
+            assert_eq!(running.stop(PATIENCE), 0);
+        }
+        Err(error) => println!("start: {error}"),
+    }
+    // Less than the patience of the test that waits for this process.
+    let is_closed = |address: &SocketAddr| {
+        (0..100).any(|_| {
+            thread::sleep(Duration::from_millis(50));
+            TcpStream::connect(address).is_err()
+        })
+    };
+    assert!(addresses.iter().all(is_closed), "somebody listens");
 }
 
 #[test]
 fn handlers_keep_their_state_from_client_to_client() {
     let mut count = 0_u8;
     let options = Options { thread_cache: 1, ..Options::default() };
-    let (running, address) = start(options, move |mut client: &Client| {
+    let (running, address) = start(options, move |connection: Connection| {
+        let mut client = &connection;
         count += 1;
         client.write_all(&[count]).unwrap();
     });

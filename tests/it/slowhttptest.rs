@@ -31,12 +31,12 @@ fn check(slowhttptest: &Path, mode: &[&str], target: &str, flags: &[&str]) {
 fn the_service_stays_available() {
     let Some(slowhttptest) = &tool("slowhttptest") else { return };
     raise_descriptor_limit();
-    let few_seats = ["--max-connections", "64"];
+    let few_slots = ["--max-connections", "64"];
     thread::scope(|scope| {
-        scope.spawn(|| check(slowhttptest, &["-H"], "/a", &few_seats));
-        scope.spawn(|| check(slowhttptest, &["-B"], "/post.html", &few_seats));
-        // Slow readers keep their seats for a few seconds at least, so this server has more seats
-        // than there are readers.
+        scope.spawn(|| check(slowhttptest, &["-H"], "/a", &few_slots));
+        scope.spawn(|| check(slowhttptest, &["-B"], "/post.html", &few_slots));
+        // Its probe asks for the same large file from the same address, which has no more than its
+        // share: so this server has more slots than there are readers.
         scope.spawn(|| check(slowhttptest, &["-X", "-n", "1", "-z", "32"], "/large.bin", &[]));
     });
 }

@@ -90,7 +90,7 @@ fn a_silent_client_does_not_delay_the_end() {
 fn queued_clients_are_answered_before_the_listener_closes() {
     let tree = Tree::with(&[("large", &pattern(32 << 20)), ("a.txt", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &["--max-connections", "1"]);
-    // This client holds the only seat, and its answer does not fit into the kernel's buffers.
+    // This client holds the only slot, and its answer does not fit into the kernel's buffers.
     let mut holder = httpd.connect();
     holder.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
     holder.read_exact(&mut [0; 1000]).unwrap();

@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::Resource;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -56,6 +56,8 @@ pub struct Usage {
     pub threads: usize,
     /// Bytes of private resident memory.
     pub memory: usize,
+    /// Kilobytes of address space.
+    pub address_space: usize,
 }
 
 /// A parsed response.
@@ -187,6 +189,7 @@ impl Httpd {
             descriptors: fs::read_dir(process.join("fd")).unwrap().count(),
             threads: number("Threads:"),
             memory: number("RssAnon:") * 1024,
+            address_space: number("VmSize:"),
         }
     }
 
@@ -386,7 +389,9 @@ pub fn send_and_half_close(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
 #[track_caller]
 pub fn connect_from(source: IpAddr, to: SocketAddr) -> TcpStream {
     let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = rustix::net::socket(family, SocketType::STREAM, None).unwrap();
+    // A program that another test starts meanwhile must not keep it open.
+    let flags = SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None).unwrap();
     rustix::net::bind(&socket, &SocketAddr::new(source, 0)).unwrap();
     rustix::net::connect(&socket, &to).unwrap();
     let stream = TcpStream::from(socket);

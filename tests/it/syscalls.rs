@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Httpd, Tree, eventually, has_words, is_reset, pattern, tool};
+use crate::idle::settle;
+use crate::support::{Httpd, Tree, eventually, has_words, is_reset, pattern, read_to_end, tool};
 
 /// The system calls of the thread that served the marked target, in order: from `accept4` to the
 /// second `close`. `None` where strace is missing.
@@ -139,6 +140,26 @@ fn a_file_system_without_sendfile_is_served_by_reads() {
 fn memory_that_is_short_for_a_moment_is_waited_for() {
     check_sent_whole("sendfile:error=ENOMEM:when=1..3");
     check_sent_whole("sendfile:error=ENOBUFS:when=2");
+}
+
+/// Each thread has to wait twice for its client, and the kernel has no memory for the first wait.
+#[test]
+fn a_wait_that_the_kernel_has_no_memory_for_is_no_lost_client() {
+    let content = pattern(64 << 20);
+    let tree = Tree::with(&[("www/a.txt", b"hello"), ("www/large", &content)]);
+    let faults = "ppoll:error=ENOMEM:when=1..3";
+    let Some(httpd) = serve_with_faults(&tree, faults, None) else { return };
+    for _ in 0..5 {
+        let mut stream = httpd.connect();
+        stream.write_all(b"GET /a.txt HT").unwrap();
+        settle(&httpd);
+        stream.write_all(b"TP/1.0\r\n\r\n").unwrap();
+        assert!(read_to_end(&mut stream).ends_with(b"hello"));
+    }
+    let mut stream = httpd.connect();
+    stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    settle(&httpd);
+    assert!(read_to_end(&mut stream).ends_with(&content));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Lines, PATIENCE, Tree, has_words, pseudo_terminal, read_to_end};
+use crate::support::{Lines, PATIENCE, Tree, eventually, has_words, pseudo_terminal, read_to_end};
 
 /// The start of every ANSI escape sequence.
 const ESCAPE: char = '\x1b';
@@ -184,7 +184,9 @@ fn a_log_that_is_not_on_the_terminal_is_combined_and_without_colour() {
     let filed = OnTerminal::start(&flags, &root, &[], None);
     OnTerminal::ask(filed.addresses()[0], b"GET /a.txt HTTP/1.0\r\n\r\n");
     for path in [log, file] {
-        let text = std::fs::read_to_string(&path).unwrap();
+        let read = || std::fs::read_to_string(&path).unwrap();
+        eventually("there is a line", || read().contains("/a.txt"));
+        let text = read();
         assert!(text.contains("\"GET /a.txt HTTP/1.0\" 200 5 \"-\" \"-\"\n"), "{text}");
         assert!(!text.contains(ESCAPE), "{text:?}");
     }

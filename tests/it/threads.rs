@@ -1,14 +1,14 @@
-//! How many threads there are: for those who are seated, the cache, each listener, and two more.
+//! How many threads there are: for each slot, the cache, each listener, and two more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::support::{Httpd, Tree};
 
-const SEATS: usize = 16;
+const SLOTS: usize = 16;
 const CACHE: usize = 4;
 
-/// Clients that ask at the same time, more than there are seats.
+/// Clients that ask at the same time, more than there are slots.
 const CLIENTS: usize = 40;
 
 fn threads_of(pid: u32) -> usize {
@@ -18,10 +18,10 @@ fn threads_of(pid: u32) -> usize {
 }
 
 #[test]
-fn there_are_no_more_threads_than_seats_and_cache_allow() {
+fn there_are_no_more_threads_than_slots_and_cache_allow() {
     let tree = Tree::with(&[("a", b"hello")]);
-    let (seats, cache) = (SEATS.to_string(), CACHE.to_string());
-    let flags = ["--quiet", "--max-connections", &seats, "--thread-cache", &cache];
+    let (slots, cache) = (SLOTS.to_string(), CACHE.to_string());
+    let flags = ["--quiet", "--max-connections", &slots, "--thread-cache", &cache];
     let httpd = Httpd::serve(tree.path(), &flags);
     let is_over = AtomicBool::new(false);
     let most = thread::scope(|scope| {
@@ -40,5 +40,5 @@ fn there_are_no_more_threads_than_seats_and_cache_allow() {
         is_over.store(true, Ordering::Relaxed);
         watch.join().unwrap()
     });
-    assert!(most <= SEATS + CACHE + 1 + 2, "{most} threads");
+    assert!(most <= SLOTS + CACHE + 1 + 2, "{most} threads");
 }

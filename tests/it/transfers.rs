@@ -116,15 +116,17 @@ fn more_than_five_are_counted() {
     await_bars(&httpd, 0);
 }
 
-/// Two answers of one address are two more than the newcomer's has.
+/// Two answers of one address are two more than the new connection's has.
 #[test]
 fn an_evicted_response_makes_way() {
     let tree = tree();
     let httpd = OnScreen::start(tree.path(), &["--max-connections", "2"], &[], USUAL);
-    let _seated = [begin(&httpd, 2, "0"), begin(&httpd, 2, "1")];
+    let _two = [begin(&httpd, 2, "0"), begin(&httpd, 2, "1")];
     await_bars(&httpd, 2);
-    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    let another = begin(&httpd, 3, "2");
     await_line(&httpd, &["127.0.0.2", "evicted"]);
+    await_bars(&httpd, 2);
+    drop(another);
     await_bars(&httpd, 1);
 }
 

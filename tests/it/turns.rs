@@ -1,5 +1,5 @@
 //! The thread that accepts keeps the accept loop while it serves, and nobody waits for it: whatever
-//! one client or one disk does, newcomers are accepted.
+//! one client or one disk does, new connections are accepted.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use httpd::net::{Client, Options, Server};
+use httpd::net::{Connection, Options, Server};
 
 use crate::attack::{Attack, Manner, loopback};
 use crate::support::{Httpd, PATIENCE, Tree, eventually, read_to_end, tool};
@@ -18,19 +18,22 @@ use crate::support::{Httpd, PATIENCE, Tree, eventually, read_to_end, tool};
 /// So long each call for the slow file takes.
 const DELAY: Duration = Duration::from_millis(1500);
 
+/// So long that no machine is too busy to serve others meanwhile, while hundreds connect.
+const LONG_DELAY: Duration = Duration::from_secs(12);
+
 /// How long a server without clients is watched.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// While each such system call for one file takes long, others are answered, however many ask for
 /// that file.
 #[track_caller]
-fn check_slow_call(call: &str, slow_clients: usize) {
+fn check_slow_call(call: &str, slow_clients: usize, delay: Duration) {
     let Some(strace) = tool("strace") else { return };
     let tree = Tree::with(&[("www/slow", b"slow"), ("www/fast", b"fast")]);
     let mut command = Command::new(strace);
-    let delay = format!("inject={call}:delay_enter={}", DELAY.as_micros());
+    let fault = format!("inject={call}:delay_enter={}", delay.as_micros());
     // By the name below the root when it is opened, by its path when it is open.
-    command.args(["-D", "-f", "-o", "/dev/null", "-e", &delay, "-P", "slow", "-P"]);
+    command.args(["-D", "-f", "-o", "/dev/null", "-e", &fault, "-P", "slow", "-P"]);
     command.arg(tree.join("www/slow"));
     command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0"]).arg(tree.join("www"));
     let httpd = Httpd::spawn(command);
@@ -50,7 +53,8 @@ fn check_slow_call(call: &str, slow_clients: usize) {
     }
 }
 
-fn is_unanswered(stream: &TcpStream) -> bool {
+/// Whether nothing has come yet, not even the end.
+pub fn is_unanswered(stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let result = stream.peek(&mut [0]);
     stream.set_nonblocking(false).unwrap();
@@ -59,29 +63,29 @@ fn is_unanswered(stream: &TcpStream) -> bool {
 
 #[test]
 fn a_disk_that_is_slow_to_open_a_file_holds_up_no_one_else() {
-    check_slow_call("openat2", 3);
+    check_slow_call("openat2", 3, DELAY);
 }
 
 #[test]
 fn a_disk_that_is_slow_to_tell_of_a_file_holds_up_no_one_else() {
-    check_slow_call("fstat", 3);
+    check_slow_call("fstat", 3, DELAY);
 }
 
 #[test]
 fn a_disk_that_is_slow_to_read_a_file_holds_up_no_one_else() {
-    check_slow_call("pread64", 3);
+    check_slow_call("pread64", 3, DELAY);
 }
 
-/// If each of them were found out by the watchman, the last ones would wait for seconds.
+/// If each of them were found out by the housekeeper, the last ones would wait for seconds.
 #[test]
 fn many_who_wait_for_a_disk_hold_up_no_one_else() {
-    check_slow_call("pread64", 500);
+    check_slow_call("pread64", 500, LONG_DELAY);
 }
 
-/// A client that lets its thread wait is known to do so before the watchman finds out: else each
-/// slow sender would cost the time between two of its rounds.
+/// A thread steps aside before it waits for its client, and does not leave it to the housekeeper to
+/// find out: else each slow sender would cost the time between two of its rounds.
 #[test]
-fn slow_senders_are_not_left_to_the_watchman() {
+fn slow_senders_are_not_left_to_the_housekeeper() {
     const SENDERS: usize = 400;
     let tree = Tree::with(&[("a", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &["--verbose"]);
@@ -136,7 +140,8 @@ fn serve_behind_a_gate(
     let gate = Arc::clone(gate);
     let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap();
     let address = server.addresses()[0];
-    let handler = move |mut client: &Client| {
+    let handler = move |connection: Connection| {
+        let mut client = &connection;
         drop(gate.read().unwrap());
         let _ = client.write_all(b"x");
     };
@@ -165,7 +170,7 @@ fn a_stop_while_the_loop_is_held_loses_no_client() {
 }
 
 #[test]
-fn an_eviction_while_the_loop_is_held_loses_no_newcomer() {
+fn an_eviction_while_the_loop_is_held_loses_no_new_connection() {
     for _ in 0..20 {
         let gate = Arc::new(RwLock::new(()));
         let closed = gate.write().unwrap();
@@ -173,7 +178,7 @@ fn an_eviction_while_the_loop_is_held_loses_no_newcomer() {
         let (running, connect) = serve_behind_a_gate(options, &gate);
         let (mut first, mut second) = (connect(), connect());
         drop(closed);
-        // The first may have lost its seat before it had its byte.
+        // The first may have lost its slot before it had its byte.
         read_to_end(&mut first);
         assert_eq!(read_to_end(&mut second), b"x");
         assert_eq!(running.stop(PATIENCE), 0);
@@ -188,7 +193,8 @@ fn without_a_cache_each_client_has_a_thread_of_its_own() {
     let address = server.addresses()[0];
     let running = server.start({
         let served_by = Arc::clone(&served_by);
-        move |mut client: &Client| {
+        move |connection: Connection| {
+            let mut client = &connection;
             served_by.lock().unwrap().insert(thread::current().id());
             client.write_all(b"x").unwrap();
         }

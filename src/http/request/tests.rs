@@ -122,8 +122,8 @@ fn a_tls_handshake_is_refused_as_soon_as_it_is_seen() {
     check("\x16\x03 / HTTP/1.0\r\n\r\n", Err(Refusal::TlsHandshake));
     assert_eq!(judge(b"\x16"), Ok(Parsed::Partial));
     assert!(has_news(b"\x16\x03", 1) && !has_news(b"\x16", 0) && !has_news(b"GET /", 2));
-    assert!(Refusal::TlsHandshake.foreign_answer().is_some());
-    assert!(Refusal::ControlByte.foreign_answer().is_none());
+    assert!(Refusal::TlsHandshake.raw_reply().is_some());
+    assert!(Refusal::ControlByte.raw_reply().is_none());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Who is evicted, by table, and what holds of any census.
+//! Who is evicted, by table, and what holds of any candidates.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,23 +7,23 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn origin(number: u8) -> Origin {
+fn source(number: u8) -> Source {
     SocketAddr::from(([192, 0, 2, number], 80)).into()
 }
 
-/// Owes since so many seconds after some moment.
-fn owes(second: u64) -> Turn {
-    Turn::Owes { since: moment() + Duration::from_secs(second) }
+/// Was accepted so many seconds after some moment, and still owes its request.
+fn receives(second: u64) -> Activity {
+    Activity::Receiving { since: moment() + Duration::from_secs(second) }
 }
 
 /// Takes so many bytes a second, on average and of late.
-fn takes(average_pace: u64, recent_pace: u64) -> Turn {
-    Turn::Takes { average_pace, recent_pace: Some(recent_pace) }
+fn sends(average_pace: u64, recent_pace: u64) -> Activity {
+    Activity::Sending { average_pace, recent_pace: Some(recent_pace) }
 }
 
 /// Has taken so many bytes a second, but not for long enough to be judged.
-fn begins(average_pace: u64) -> Turn {
-    Turn::Takes { average_pace, recent_pace: None }
+fn begins(average_pace: u64) -> Activity {
+    Activity::Sending { average_pace, recent_pace: None }
 }
 
 fn moment() -> Instant {
@@ -31,44 +31,47 @@ fn moment() -> Instant {
     *MOMENT.get_or_init(Instant::now)
 }
 
-fn census(turns: &[(u8, Turn)]) -> Census {
-    let mut census = Census::default();
-    for (seat, &(number, turn)) in turns.iter().enumerate() {
-        census.add(Seated { seat, origin: origin(number), turn });
-    }
-    census
+fn candidates(activities: &[(u8, Activity)]) -> Candidates {
+    let ids = 0..;
+    let candidate = |(id, &(number, activity))| Candidate { id, source: source(number), activity };
+    ids.zip(activities).map(candidate).collect()
 }
 
-/// The seats that newcomers of origin `newcomer` get, one after the other.
+/// Who makes way for connections of that source, one after the other.
 #[track_caller]
-fn check(turns: &[(u8, Turn)], newcomer: u8, want: &[usize]) {
-    let mut census = census(turns);
-    let next = || census.choose(Some(origin(newcomer))).map(|seated| seated.seat);
+fn check(activities: &[(u8, Activity)], queued: u8, want: &[u64]) {
+    let mut candidates = candidates(activities);
+    let next = || candidates.choose(Some(source(queued)));
     let got: Vec<_> = std::iter::from_fn(next).collect();
-    assert_eq!(got, want, "{turns:?}");
+    let ids: Vec<_> = got.iter().map(|(candidate, _)| candidate.id).collect();
+    assert_eq!(ids, want, "{activities:?}");
+    for (candidate, cause) in got {
+        let is_receiving = matches!(candidate.activity, Activity::Receiving { .. });
+        assert_eq!(is_receiving, cause == Cause::OwedLongest, "{candidate:?}");
+    }
 }
 
 #[test]
-fn who_owes_goes_first_the_longest_of_the_most() {
+fn those_that_owe_go_first_the_oldest_of_the_most() {
     check(&[], 9, &[]);
-    check(&[(1, owes(5)), (2, owes(3)), (3, owes(4))], 9, &[1, 2, 0]);
-    check(&[(1, owes(1)), (2, owes(2)), (2, owes(3))], 9, &[1, 0, 2]);
+    check(&[(1, receives(5)), (2, receives(3)), (3, receives(4))], 9, &[1, 2, 0]);
+    check(&[(1, receives(1)), (2, receives(2)), (2, receives(3))], 9, &[1, 0, 2]);
     check(
-        &[(1, owes(1)), (2, owes(3)), (2, owes(2)), (1, owes(4)), (2, owes(5))],
+        &[(1, receives(1)), (2, receives(3)), (2, receives(2)), (1, receives(4)), (2, receives(5))],
         9,
         &[2, 0, 1, 3, 4],
     );
-    // Many seats are no offence, only many who owe.
+    // Many slots are no offence, only many that owe.
     check(
-        &[(1, begins(9)), (1, begins(9)), (1, owes(1)), (2, owes(2)), (2, owes(3))],
+        &[(1, begins(9)), (1, begins(9)), (1, receives(1)), (2, receives(2)), (2, receives(3))],
         1,
         &[3, 2, 4],
     );
-    check(&[(1, takes(1, 1)), (2, owes(7))], 9, &[1, 0]);
+    check(&[(1, sends(1, 1)), (2, receives(7))], 9, &[1, 0]);
 }
 
 #[test]
-fn an_origin_gives_up_what_is_more_than_its_share() {
+fn a_source_gives_up_what_is_more_than_its_share() {
     let two = [(1, begins(500)), (1, begins(300))];
     check(&two, 9, &[1]);
     check(&two, 1, &[]);
@@ -83,63 +86,73 @@ fn an_origin_gives_up_what_is_more_than_its_share() {
 
 #[test]
 fn the_slowest_below_the_floor_goes_last_of_all() {
-    check(&[(1, takes(9, PACE_MIN)), (2, takes(9, PACE_MIN + 1))], 9, &[]);
-    check(&[(1, takes(9, PACE_MIN - 1)), (2, takes(9, 7)), (3, takes(9, 8))], 9, &[1, 2, 0]);
-    check(&[(1, begins(1)), (2, takes(1, 0))], 9, &[1]);
-    // Of one's own origin too: everyone behind a proxy has the proxy's.
-    check(&[(1, takes(9, 5)), (1, takes(9, 4)), (1, takes(9, 9999))], 1, &[1, 0]);
+    check(&[(1, sends(9, PACE_MIN)), (2, sends(9, PACE_MIN + 1))], 9, &[]);
+    check(&[(1, sends(9, PACE_MIN - 1)), (2, sends(9, 7)), (3, sends(9, 8))], 9, &[1, 2, 0]);
+    check(&[(1, begins(1)), (2, sends(1, 0))], 9, &[1]);
+    // Of one's own source too: everyone behind a proxy has the proxy's.
+    check(&[(1, sends(9, 5)), (1, sends(9, 4)), (1, sends(9, 9999))], 1, &[1, 0]);
 }
 
 #[test]
 fn an_answer_that_has_not_begun_counts_but_never_goes() {
-    let mut census = census(&[(1, begins(5))]);
-    census.add_kept(origin(1));
-    assert_eq!(census.choose(Some(origin(9))).map(|seated| seated.seat), Some(0));
-    assert_eq!(census.choose(Some(origin(9))), None);
+    let mut candidates = candidates(&[(1, begins(5)), (1, Activity::Preparing)]);
+    let chosen = candidates.choose(Some(source(9)));
+    assert_eq!(chosen.map(|(candidate, cause)| (candidate.id, cause)), Some((0, Cause::OverShare)));
+    assert_eq!(candidates.choose(Some(source(9))), None);
+}
+
+/// None of them could give one up, so they must not hide those that can.
+#[test]
+fn many_answers_that_have_not_begun_shield_no_other_source() {
+    let many = [(2, Activity::Preparing); 64];
+    let mut candidates = candidates(&[&[(1, begins(5)), (1, begins(4))], &many[..]].concat());
+    let chosen = candidates.choose(Some(source(9)));
+    assert_eq!(chosen.map(|(candidate, _)| candidate.id), Some(1));
 }
 
 #[test]
-fn a_newcomer_of_unknown_origin_has_no_seat_yet() {
-    let mut two = census(&[(1, begins(5)), (1, begins(4))]);
-    assert_eq!(two.choose(None).map(|seated| seated.seat), Some(1));
+fn a_connection_of_unknown_source_has_no_slot_yet() {
+    let mut two = candidates(&[(1, begins(5)), (1, begins(4))]);
+    assert_eq!(two.choose(None).map(|(candidate, _)| candidate.id), Some(1));
     assert_eq!(two.choose(None), None);
 }
 
-fn turn() -> impl Strategy<Value = Turn> {
+fn activity() -> impl Strategy<Value = Activity> {
     let pace = 0..3 * PACE_MIN;
     prop_oneof![
-        (0..100_u64).prop_map(owes),
-        (pace.clone(), pace.clone()).prop_map(|(average, recent)| takes(average, recent)),
+        (0..100_u64).prop_map(receives),
+        (pace.clone(), pace.clone()).prop_map(|(average, recent)| sends(average, recent)),
         pace.prop_map(begins),
+        Just(Activity::Preparing),
     ]
 }
 
 proptest! {
     #[test]
-    fn no_origin_keeps_more_than_its_share_while_another_waits(
-        turns in prop::collection::vec((0..5_u8, turn()), 0..40),
-        newcomer in 0..6_u8,
+    fn no_source_keeps_more_than_its_share_while_another_waits(
+        activities in prop::collection::vec((0..5_u8, activity()), 0..40),
+        queued in 0..6_u8,
     ) {
-        let mut census = census(&turns);
-        let mut left: Vec<_> = (0..turns.len()).collect();
-        while let Some(chosen) = census.choose(Some(origin(newcomer))) {
-            prop_assert_eq!(turns[chosen.seat], (
-                (0..5).find(|&number| origin(number) == chosen.origin).unwrap(),
-                chosen.turn,
-            ));
-            let owing = |seat: &usize| matches!(turns[*seat].1, Turn::Owes { .. });
-            prop_assert!(!left.iter().any(owing) || owing(&chosen.seat), "debts come first");
-            let before = left.len();
-            left.retain(|&seat| seat != chosen.seat);
-            prop_assert_eq!(left.len() + 1, before, "nobody goes twice");
+        let mut candidates = candidates(&activities);
+        let mut left: Vec<_> = activities.iter().map(Some).collect();
+        while let Some((chosen, _)) = candidates.choose(Some(source(queued))) {
+            let at = usize::try_from(chosen.id).unwrap();
+            let &(number, activity) = left[at].take().expect("nobody goes twice");
+            prop_assert_eq!((source(number), activity), (chosen.source, chosen.activity));
+            let is_owed = |activity| matches!(activity, Activity::Receiving { .. });
+            let still_owed = left.iter().flatten().any(|&&(_, activity)| is_owed(activity));
+            prop_assert!(!still_owed || is_owed(activity), "what is owed comes first");
         }
-        let answers = |number| left.iter().filter(|&&seat| turns[seat].0 == number).count();
-        for number in 0..5 {
-            prop_assert!(answers(number) < answers(newcomer) + SURPLUS_MIN);
-        }
-        for seat in left {
-            let Turn::Takes { recent_pace, .. } = turns[seat].1 else { panic!("one still owes") };
-            prop_assert!(recent_pace.is_none_or(|pace| pace >= PACE_MIN));
+        let answers = |number| left.iter().flatten().filter(|it| it.0 == number).count();
+        for &(number, activity) in left.iter().copied().flatten() {
+            match activity {
+                Activity::Receiving { .. } => panic!("it owes"),
+                Activity::Preparing => {}
+                Activity::Sending { recent_pace, .. } => {
+                    prop_assert!(answers(number) < answers(queued) + SURPLUS_MIN);
+                    prop_assert!(recent_pace.is_none_or(|pace| pace >= PACE_MIN));
+                }
+            }
         }
     }
 }

@@ -15,11 +15,11 @@ use crate::http::host::AllowedHosts;
 use crate::http::response::ExtraField;
 use crate::program::addresses;
 use crate::program::probe::Url;
-use crate::site::Admission;
+use crate::site::Access;
 use crate::site::files::{self, Dotfiles};
 use crate::site::media_type::MediaTypes;
 use crate::site::root::Symlinks;
-use crate::{connection, net, site};
+use crate::{net, serve, site};
 use log::LevelFilter;
 
 use super::super::startup_warnings::Reach;
@@ -129,8 +129,7 @@ impl Flags {
         net::Options {
             max_connections: self.limits.max_connections,
             thread_cache: self.limits.thread_cache,
-            waiting_time_max: self.limits.request_timeout,
-            turned_away: connection::turned_away(&self.extra_fields()),
+            queue_time_max: 2 * self.limits.request_timeout,
             defer_accept: true,
             ..net::Options::default()
         }
@@ -159,14 +158,14 @@ impl Flags {
     }
 
     /// Who may ask, of those who reach these listeners.
-    pub(crate) fn admission(
+    pub(crate) fn access(
         &self,
         listeners: &[SocketAddr],
         are_inherited: bool,
         passwords: Option<Passwords>,
-    ) -> Admission {
+    ) -> Access {
         let allowed_hosts = self.allowed_hosts(listeners, are_inherited);
-        Admission { allowed_hosts, cors: self.responses.cors, passwords }
+        Access { allowed_hosts, cors: self.responses.cors, passwords }
     }
 
     /// Whether the Host is checked is decided here and nowhere else: on a server that only this
@@ -193,7 +192,7 @@ impl Flags {
     }
 
     /// The options of each connection.
-    pub(crate) fn connection(&self) -> connection::Options {
+    pub(crate) fn serve(&self) -> serve::Options {
         let takes_colour = access_log::standard_error_takes_colour();
         let is_on_terminal = self.log.log_file.is_none() && stderr().is_terminal();
         let log_format = match self.log.log_format {
@@ -203,7 +202,7 @@ impl Flags {
             LogFormatFlag::Common => Format::Common,
             LogFormatFlag::Json => Format::Json,
         };
-        connection::Options {
+        serve::Options {
             request_timeout: self.limits.request_timeout,
             stall_timeout: self.limits.stall_timeout,
             extra_fields: self.extra_fields(),

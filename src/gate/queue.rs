@@ -1,0 +1,165 @@
+//! Who holds how much of something limited, and who waits for it: pure, and fair by source.
+//!
+//! What is given back goes to the source that holds the least, then has the fewest queued, then to
+//! the one that came first. Where the queue is full, the newest of the source with the most queued
+//! is rejected. So no source keeps another out, neither by what it holds nor by what it asks for.
+//! Those that come [`Queued::behind`] the others are the last to be let through, and the first to be
+//! rejected.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::source::Source;
+
+/// What is held, and the queue before it.
+#[derive(Debug)]
+pub(crate) struct FairQueue<T> {
+    capacity: usize,
+    places: usize,
+    held: usize,
+    shares: HashMap<Source, Share>,
+    /// In the order in which they came.
+    queue: Vec<Queued<T>>,
+}
+
+/// One that waits.
+#[derive(Debug)]
+pub(crate) struct Queued<T> {
+    pub(crate) source: Source,
+    /// How much it wants to hold.
+    pub(crate) weight: usize,
+    pub(crate) since: Instant,
+    /// Whether all others come first.
+    pub(crate) behind: bool,
+    pub(crate) who: T,
+}
+
+/// What one source has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    held: usize,
+    queued: usize,
+}
+
+impl<T> FairQueue<T> {
+    /// At most `capacity` is held at once, and at most `places` wait.
+    pub(crate) fn new(capacity: usize, places: usize) -> Self {
+        let (shares, queue) = (HashMap::new(), Vec::new());
+        Self { capacity: capacity.max(1), places, held: 0, shares, queue }
+    }
+
+    /// Takes so much at once, if there is room and nobody waits for it.
+    pub(crate) fn try_hold(&mut self, source: Source, weight: usize) -> bool {
+        let is_free = self.queue.is_empty() && self.has_room(weight);
+        if is_free {
+            self.hold(source, weight);
+        }
+        is_free
+    }
+
+    /// Takes so much, whether there is room or not.
+    pub(crate) fn hold(&mut self, source: Source, weight: usize) {
+        if weight == 0 {
+            return;
+        }
+        self.held += weight;
+        self.shares.entry(source).or_default().held += weight;
+    }
+
+    /// Gives so much back.
+    pub(crate) fn give_back(&mut self, source: Source, weight: usize) {
+        if weight == 0 {
+            return;
+        }
+        self.held -= weight;
+        self.change(source, |share| share.held -= weight);
+    }
+
+    /// Lets one more wait. Gives the one that is rejected for it, which may be itself.
+    pub(crate) fn join(&mut self, queued: Queued<T>) -> Option<Queued<T>> {
+        self.shares.entry(queued.source).or_default().queued += 1;
+        self.queue.push(queued);
+        if self.queue.len() <= self.places {
+            return None;
+        }
+        let rank = |it: &Queued<T>| (it.behind, self.share(it.source).queued);
+        let newest = (0..self.queue.len()).max_by_key(|&at| (rank(&self.queue[at]), at))?;
+        Some(self.remove(newest))
+    }
+
+    /// Takes the next one out of the queue, if there is room for it: it holds what it wanted.
+    pub(crate) fn next(&mut self) -> Option<Queued<T>> {
+        let at = self.order().next()?;
+        if !self.has_room(self.queue[at].weight) {
+            return None;
+        }
+        let next = self.remove(at);
+        self.hold(next.source, next.weight);
+        Some(next)
+    }
+
+    /// Takes out the one that `is_it`, if it still waits.
+    pub(crate) fn withdraw(&mut self, is_it: impl Fn(&T) -> bool) -> Option<Queued<T>> {
+        let at = self.queue.iter().position(|it| is_it(&it.who))?;
+        Some(self.remove(at))
+    }
+
+    /// Takes out one that has waited for `time_max`.
+    pub(crate) fn overdue(&mut self, now: Instant, time_max: Duration) -> Option<Queued<T>> {
+        let waited = |it: &Queued<T>| now.saturating_duration_since(it.since);
+        let at = self.queue.iter().position(|it| waited(it) >= time_max)?;
+        Some(self.remove(at))
+    }
+
+    /// Those who wait, the next one first.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Queued<T>> {
+        self.order().map(|at| &self.queue[at])
+    }
+
+    /// How much a source holds.
+    pub(crate) fn held_by(&self, source: Source) -> usize {
+        self.share(source).held
+    }
+
+    /// How many wait.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// What is heavier than all that may be held passes alone.
+    fn has_room(&self, weight: usize) -> bool {
+        self.held == 0 || self.held.saturating_add(weight) <= self.capacity
+    }
+
+    fn share(&self, source: Source) -> Share {
+        self.shares.get(&source).copied().unwrap_or_default()
+    }
+
+    fn order(&self) -> impl Iterator<Item = usize> + use<T> {
+        let rank = |&at: &usize| {
+            let Queued { source, behind, .. } = self.queue[at];
+            let share = self.share(source);
+            (behind, share.held, share.queued, at)
+        };
+        let mut order: Vec<_> = (0..self.queue.len()).collect();
+        order.sort_by_key(rank);
+        order.into_iter()
+    }
+
+    fn remove(&mut self, at: usize) -> Queued<T> {
+        let removed = self.queue.remove(at);
+        self.change(removed.source, |share| share.queued -= 1);
+        removed
+    }
+
+    fn change(&mut self, source: Source, change: impl FnOnce(&mut Share)) {
+        let share = self.shares.get_mut(&source).expect("what is held or waits is counted");
+        change(share);
+        if share.held == 0 && share.queued == 0 {
+            self.shares.remove(&source);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

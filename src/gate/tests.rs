@@ -1,0 +1,202 @@
+//! Threads at a gate, with clients from made-up addresses.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::*;
+
+const SOON: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const ONE: Limits =
+    Limits { capacity: 1, exempt: 0, queue_max: 9, time_max: PATIENCE, relief: Relief::None };
+
+/// A client from 192.0.2.`number`, which takes `pace` bytes a second of what it holds.
+#[derive(Default)]
+struct Client {
+    number: u8,
+    pace: Option<u64>,
+    is_gone: AtomicBool,
+    steps_aside: AtomicUsize,
+    has_made_way: Arc<AtomicBool>,
+}
+
+struct Held {
+    pace: Option<u64>,
+    has_made_way: Arc<AtomicBool>,
+}
+
+impl Client {
+    fn from(number: u8) -> Self {
+        Self { number, ..Self::default() }
+    }
+
+    fn taking(number: u8, pace: u64) -> Self {
+        Self { pace: Some(pace), ..Self::from(number) }
+    }
+
+    fn has_made_way(&self) -> bool {
+        self.has_made_way.load(Ordering::SeqCst)
+    }
+}
+
+impl Requester for Client {
+    fn source(&self) -> Source {
+        IpAddr::from([192, 0, 2, self.number]).into()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::SeqCst)
+    }
+
+    fn step_aside(&self) {
+        self.steps_aside.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn holder(&self) -> Box<dyn Holder> {
+        Box::new(Held { pace: self.pace, has_made_way: Arc::clone(&self.has_made_way) })
+    }
+}
+
+impl Holder for Held {
+    fn pace(&self) -> Option<u64> {
+        self.pace
+    }
+
+    fn make_way(&self) {
+        self.has_made_way.store(true, Ordering::SeqCst);
+    }
+}
+
+fn await_queued(gate: &Gate, count: usize) {
+    while lock(&gate.state).queue.queued() < count {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn no_more_pass_at_once_than_may() {
+    let gate = Gate::new(Limits { capacity: 2, time_max: SOON, ..ONE });
+    let first = gate.enter(&Client::from(1), 1).unwrap();
+    let _second = gate.enter(&Client::from(1), 1).unwrap();
+    let third = Client::from(2);
+    assert_eq!(gate.enter(&third, 1).err(), Some(Denied::Busy));
+    assert_eq!(third.steps_aside.into_inner(), 1);
+    assert_eq!(lock(&gate.state).queue.queued(), 0);
+    drop(first);
+    assert!(gate.enter(&Client::from(2), 1).is_ok());
+}
+
+#[test]
+fn a_client_that_goes_gives_up_its_place() {
+    let gate = Gate::new(ONE);
+    let _permit = gate.enter(&Client::from(1), 1).unwrap();
+    let client = Client::from(2);
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| gate.enter(&client, 1).err());
+        await_queued(&gate, 1);
+        client.is_gone.store(true, Ordering::SeqCst);
+        assert_eq!(waits.join().unwrap(), Some(Denied::Gone));
+    });
+    assert_eq!(lock(&gate.state).queue.queued(), 0);
+}
+
+#[test]
+fn those_that_wait_pass_fairly_by_source() {
+    let gate = Gate::new(ONE);
+    let permit = gate.enter(&Client::from(9), 1).unwrap();
+    let (tell, passed) = mpsc::channel();
+    thread::scope(|scope| {
+        for (count, number) in [1, 1, 2, 1].into_iter().enumerate() {
+            let (gate, tell) = (&gate, tell.clone());
+            scope.spawn(move || {
+                let _permit = gate.enter(&Client::from(number), 1).unwrap();
+                tell.send(number).unwrap();
+            });
+            await_queued(gate, count + 1);
+        }
+        drop(permit);
+        assert_eq!(passed.iter().take(4).collect::<Vec<_>>(), [2, 1, 1, 1]);
+    });
+}
+
+#[test]
+fn one_too_many_of_one_source_costs_no_other_its_place() {
+    let gate = Gate::new(Limits { queue_max: 2, ..ONE });
+    let permit = gate.enter(&Client::from(9), 1).unwrap();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| gate.enter(&Client::from(1), 1).is_ok());
+        await_queued(&gate, 1);
+        let second = scope.spawn(|| gate.enter(&Client::from(1), 1).is_ok());
+        await_queued(&gate, 2);
+        let other = scope.spawn(|| gate.enter(&Client::from(2), 1).is_ok());
+        assert!(!second.join().unwrap(), "the newest of the source with the most");
+        drop(permit);
+        assert!(first.join().unwrap() && other.join().unwrap());
+    });
+}
+
+#[test]
+fn one_that_is_stuck_is_not_counted_until_it_makes_progress() {
+    let relief = Relief::Stuck { after: SOON, count_max: 2 };
+    let gate = Gate::new(Limits { time_max: 10 * SOON, relief, ..ONE });
+    let stuck = [1, 2].map(|number| gate.enter(&Client::from(number), 1).unwrap());
+    let third = gate.enter(&Client::from(3), 1).unwrap();
+    assert_eq!(gate.enter(&Client::from(4), 1).err(), Some(Denied::Busy), "two are passed over");
+    drop(third);
+    stuck[0].note_progress();
+    assert!(gate.try_enter(&Client::from(4), 1).is_none(), "it counts again");
+    drop(stuck);
+    assert!(lock(&gate.state).held.is_empty());
+    assert!(gate.try_enter(&Client::from(5), 1).is_some());
+}
+
+#[test]
+fn of_the_source_that_holds_the_most_the_slowest_makes_way() {
+    let gate = Gate::new(Limits { capacity: 100, relief: Relief::Greediest, ..ONE });
+    let clients = [
+        (Client::taking(1, 5), 30),
+        (Client::taking(1, 3), 20),
+        (Client::from(1), 20),
+        (Client::taking(2, 1), 30),
+    ];
+    let mut permits: Vec<_> =
+        clients.iter().map(|(client, weight)| Some(gate.enter(client, *weight).unwrap())).collect();
+    let newest = Client::from(3);
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| gate.enter(&newest, 10).is_ok());
+        while !clients[1].0.has_made_way() {
+            thread::yield_now();
+        }
+        permits[1].take();
+        assert!(waits.join().unwrap());
+    });
+    assert!([0, 2, 3].iter().all(|&at| !clients[at].0.has_made_way()));
+}
+
+#[test]
+fn no_one_makes_way_for_a_source_that_would_hold_as_much() {
+    let time_max = 5 * SOON;
+    let limits = Limits { capacity: 40, exempt: 9, time_max, relief: Relief::Greediest, ..ONE };
+    let gate = Gate::new(limits);
+    let clients = [1, 2].map(|number| Client::taking(number, 1));
+    let _permits = clients.each_ref().map(|client| gate.enter(client, 20).unwrap());
+    assert_eq!(gate.enter(&Client::from(3), 20).err(), Some(Denied::Busy));
+    assert!(!clients.iter().any(Client::has_made_way));
+    let small = [(); 5].map(|()| gate.enter(&Client::from(3), 9).unwrap());
+    assert_eq!(lock(&gate.state).queue.held_by(Client::from(3).source()), 45);
+    drop(small);
+}
+
+#[test]
+fn what_is_charged_counts_until_it_is_dropped() {
+    let gate = Gate::new(Limits { capacity: 10, time_max: SOON, ..ONE });
+    let client = Client::from(1);
+    let charged = gate.enter(&client, 4).unwrap().charge(vec![7; 4]);
+    assert_eq!(charged.as_ref(), [7; 4]);
+    let permit = gate.enter(&client, 6).unwrap();
+    assert!(gate.enter(&client, 1).is_err());
+    drop((charged, permit));
+    assert!(gate.enter(&client, 10).is_ok());
+}

@@ -1,0 +1,386 @@
+//! What holds of the state, whatever happens: random sequences of events.
+
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::net::eviction::Cause;
+use crate::net::progress::Progress;
+use crate::net::slots::{EVICTION_TIME_MAX, Phase, Slot};
+
+const SLOTS: usize = 3;
+const PLACES: usize = 4;
+const IDLE_MAX: usize = 2;
+const THREADS_MAX: usize = 12;
+const QUEUE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// A socket for tests that send nothing; all of them share it.
+fn stream() -> Arc<TcpStream> {
+    static STREAM: OnceLock<Arc<TcpStream>> = OnceLock::new();
+    Arc::clone(STREAM.get_or_init(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap())
+    }))
+}
+
+fn waiting(number: u8, phase: Phase, now: Instant) -> Waiting {
+    let peer = std::net::SocketAddr::from(([192, 0, 2, number], 80));
+    let (source, stream) = (peer.into(), stream());
+    Waiting { source, accepted_at: now, stream, phase, slot: Slot::Queued, parked: None }
+}
+
+fn state(leads: bool) -> State {
+    let limits = Limits { acceptors_max: 2, idle_max: IDLE_MAX, threads_max: THREADS_MAX, leads };
+    State::new(limits, &[false], Slots::new(SLOTS, PLACES, QUEUE_TIME_MAX))
+}
+
+/// A state with its first thread, and the number of a connection that it serves.
+fn with_leader() -> (State, u64) {
+    let mut state = state(true);
+    state.add_acceptor(0);
+    let (id, leads) = state.accepted(0);
+    assert!(leads);
+    take_effects(&mut state);
+    (state, id)
+}
+
+fn take_effects(state: &mut State) -> Vec<Effect> {
+    std::mem::take(&mut state.slots.effects)
+}
+
+/// Threads that the last transitions want to be spawned.
+fn spawned(state: &mut State) -> usize {
+    take_effects(state).iter().filter(|it| matches!(it, Effect::Spawn(0))).count()
+}
+
+fn is_held_up(state: &mut State) -> bool {
+    take_effects(state).iter().any(|it| matches!(it, Effect::NoteHeldUp))
+}
+
+#[test]
+fn the_last_acceptor_leads_and_accepts_again() {
+    let (mut state, id) = with_leader();
+    assert_eq!(state.served(0, id), Job::Accept(0));
+    assert!(take_effects(&mut state).is_empty(), "no other thread was needed");
+}
+
+#[test]
+fn a_leader_that_steps_aside_is_replaced_once() {
+    let (mut state, id) = with_leader();
+    state.step_aside(0, id);
+    state.step_aside(0, id);
+    assert_eq!(spawned(&mut state), 1);
+    assert_eq!(state.threads, 2);
+}
+
+#[test]
+fn without_a_cache_nobody_leads() {
+    let mut state = state(false);
+    state.add_acceptor(0);
+    take_effects(&mut state);
+    assert!(!state.accepted(0).1);
+    assert_eq!(spawned(&mut state), 1);
+}
+
+#[test]
+fn the_housekeeper_ends_a_lead_that_it_sees_twice_and_is_cautious_then() {
+    let (mut state, id) = with_leader();
+    let now = Instant::now();
+    assert!(state.make_round(now).is_some());
+    assert!(!is_held_up(&mut state));
+    assert!(state.make_round(now).is_some());
+    let effects = take_effects(&mut state);
+    assert!(matches!(effects[..], [Effect::NoteHeldUp, Effect::Spawn(0)]), "{effects:?}");
+    // The new thread accepts, and the one that was held up finds its loop taken.
+    assert!(!state.accepted(0).1, "the next may wait for the disk");
+    assert_eq!(state.served(0, id), Job::Accept(0));
+    for _ in 1..CAUTIOUS_ROUNDS {
+        assert!(state.make_round(now).is_some());
+    }
+    assert!(state.loops[0].cautious_rounds <= 1);
+}
+
+#[test]
+fn another_lead_is_not_held_up() {
+    let (mut state, mut id) = with_leader();
+    for _ in 0..9 {
+        assert!(state.make_round(Instant::now()).is_some());
+        assert!(!is_held_up(&mut state));
+        assert_eq!(state.served(0, id), Job::Accept(0));
+        let leads;
+        (id, leads) = state.accepted(0);
+        assert!(leads);
+    }
+}
+
+#[test]
+fn the_housekeeper_sleeps_when_all_is_quiet_and_is_woken() {
+    let (mut state, id) = with_leader();
+    state.served(0, id);
+    assert!(state.make_round(Instant::now()).is_some());
+    assert_eq!(state.make_round(Instant::now()), None);
+    take_effects(&mut state);
+    state.accepted(0);
+    assert!(matches!(take_effects(&mut state)[..], [Effect::WakeHousekeeper]));
+    assert!(state.needs_housekeeper());
+}
+
+#[test]
+fn a_refused_thread_leaves_the_loop_to_whoever_is_free_next() {
+    let (mut state, id) = with_leader();
+    state.step_aside(0, id);
+    state.thread_refused(0);
+    assert_eq!(state.empty_loops(), [0]);
+    assert_eq!(state.served(0, id), Job::Accept(0));
+    assert!(state.empty_loops().is_empty());
+}
+
+#[test]
+fn idle_threads_are_used_again_until_they_end() {
+    let (mut state, id) = with_leader();
+    let thread = thread::current();
+    state.threads += 1;
+    assert_eq!(state.park(&thread), Job::Idle);
+    assert_eq!(state.wake(thread.id(), false), Job::Idle);
+    state.step_aside(0, id);
+    assert!(take_effects(&mut state).iter().any(|it| matches!(it, Effect::Unpark(_))));
+    assert_eq!(state.wake(thread.id(), true), Job::Accept(0));
+    assert_eq!(state.park(&thread), Job::Idle);
+    assert_eq!(state.wake(thread.id(), true), Job::End);
+    assert_eq!((state.threads, state.idle.len()), (1, 0));
+}
+
+#[test]
+fn after_a_peak_memory_is_given_back_once() {
+    let (mut state, id) = with_leader();
+    state.served(0, id);
+    let mut round = |threads: usize| {
+        state.threads = threads;
+        state.make_round(Instant::now());
+        take_effects(&mut state).iter().any(|it| matches!(it, Effect::GiveMemoryBack))
+    };
+    let (few, many) = (IDLE_MAX + PEAK_SURPLUS - 1, IDLE_MAX + PEAK_SURPLUS);
+    assert_eq!([few, few].map(&mut round), [false; 2]);
+    state.has_peaked = true;
+    let mut round = |threads: usize| {
+        state.threads = threads;
+        state.make_round(Instant::now());
+        take_effects(&mut state).iter().any(|it| matches!(it, Effect::GiveMemoryBack))
+    };
+    assert_eq!([many, few, few].map(&mut round), [false, true, false]);
+}
+
+/// What a round finds for a queued connection: it is not rejected before its time.
+#[test]
+fn the_queue_ends_when_time_is_up() {
+    let mut state = state(true);
+    let now = Instant::now();
+    let sending = || Phase::Sending(Progress::new(now));
+    for id in 1..=4 {
+        let number = u8::try_from(id).unwrap();
+        state.add_waiting(id, waiting(number, sending(), now), now);
+    }
+    assert_eq!(state.slots.get(4).unwrap().slot, Slot::Queued);
+    state.make_round(now + QUEUE_TIME_MAX / 2);
+    assert_eq!(state.slots.get(4).unwrap().slot, Slot::Queued);
+    state.make_round(now + QUEUE_TIME_MAX);
+    assert_eq!(state.slots.get(4).unwrap().slot, Slot::Rejected);
+}
+
+#[test]
+fn what_waits_after_the_end_is_cut_off() {
+    let mut state = state(true);
+    state.stage = Stage::CuttingOff;
+    let now = Instant::now();
+    state.add_waiting(1, waiting(1, Phase::Receiving, now), now);
+    assert_eq!(state.slots.get(1).unwrap().eviction(), Some(Cause::Stopping));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Accept,
+    Wait(usize, u8, bool),
+    Progress(usize),
+    Serve(usize),
+    Refuse,
+    Round(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        5 => Just(Event::Accept),
+        5 => (0..9_usize, 1..4_u8, any::<bool>()).prop_map(|(at, number, sends)| {
+            Event::Wait(at, number, sends)
+        }),
+        2 => (0..9_usize).prop_map(Event::Progress),
+        4 => (0..9_usize).prop_map(Event::Serve),
+        1 => Just(Event::Refuse),
+        3 => (0..400_u64).prop_map(Event::Round),
+    ]
+}
+
+/// A server without threads and sockets of its own: events stand for them.
+struct Model {
+    state: State,
+    now: Instant,
+    /// Connections that are served; whether they wait.
+    served: Vec<(u64, bool)>,
+    acceptors: usize,
+    idle: usize,
+    refusals: usize,
+}
+
+impl Model {
+    fn new() -> Self {
+        let mut state = state(true);
+        state.add_acceptor(0);
+        let now = Instant::now();
+        let mut model = Self { state, now, served: vec![], acceptors: 0, idle: 0, refusals: 0 };
+        model.run();
+        model
+    }
+
+    /// Spawns and wakes threads at once, but for those that the system refuses.
+    fn run(&mut self) {
+        for effect in take_effects(&mut self.state) {
+            match effect {
+                Effect::Spawn(listener) if self.refusals > 0 => {
+                    self.refusals -= 1;
+                    self.state.thread_refused(listener);
+                }
+                Effect::Spawn(_) => self.acceptors += 1,
+                _ => {}
+            }
+        }
+        let jobs: Vec<_> = self.state.jobs.drain().collect();
+        self.idle -= jobs.len();
+        self.acceptors += jobs.len();
+    }
+
+    fn step(&mut self, event: Event) {
+        match event {
+            Event::Accept if self.acceptors > 0 => {
+                let (id, _) = self.state.accepted(0);
+                self.served.push((id, false));
+                self.acceptors -= 1;
+            }
+            Event::Wait(at, number, sends) if at < self.served.len() && !self.served[at].1 => {
+                let (id, waits) = &mut self.served[at];
+                *waits = true;
+                self.state.step_aside(0, *id);
+                let mut progress = Progress::new(self.now);
+                progress.note_wait(self.now, 1);
+                let phase = if sends { Phase::Sending(progress) } else { Phase::Receiving };
+                let waiting = waiting(number, phase, self.now);
+                self.state.add_waiting(*id, waiting, self.now);
+            }
+            Event::Progress(at) if at < self.served.len() && self.served[at].1 => {
+                let waiting = self.state.slots.get(self.served[at].0).unwrap();
+                if let Phase::Sending(progress) = &mut waiting.phase {
+                    progress.note_wait(self.now, 1_000_000);
+                }
+            }
+            Event::Serve(at) if at < self.served.len() => {
+                let (id, waits) = self.served.remove(at);
+                if waits {
+                    self.state.slots.remove(id);
+                }
+                match self.state.served(0, id) {
+                    Job::Accept(_) => self.acceptors += 1,
+                    Job::Idle if self.state.idle.len() < IDLE_MAX => {
+                        // A thread of its own, only to have another number.
+                        let idle = thread::spawn(|| ()).thread().clone();
+                        assert_eq!(self.state.park(&idle), Job::Idle);
+                        self.idle += 1;
+                    }
+                    Job::Idle => {
+                        let job = self.state.park(&thread::current());
+                        assert_eq!(job, Job::End);
+                    }
+                    Job::End => {}
+                }
+            }
+            Event::Refuse => self.refusals += 1,
+            Event::Round(milliseconds) => {
+                self.now += Duration::from_millis(milliseconds);
+                self.state.make_round(self.now);
+            }
+            _ => {}
+        }
+        self.run();
+    }
+
+    fn waiting(&mut self) -> impl Iterator<Item = Slot> {
+        let ids = self.served.iter().filter(|(_, waits)| *waits).map(|&(id, _)| id);
+        ids.map(|id| self.state.slots.get(id).unwrap().slot)
+    }
+
+    fn count(&mut self, slot: Slot) -> usize {
+        self.waiting().filter(|&it| it == slot).count()
+    }
+
+    fn evicted(&mut self) -> usize {
+        let slots = &mut self.state.slots;
+        let phases = self.served.iter().filter_map(|&(id, _)| Some(slots.get(id)?.phase));
+        let is_evicted = |it: &Phase| matches!(it, Phase::ReadClosed { .. } | Phase::Closed { .. });
+        phases.filter(is_evicted).count()
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens(events in prop::collection::vec(event(), 0..120)) {
+        let mut model = Model::new();
+        for event in events {
+            let (had_free, were_evicted) = (model.count(Slot::Held) < SLOTS, model.evicted());
+            model.step(event);
+            let (held, queued) = (model.count(Slot::Held), model.count(Slot::Queued));
+            prop_assert!(held <= SLOTS && queued <= PLACES);
+            prop_assert!(held == SLOTS || queued == 0, "a slot is free while one is queued");
+            let is_new_wait = matches!(event, Event::Wait(..));
+            if had_free && !is_new_wait {
+                prop_assert!(model.evicted() <= were_evicted, "evicted while a slot was free");
+            }
+            let state = &model.state;
+            prop_assert!(state.threads <= THREADS_MAX && state.idle.len() <= IDLE_MAX);
+            let busy = model.served.len() + model.acceptors + state.idle.len();
+            prop_assert_eq!(state.threads, busy, "no thread is lost");
+            prop_assert_eq!(state.serving, model.served.len());
+            let leads = state.loops[0].led.is_some();
+            prop_assert_eq!(state.loops[0].acceptors, model.acceptors + usize::from(leads));
+            // A loop without a thread gets one as soon as one can be had.
+            if matches!(event, Event::Round(_)) && state.loops[0].acceptors == 0 {
+                prop_assert!(state.threads == THREADS_MAX || state.needs_housekeeper());
+            }
+        }
+        // Who is queued gets an answer: a slot, or a rejection when time is up.
+        model.step(Event::Round(u64::try_from(QUEUE_TIME_MAX.as_millis()).unwrap()));
+        prop_assert_eq!(model.count(Slot::Queued), 0);
+        while !model.served.is_empty() {
+            model.step(Event::Serve(0));
+        }
+        model.refusals = 0;
+        model.step(Event::Round(1));
+        prop_assert!(model.acceptors > 0, "somebody accepts");
+    }
+}
+
+/// One eviction at a time for clients that could not be accepted.
+#[test]
+fn of_clients_that_cannot_be_accepted_one_gets_room_at_a_time() {
+    let mut state = state(true);
+    let now = Instant::now();
+    for id in 1..=2 {
+        state.add_waiting(id, waiting(1, Phase::Receiving, now), now);
+    }
+    let mut evict = |now| {
+        state.slots.evict_for_unknown(now);
+        (1..=2).filter(|&id| state.slots.get(id).unwrap().eviction().is_some()).count()
+    };
+    assert_eq!(evict(now), 1);
+    assert_eq!(evict(now), 1, "that one will have closed in a moment");
+    assert_eq!(evict(now + EVICTION_TIME_MAX), 2);
+}

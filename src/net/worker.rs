@@ -1,0 +1,121 @@
+//! The life of a worker thread: it accepts a client, serves it to the end, and accepts again.
+
+use std::net::{SocketAddr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::connection::{Connection, set_lead};
+use super::listener::Outcome;
+use super::shared::{Shared, Spawner};
+use super::state::{Job, Stage};
+
+/// Stack of a worker, in bytes.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// An idle worker ends when it has not been needed for this long.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long to wait for a descriptor that the system refused, before it is asked for again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long to wait after an error of `accept` that may not pass.
+const STRANGE_ERROR_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a thread that could not accept waits for a client.
+const CLIENT_TIME_MAX: Duration = Duration::from_millis(100);
+
+struct Worker<H> {
+    shared: Arc<Shared>,
+    handler: H,
+    /// What a panic leaves of `handler` is thrown away.
+    master: H,
+}
+
+/// Spawns workers with a clone of `handler` each.
+pub(super) fn spawner<H>(handler: H) -> Spawner
+where
+    H: FnMut(Connection) + Clone + Send + Sync + 'static,
+{
+    Box::new(move |shared, listener| {
+        let worker = Worker { shared, handler: handler.clone(), master: handler.clone() };
+        let builder = thread::Builder::new().name("client".to_owned()).stack_size(STACK_BYTES);
+        builder.spawn(move || worker.live(listener)).map(drop)
+    })
+}
+
+impl<H: FnMut(Connection) + Clone> Worker<H> {
+    fn live(mut self, listener: usize) {
+        let mut job = Job::Accept(listener);
+        loop {
+            job = match job {
+                Job::Accept(listener) => self.accept_and_serve(listener),
+                Job::Idle => self.wait_for_work(),
+                Job::End => return,
+            }
+        }
+    }
+
+    fn accept_and_serve(&mut self, listener: usize) -> Job {
+        let Some((stream, peer)) = self.accept(listener) else {
+            return self.shared.change(|state| state.left(listener));
+        };
+        let (id, leads) = self.shared.change(|state| state.accepted(listener));
+        set_lead(leads.then_some(listener));
+        let connection = Connection::new(Arc::clone(&self.shared), stream, peer, id);
+        // A panic costs one client, never the server.
+        if catch_unwind(AssertUnwindSafe(|| (self.handler)(connection))).is_err() {
+            log::error!("serving {peer} panicked; its connection is closed, the others go on");
+            self.handler = self.master.clone();
+        }
+        set_lead(None);
+        self.shared.change(|state| state.served(listener, id))
+    }
+
+    /// The next client; `None`: the loop has come to its end.
+    fn accept(&self, listener: usize) -> Option<(TcpStream, SocketAddr)> {
+        let Self { shared, .. } = self;
+        let socket = &shared.listeners[listener];
+        loop {
+            match socket.accept() {
+                Outcome::Client(stream, peer) => return Some((stream, peer)),
+                Outcome::None | Outcome::Failed(_)
+                    if shared.change(|state| state.stage >= Stage::Stopping) =>
+                {
+                    socket.shut_down();
+                    return None;
+                }
+                Outcome::None => {}
+                Outcome::Failed(errno) => {
+                    shared.strange.warn(format_args!("cannot accept: {errno}; trying again"));
+                    thread::sleep(STRANGE_ERROR_INTERVAL);
+                }
+                Outcome::Closed => {
+                    shared.report_if_lost(socket);
+                    return None;
+                }
+                Outcome::Exhausted(errno) => {
+                    shared.exhausted.warn(format_args!("cannot accept: {errno}; new clients wait"));
+                    // The system refuses before it looks whether there is a client at all.
+                    shared.evict_for_client_at(listener, CLIENT_TIME_MAX);
+                    thread::sleep(RETRY_INTERVAL);
+                }
+            }
+        }
+    }
+
+    /// Parks this thread until there is work for it.
+    fn wait_for_work(&self) -> Job {
+        let thread = thread::current();
+        let mut job = self.shared.change(|state| state.park(&thread));
+        let until = Instant::now() + IDLE_TIME_MAX;
+        while job == Job::Idle {
+            let left = until.saturating_duration_since(Instant::now());
+            thread::park_timeout(left);
+            let is_late = Instant::now() >= until;
+            job = self.shared.change(|state| state.wake(thread.id(), is_late));
+        }
+        job
+    }
+}

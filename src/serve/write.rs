@@ -1,0 +1,237 @@
+//! Writes a response: in slices, each of which must get somewhere within the stall timeout.
+//!
+//! A small body goes out with its head in one write; a large one straight from the file's pages
+//! with `sendfile`, or by reads where the file system cannot do that. Never more nor fewer bytes
+//! than Content-Length promised: where a file has become too short, the connection is reset, so
+//! that the client can't take the part for the whole.
+
+mod assembled;
+
+use std::fs::File;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
+use super::exchange::Ending;
+use crate::access_log::Outcome;
+use crate::http::range::Span;
+use crate::http::response::{Body, Piece};
+use crate::net::{Connection, Lost};
+use crate::transfers::Watch;
+
+/// Up to this size, in bytes, a body is sent with the head in one write.
+const ONE_WRITE_BYTES_MAX: u64 = 32 * 1024;
+
+/// Bytes that one call of `sendfile` is asked for, so that progress is seen between the calls.
+const SLICE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// How long to wait for memory of the kernel's: nothing tells when it has some again.
+const NO_MEMORY_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What became of a response.
+#[derive(Default)]
+pub(super) struct Sent {
+    /// Bytes of the body that the kernel took.
+    pub(super) body_bytes: u64,
+    /// How it ended, if it did not go out whole.
+    pub(super) failure: Option<Ending>,
+}
+
+/// A response on its way.
+struct Writer<'a> {
+    connection: &'a Connection,
+    stall_timeout: Duration,
+    last_progress: Instant,
+    /// Bytes that went out, head included.
+    sent: u64,
+    /// What is told how many they are.
+    watch: Watch<'a>,
+}
+
+/// Sends the head in `output` and then `body`; `None` where the head is all.
+pub(super) fn response(
+    connection: &Connection,
+    output: &mut Vec<u8>,
+    body: Option<&Body>,
+    stall_timeout: Duration,
+    watch: Watch<'_>,
+) -> Sent {
+    let head_length = output.len() as u64;
+    let last_progress = Instant::now();
+    let mut writer = Writer { connection, stall_timeout, last_progress, sent: 0, watch };
+    let result = match connection.begin_answer() {
+        Ok(()) => writer.head_and_body(output, body),
+        Err(lost) => Err(lost.into()),
+    };
+    if result.is_err() {
+        connection.reset_on_close();
+    }
+    Sent { body_bytes: writer.sent.saturating_sub(head_length), failure: result.err() }
+}
+
+impl Writer<'_> {
+    fn head_and_body(&mut self, output: &mut Vec<u8>, body: Option<&Body>) -> Result<(), Ending> {
+        match body {
+            None | Some(Body::None) => self.bytes(output),
+            Some(Body::Bytes(bytes)) => self.head_and_bytes(output, bytes),
+            Some(Body::Charged(content)) => self.head_and_bytes(output, (**content).as_ref()),
+            Some(Body::File(file, pieces)) => match pieces[..] {
+                [Piece::Span(span)] if span.length <= ONE_WRITE_BYTES_MAX => {
+                    let is_whole = append(output, file, span);
+                    self.bytes(output)?;
+                    if is_whole { Ok(()) } else { Err(Outcome::Truncated.into()) }
+                }
+                _ => {
+                    self.bytes(output)?;
+                    pieces.iter().try_for_each(|piece| self.piece(file, piece))
+                }
+            },
+            Some(Body::Assembled(assembly, pieces)) => self.assembled(output, &**assembly, pieces),
+        }
+    }
+
+    fn head_and_bytes(&mut self, output: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Ending> {
+        if bytes.len() as u64 <= ONE_WRITE_BYTES_MAX {
+            output.extend_from_slice(bytes);
+            return self.bytes(output);
+        }
+        self.bytes(output)?;
+        self.bytes(bytes)
+    }
+
+    fn piece(&mut self, file: &File, piece: &Piece) -> Result<(), Ending> {
+        match piece {
+            Piece::Bytes(bytes) => self.bytes(bytes),
+            &Piece::Span(span) => self.span(file, span),
+        }
+    }
+
+    /// Sends bytes, holding back what does not fill a packet: it goes out with what follows, or
+    /// with the end of the stream, which the close that comes next sends. That saves a packet.
+    fn bytes(&mut self, mut bytes: &[u8]) -> Result<(), Ending> {
+        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+        while !bytes.is_empty() {
+            match rustix::net::send(self.connection.stream(), bytes, flags) {
+                Ok(length) => {
+                    bytes = &bytes[length..];
+                    self.advance(length);
+                }
+                Err(errno) => self.wait_on(errno)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn span(&mut self, file: &File, span: Span) -> Result<(), Ending> {
+        let mut offset = span.first;
+        while offset < span.end() {
+            let slice =
+                usize::try_from((span.end() - offset).min(SLICE_BYTES_MAX)).expect("one slice");
+            match rustix::fs::sendfile(self.connection.stream(), file, Some(&mut offset), slice) {
+                // The file has become shorter than it was.
+                Ok(0) => return Err(Outcome::Truncated.into()),
+                Ok(length) => self.advance(length),
+                // A file system without pages to send from, as some in user space are.
+                Err(Errno::INVAL) => {
+                    return self
+                        .span_by_reads(file, Span { first: offset, length: span.end() - offset });
+                }
+                Err(errno) if is_of_the_connection(errno) => self.wait_on(errno)?,
+                Err(errno) => {
+                    log::warn!("cannot read a file that is being sent: {errno}");
+                    return Err(Outcome::Truncated.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same through a buffer of the program's own.
+    fn span_by_reads(&mut self, file: &File, span: Span) -> Result<(), Ending> {
+        let mut buffer = Vec::new();
+        let mut rest = span;
+        while rest.length > 0 {
+            let slice = Span { first: rest.first, length: rest.length.min(ONE_WRITE_BYTES_MAX) };
+            buffer.clear();
+            let is_whole = append(&mut buffer, file, slice);
+            self.bytes(&buffer)?;
+            if !is_whole {
+                return Err(Outcome::Truncated.into());
+            }
+            rest = Span { first: slice.end(), length: rest.length - slice.length };
+        }
+        Ok(())
+    }
+
+    /// The kernel took `length` bytes.
+    fn advance(&mut self, length: usize) {
+        self.sent += length as u64;
+        self.last_progress = Instant::now();
+        self.watch.note(self.last_progress, self.sent);
+        self.connection.note_progress(length);
+    }
+
+    /// The kernel took nothing: waits until it may, if that can go on.
+    fn wait_on(&mut self, errno: Errno) -> Result<(), Ending> {
+        match errno {
+            Errno::INTR => Ok(()),
+            Errno::AGAIN => {
+                let deadline = self.last_progress + self.stall_timeout;
+                self.watch.note(Instant::now(), self.sent);
+                self.connection.wait_to_send(Some(deadline)).map_err(Ending::from)
+            }
+            Errno::NOMEM | Errno::NOBUFS if self.last_progress.elapsed() < self.stall_timeout => {
+                thread::sleep(NO_MEMORY_INTERVAL);
+                Ok(())
+            }
+            Errno::NOMEM | Errno::NOBUFS => Err(Lost::TimedOut.into()),
+            // Its loss may be our own doing.
+            _ => Err(self.connection.lost().into()),
+        }
+    }
+}
+
+/// Whether an error of `sendfile` comes from the socket or from a lack of memory, and so says
+/// nothing against the file.
+fn is_of_the_connection(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::AGAIN
+            | Errno::INTR
+            | Errno::NOMEM
+            | Errno::NOBUFS
+            | Errno::PIPE
+            | Errno::CONNRESET
+            | Errno::CONNABORTED
+            | Errno::NOTCONN
+            | Errno::TIMEDOUT
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+    )
+}
+
+/// Appends a span of a file with as few reads as it takes; whether all of it was there.
+fn append(output: &mut Vec<u8>, file: &File, span: Span) -> bool {
+    let start = output.len();
+    let end = start + usize::try_from(span.length).expect("at most ONE_WRITE_BYTES_MAX");
+    output.reserve(end - start);
+    while output.len() < end {
+        let offset = span.first + (output.len() - start) as u64;
+        match rustix::io::pread(file, spare_capacity(output), offset) {
+            Ok(0) => return false,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => {
+                log::warn!("cannot read a file that is being sent: {errno}");
+                return false;
+            }
+        }
+    }
+    // The file may have grown meanwhile: no more than was promised.
+    output.truncate(end);
+    true
+}

@@ -1,0 +1,263 @@
+//! Good clients among hundreds of attackers that want to keep them out: from another address, from
+//! the attackers' own, each attacker with its own.
+//!
+//! How long good clients wait is printed, not asserted (`measured`).
+
+mod measured;
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::attack::{Attack, Manner, loopback, loopbacks};
+use crate::support::{
+    Httpd, PATIENCE, Reply, Tree, connect_from, eventually, pattern, raise_descriptor_limit,
+};
+
+/// What attackers ask for: more than what the kernel takes for a client that does not read.
+const ENDLESS_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Good clients' answers.
+const TINY_BYTES: usize = 10_000;
+const LARGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A folder whose listing has megabytes.
+const LISTED_FILES: usize = 8_000;
+const LISTED_NAME_BYTES: usize = 200;
+
+/// Between two requests of a good client: time for attackers to come back.
+const GOOD_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Slots, unless a test needs fewer.
+const SLOTS: usize = 64;
+
+const QUIET: [&str; 1] = ["--quiet"];
+
+/// What good clients and attackers ask for.
+struct Site {
+    tree: Tree,
+    tiny: Vec<u8>,
+    large: Vec<u8>,
+}
+
+/// Attackers of one kind, from these sources in turn.
+struct Group {
+    sources: Vec<IpAddr>,
+    count: usize,
+    manner: Manner,
+}
+
+/// A server that is under attack until this is dropped.
+struct Siege<'a> {
+    site: &'a Site,
+    attacks: Vec<Attack>,
+    httpd: Httpd,
+}
+
+impl Site {
+    fn new() -> Self {
+        raise_descriptor_limit();
+        let (tiny, large) = (pattern(TINY_BYTES), pattern(LARGE_BYTES));
+        let tree = Tree::with(&[("tiny.bin", &tiny), ("large.bin", &large)]);
+        File::create(tree.join("endless.bin")).unwrap().set_len(ENDLESS_FILE_BYTES).unwrap();
+        Self { tree, tiny, large }
+    }
+
+    fn with_large_listing() -> Self {
+        let site = Self::new();
+        for number in 0..LISTED_FILES {
+            site.tree.write(format!("many/{number} {}", "n".repeat(LISTED_NAME_BYTES)), b"");
+        }
+        site
+    }
+}
+
+fn heads(sources: &[IpAddr], count: usize) -> Group {
+    Group { sources: sources.to_vec(), count, manner: Manner::Sends }
+}
+
+/// With 0 bytes a second they take nothing.
+fn readers_of(path: &str, sources: &[IpAddr], count: usize, bytes_a_second: usize) -> Group {
+    let manner = Manner::Takes { path: path.to_owned(), bytes_a_second };
+    Group { sources: sources.to_vec(), count, manner }
+}
+
+fn readers(sources: &[IpAddr], count: usize, bytes_a_second: usize) -> Group {
+    readers_of("/endless.bin", sources, count, bytes_a_second)
+}
+
+impl<'a> Siege<'a> {
+    fn start(site: &'a Site, slots: usize, flags: &[&str], groups: &[Group]) -> Self {
+        let slots = slots.to_string();
+        let flags = [&["--max-connections", &slots], flags].concat();
+        let httpd = Httpd::serve(site.tree.path(), &flags);
+        let mut siege = Self { site, attacks: Vec::new(), httpd };
+        for group in groups {
+            siege.join(group);
+        }
+        siege
+    }
+
+    fn join(&mut self, group: &Group) {
+        let Group { sources, count, manner } = group;
+        self.attacks.push(Attack::start(self.httpd.address(), sources, *count, manner.clone()));
+    }
+
+    /// Waits until the attackers have so many threads; the process's own are few.
+    #[track_caller]
+    fn await_threads(&self, count: usize) {
+        eventually("attackers have their threads", || self.httpd.usage().threads >= count);
+    }
+
+    /// How often an attacker came back.
+    fn returns(&self) -> usize {
+        self.attacks.iter().map(Attack::returns).sum()
+    }
+
+    /// A good client's answer, and how long it took. An error is any other answer than this.
+    fn ask(&self, source: IpAddr, name: &str, want: &[u8]) -> Result<Duration, String> {
+        thread::sleep(GOOD_INTERVAL);
+        let asked = Instant::now();
+        let mut stream = connect_from(source, self.httpd.address());
+        let mut bytes = Vec::with_capacity(want.len() + 1024);
+        // With one call: a request that comes in pieces is waited for.
+        let result = stream.write_all(format!("GET /{name} HTTP/1.0\r\n\r\n").as_bytes());
+        result
+            .and_then(|()| stream.read_to_end(&mut bytes))
+            .map_err(|error| format!("{name}: {error} after {:?}", asked.elapsed()))?;
+        let took = asked.elapsed();
+        if bytes.is_empty() {
+            return Err(format!("{name}: no answer after {took:?}"));
+        }
+        let reply = Reply::parse(&bytes);
+        if reply.status != 200 || reply.body != want {
+            let (status, length) = (reply.status, reply.body.len());
+            return Err(format!("{name}: {status} and {length} bytes after {took:?}"));
+        }
+        Ok(took)
+    }
+
+    fn ask_tiny(&self, source: IpAddr) -> Result<Duration, String> {
+        self.ask(source, "tiny.bin", &self.site.tiny)
+    }
+
+    fn ask_large(&self, source: IpAddr) -> Result<Duration, String> {
+        self.ask(source, "large.bin", &self.site.large)
+    }
+
+    /// Each answer must be exact; all tiny ones together are bounded by the patience against hangs,
+    /// and so is each large one.
+    #[track_caller]
+    fn check(&self, sources: &[IpAddr], tiny: usize, large: usize) {
+        let started = Instant::now();
+        let mut slowest = [Duration::ZERO; 2];
+        for &source in sources.iter().cycle().take(tiny) {
+            slowest[0] = slowest[0].max(self.ask_tiny(source).unwrap());
+            assert!(started.elapsed() < PATIENCE, "too few answers");
+        }
+        for &source in sources.iter().cycle().take(large) {
+            slowest[1] = slowest[1].max(self.ask_large(source).unwrap());
+        }
+        let returns = self.returns();
+        println!("slowest of {tiny} and of {large} large: {slowest:?}; {returns} returns");
+    }
+}
+
+/// From one address.
+#[track_caller]
+fn check_attack(groups: &[Group], slots: usize) {
+    let site = Site::new();
+    let siege = Siege::start(&site, slots, &QUIET, groups);
+    siege.await_threads(slots);
+    siege.check(&[loopback(1), loopback(101), loopback(102)], 50, 3);
+}
+
+#[test]
+fn are_served_among_slow_heads() {
+    check_attack(&[heads(&[loopback(2)], 500)], SLOTS);
+}
+
+#[test]
+fn are_served_among_slow_readers() {
+    check_attack(&[readers(&[loopback(2)], 200, 2_000)], SLOTS);
+}
+
+#[test]
+fn are_served_among_readers_that_take_nothing_and_come_back() {
+    check_attack(&[readers(&[loopback(2)], 400, 0)], SLOTS);
+}
+
+#[test]
+fn are_served_among_attackers_of_every_kind_and_of_several_addresses() {
+    let groups = [
+        heads(&[loopback(2), loopback(3)], 200),
+        readers(&[loopback(4)], 100, 1_000),
+        readers(&[loopback(5), loopback(6)], 100, 10_000),
+        readers(&[loopback(7)], 100, 100_000),
+        readers(&[loopback(8)], 100, 0),
+    ];
+    check_attack(&groups, SLOTS);
+}
+
+/// Only tiny answers: a large one needs a slot, which its source has enough of.
+#[test]
+fn are_served_at_the_attackers_own_address() {
+    let site = Site::new();
+    let own = [loopback(2)];
+    let groups = [heads(&own, 500), readers(&own, 64, 20_000), readers(&own, 64, 0)];
+    let siege = Siege::start(&site, SLOTS, &QUIET, &groups);
+    siege.await_threads(SLOTS);
+    siege.check(&own, 200, 0);
+}
+
+/// Only tiny answers: a large one needs a slot, and each attacker has as good a claim to one.
+#[test]
+fn are_served_among_three_times_as_many_addresses_as_slots() {
+    let site = Site::new();
+    let groups = [heads(&loopbacks(2, 500), 500), readers(&loopbacks(3, 192), 192, 20_000)];
+    let siege = Siege::start(&site, SLOTS, &QUIET, &groups);
+    siege.await_threads(SLOTS);
+    siege.check(&[loopback(1)], 200, 0);
+}
+
+/// Those who read the listings hold the memory for such, so that the next ones wait for theirs.
+/// They can't be evicted, and must not be a shelter for others.
+#[test]
+fn are_served_among_readers_and_requests_for_large_listings() {
+    let site = Site::with_large_listing();
+    // Who waits for a slot is rejected before the requests for listings are.
+    let mut siege = Siege::start(&site, SLOTS, &["--quiet", "--request-timeout", "5"], &[]);
+    siege.join(&readers_of("/many/", &[loopback(2)], 8, 10_000));
+    siege.await_threads(8);
+    siege.join(&readers_of("/many/", &[loopback(3)], 64, 0));
+    siege.await_threads(SLOTS);
+    siege.join(&readers(&[loopback(4)], 128, 20_000));
+    siege.check(&[loopback(1)], 100, 3);
+}
+
+/// A few more of them than there are slots, each from its own address. None of them has more than
+/// its share, and none ever stalls for long enough to be cut off.
+#[test]
+fn are_served_among_readers_that_take_nothing_from_many_addresses() {
+    const FEW: usize = 16;
+    let site = Site::new();
+    let groups = [readers(&loopbacks(2, FEW + 4), FEW + 4, 0)];
+    let flags = ["--stall-timeout", "300", "--request-timeout", "60", "--log-format", "json"];
+    let siege = Siege::start(&site, FEW, &flags, &groups);
+    siege.await_threads(FEW);
+    siege.check(&[loopback(1)], 50, 1);
+    let is_evicted = |line: &str| line.contains("\"evicted\"") && line.contains("\"too-slow\"");
+    siege.httpd.log_line(is_evicted);
+}
+
+/// They cost the server as much time as they like, but hold up no one.
+#[test]
+fn are_served_among_senders_without_a_pause() {
+    let site = Site::new();
+    let floods = Group { sources: vec![loopback(2)], count: 250, manner: Manner::Floods };
+    let siege = Siege::start(&site, SLOTS, &QUIET, &[floods]);
+    siege.await_threads(SLOTS);
+    siege.check(&[loopback(1)], 30, 1);
+}

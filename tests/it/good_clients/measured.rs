@@ -1,0 +1,140 @@
+//! The table in docs/security.md: what each attack costs a good client.
+//!
+//! `cargo test --release good_clients::measured -- --include-ignored --nocapture --test-threads 1`.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Group, QUIET, Siege, Site, heads, readers, readers_of};
+use crate::attack::{Manner, loopback, loopbacks};
+
+const TINY_REQUESTS: usize = 300;
+
+/// One row of the table.
+struct Row {
+    attackers: String,
+    /// The good client's address.
+    from: IpAddr,
+    /// Large answers that are asked for. They have no promise at the attackers' own address.
+    large: usize,
+    /// Whether the documents say that large answers may fail here.
+    large_may_fail: bool,
+    flags: &'static [&'static str],
+    groups: Vec<Group>,
+}
+
+impl Row {
+    /// Good requests of every kind, from another address.
+    fn new(attackers: &str, groups: Vec<Group>) -> Self {
+        let attackers = attackers.to_owned();
+        let (from, large, large_may_fail, flags) = (loopback(1), 10, false, &QUIET[..]);
+        Self { attackers, from, large, large_may_fail, flags, groups }
+    }
+
+    fn into_one_of_them(self) -> Self {
+        Self { from: loopback(2), large: 0, ..self }
+    }
+}
+
+/// From one address, or from two where there are several kinds.
+fn rows_of_few_addresses(slots: usize, count: usize) -> Vec<Row> {
+    let own = [loopback(2)];
+    let mix = |own: &[IpAddr]| {
+        let readers = [1_000, 10_000, 20_000, 0].map(|pace| readers(own, count / 4, pace));
+        [heads(own, count)].into_iter().chain(readers).collect::<Vec<_>>()
+    };
+    let floods = Group { sources: own.to_vec(), count: 250, manner: Manner::Floods };
+    vec![
+        Row::new("slow heads", vec![heads(&own, count)]),
+        Row::new("readers of 2 kB/s", vec![readers(&own, count, 2_000)]),
+        Row::new("readers of 20 kB/s", vec![readers(&own, count, 20_000)]),
+        Row::new("readers of nothing", vec![readers(&own, count, 0)]),
+        Row::new("senders without a pause", vec![floods]),
+        Row::new("all kinds", mix(&own)),
+        Row::new("slow heads, the same address", vec![heads(&own, count)]).into_one_of_them(),
+        Row::new("all kinds, the same address", mix(&own)).into_one_of_them(),
+        Row::new(
+            "three groups with listings",
+            vec![
+                readers_of("/many/", &own, 8, 10_000),
+                readers_of("/many/", &[loopback(3)], 64, 0),
+                readers(&[loopback(4)], 2 * slots, 20_000),
+            ],
+        ),
+    ]
+}
+
+/// Three times as many addresses as there are slots.
+fn rows_of_many_addresses(slots: usize) -> Vec<Row> {
+    let (own, count) = (loopbacks(2, 3 * slots), 3 * slots);
+    let few_large = |attackers: &str, pace| Row {
+        large: 4,
+        ..Row::new(attackers, vec![readers(&own, count, pace)])
+    };
+    vec![
+        Row::new("slow heads, each its own address", vec![heads(&own, count)]),
+        few_large("readers of 2 kB/s, each its own", 2_000),
+        few_large("readers of nothing, each its own", 0),
+        Row {
+            flags: &["--quiet", "--stall-timeout", "300"],
+            ..few_large("the same with --stall-timeout 300", 0)
+        },
+        Row { large_may_fail: true, ..few_large("readers of 20 kB/s, each its own", 20_000) },
+    ]
+}
+
+/// Prints the row, and gives what failed.
+fn measure(site: &Site, slots: usize, row: &Row) -> Vec<String> {
+    let siege = Siege::start(site, slots, row.flags, &row.groups);
+    siege.await_threads(slots.min(row.groups.iter().map(|group| group.count).sum()));
+    let tiny: Vec<_> = (0..TINY_REQUESTS).map(|_| siege.ask_tiny(row.from)).collect();
+    let large: Vec<_> = (0..row.large).map(|_| siege.ask_large(row.from)).collect();
+    let (tiny_times, large_times) = (sorted(&tiny), sorted(&large));
+    let at = |share: usize| match tiny_times.len() {
+        0 => "-".to_owned(),
+        count => milliseconds(tiny_times[(count - 1) * share / 100]),
+    };
+    let slowest = large_times.last().map_or("-".to_owned(), |&time| milliseconds(time));
+    println!(
+        "| {} | {slots} | {} | {} of {TINY_REQUESTS} | {} | {} | {} | {} of {} | {slowest} |",
+        row.attackers,
+        siege.returns(),
+        tiny_times.len(),
+        at(50),
+        at(99),
+        at(100),
+        large_times.len(),
+        row.large,
+    );
+    let large = if row.large_may_fail { Vec::new() } else { large };
+    let failed = tiny.into_iter().chain(large).filter_map(Result::err);
+    failed.map(|error| format!("{}, {slots} slots: {error}", row.attackers)).collect()
+}
+
+fn sorted(answers: &[Result<Duration, String>]) -> Vec<Duration> {
+    let mut times: Vec<_> = answers.iter().filter_map(|it| it.as_ref().ok().copied()).collect();
+    times.sort_unstable();
+    times
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}
+
+#[test]
+#[ignore = "it takes minutes, and prints times, which tests don't assert"]
+fn attacks_are_measured() {
+    let site = Site::with_large_listing();
+    println!(
+        "\n| attackers | slots | came back | tiny | median | 99th | slowest | large | slowest |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    let mut failed = Vec::new();
+    for (slots, count) in [(64, 500), (1_024, 2_000)] {
+        let rows = rows_of_few_addresses(slots, count).into_iter();
+        for row in rows.chain(rows_of_many_addresses(slots)) {
+            failed.extend(measure(&site, slots, &row));
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}

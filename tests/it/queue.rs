@@ -1,0 +1,284 @@
+//! All slots are taken and no one makes way: who waits, who is next, and who is rejected.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+use crate::attack::loopback;
+use crate::eviction::{await_outcome, send, send_from, serve_with_slots, tree_of_sizes};
+use crate::idle::settle;
+use crate::support::{
+    Httpd, PATIENCE, Reply, connect_from, eventually, is_reset, pattern, read_head, read_to_end,
+};
+use crate::turns::is_unanswered;
+
+/// How a client takes its answer that only wants to keep its slot: far less than the server sends,
+/// and far more than the slowest that it suffers.
+const HOLDER_STEP: Duration = Duration::from_millis(100);
+const HOLDER_STEP_BYTES: usize = 64 * 1024;
+
+/// Connections that wait for a slot at once.
+const QUEUE_MAX: usize = 256;
+
+/// An answer of this size needs no slot, unless its client does not take it at once.
+const SMALL_ANSWER_BYTES: usize = 250_000;
+
+/// What a client that is rejected may have sent until then: what the server reads of it, and what
+/// both kernels hold. Far less than the 16 MiB of one that lingers in a slot.
+const REJECTED_BYTES_MAX: usize = 1024 * 1024;
+
+/// A client that has a slot and takes its answer, slowly enough to keep it and not so slowly that
+/// it is evicted for that. It goes when this is dropped.
+struct Holder {
+    stream: TcpStream,
+}
+
+impl Holder {
+    fn of(mut stream: TcpStream) -> Self {
+        let mut reader = stream.try_clone().unwrap();
+        assert_eq!(read_head(&mut stream).status, 200);
+        thread::spawn(move || {
+            let mut buffer = vec![0; HOLDER_STEP_BYTES];
+            while reader.read(&mut buffer).is_ok_and(|length| length > 0) {
+                thread::sleep(HOLDER_STEP);
+            }
+        });
+        Self { stream }
+    }
+
+    /// Takes the rest at once, and gives whether it came to its end.
+    fn takes_the_rest(self) -> bool {
+        (&self.stream).read_to_end(&mut Vec::new()).is_ok()
+    }
+
+    fn is_disturbed(&self) -> bool {
+        self.stream.peek(&mut [0]).is_err()
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // So that the server does not take it for one that has only nothing more to say.
+        let _ = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// Takes a slot and keeps it: an answer that does not fit into the kernel's buffers.
+#[track_caller]
+fn hold_a_slot(httpd: &Httpd, source: IpAddr) -> Holder {
+    Holder::of(send_from(source, httpd, b"GET /large.bin?holds HTTP/1.0\r\n\r\n"))
+}
+
+/// Joins the queue.
+#[track_caller]
+fn queue_up(httpd: &Httpd, source: IpAddr, name: &str) -> TcpStream {
+    let request = format!("GET /large.bin?{name} HTTP/1.0\r\n\r\n");
+    let stream = send_from(source, httpd, request.as_bytes());
+    assert!(is_unanswered(&stream), "{name}");
+    stream
+}
+
+/// Waits until one of these has something to read, and takes it out.
+#[track_caller]
+fn next_answered(queued: &mut Vec<(&str, TcpStream)>) -> (String, TcpStream) {
+    let patience = Timespec::try_from(PATIENCE).unwrap();
+    let mut sockets: Vec<_> =
+        queued.iter().map(|(_, stream)| PollFd::new(stream, PollFlags::IN)).collect();
+    poll(&mut sockets, Some(&patience)).unwrap();
+    let answered = sockets.iter().position(|it| !it.revents().is_empty());
+    let (name, stream) = queued.remove(answered.expect("nobody is answered"));
+    (name.to_owned(), stream)
+}
+
+#[test]
+fn a_freed_slot_goes_to_the_source_with_the_fewest() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 2, &[]);
+    let _keeps = hold_a_slot(&httpd, loopback(2));
+    let mut holder = hold_a_slot(&httpd, loopback(3));
+    // The first one's source holds a slot, two have none and wait twice, one has none and waits
+    // once.
+    let in_order = [(2, "a2"), (4, "c1"), (5, "e1"), (4, "c2"), (6, "d1"), (5, "e2")];
+    let mut queued: Vec<_> = in_order
+        .into_iter()
+        .map(|(number, name)| (name, queue_up(&httpd, loopback(number), name)))
+        .collect();
+    settle(&httpd);
+    let mut served = Vec::new();
+    while !queued.is_empty() {
+        drop(holder);
+        let (name, stream) = next_answered(&mut queued);
+        holder = Holder::of(stream);
+        served.push(name);
+        settle(&httpd);
+        assert!(queued.iter().all(|(_, stream)| is_unanswered(stream)), "{served:?}");
+    }
+    assert_eq!(served, ["d1", "c1", "c2", "e1", "e2", "a2"]);
+}
+
+/// An answer like any other error of the program, and a line in the log.
+#[track_caller]
+fn check_rejected(httpd: &Httpd, mut stream: TcpStream, target: &str, has_body: bool) {
+    let reply = Reply::parse(&read_to_end(&mut stream));
+    assert_eq!(reply.status, 503, "{target}: {reply:?}");
+    for name in ["Date", "Server", "Retry-After", "Content-Type"] {
+        assert!(reply.field(name).is_some(), "{name} is missing: {reply:?}");
+    }
+    assert_eq!(reply.field("Connection"), Some("close"));
+    assert_eq!(reply.field("X-Extra"), Some("yes"));
+    let length = reply.field("Content-Length").unwrap().parse::<usize>().unwrap();
+    assert!(length > 0, "{reply:?}");
+    assert_eq!(reply.body.len(), if has_body { length } else { 0 });
+    let entry = await_outcome(httpd, Some(target), "refused");
+    assert_eq!((&entry["cause"], &entry["status"]), (&"no-slot".into(), &503.into()));
+    assert_eq!(entry["bytes_sent"], reply.body.len());
+}
+
+#[test]
+fn who_has_waited_for_too_long_is_rejected() {
+    let tree = tree_of_sizes();
+    let flags = ["--request-timeout", "0.3", "--header", "X-Extra: yes"];
+    let httpd = serve_with_slots(&tree, 1, &flags);
+    let _holder = hold_a_slot(&httpd, loopback(2));
+    let waits = send(&httpd, b"GET /medium.bin HTTP/1.0\r\n\r\n");
+    check_rejected(&httpd, waits, "/medium.bin", true);
+}
+
+#[test]
+fn from_a_full_queue_the_newest_of_the_source_with_the_most_is_rejected() {
+    let tree = tree_of_sizes();
+    let flags = ["--request-timeout", "60", "--header", "X-Extra: yes"];
+    let httpd = serve_with_slots(&tree, 1, &flags);
+    let _holder = hold_a_slot(&httpd, loopback(2));
+    let few: Vec<_> = (0..20).map(|_| queue_up(&httpd, loopback(3), "few")).collect();
+    let many: Vec<_> =
+        (few.len() + 1..QUEUE_MAX).map(|_| connect_and_ask(&httpd, loopback(4), "many")).collect();
+    settle(&httpd);
+    let newest = queue_up(&httpd, loopback(4), "newest");
+    assert!(many.iter().chain(&few).all(is_unanswered), "the queue has more places");
+
+    let another = send_from(loopback(5), &httpd, b"GET /large.bin?another HTTP/1.0\r\n\r\n");
+    check_rejected(&httpd, newest, "/large.bin?newest", true);
+    assert!(many.iter().chain(&few).chain([&another]).all(is_unanswered));
+
+    // Its own source has the most still. For HEAD there is no body, even if the head is not whole.
+    let head = send_from(loopback(4), &httpd, b"HEAD /a?head HTTP/1.0\r\n");
+    check_rejected(&httpd, head, "/a?head", false);
+    assert!(few.iter().chain([&another]).all(is_unanswered));
+}
+
+fn connect_and_ask(httpd: &Httpd, source: IpAddr, name: &str) -> TcpStream {
+    let mut stream = connect_from(source, httpd.address());
+    stream.write_all(format!("GET /large.bin?{name} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn who_gives_up_leaves_the_queue() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 1, &[]);
+    let holder = hold_a_slot(&httpd, loopback(2));
+    let before = httpd.usage().descriptors;
+    let gone: Vec<_> = (0..10).map(|_| queue_up(&httpd, loopback(3), "gone")).collect();
+    assert!(httpd.usage().descriptors > before);
+    for stream in gone {
+        // Closing it resets the connection: one that is only half closed still wants its answer.
+        sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+    }
+    eventually("they have left", || httpd.usage().descriptors == before);
+    assert!(!holder.is_disturbed());
+}
+
+/// Its first bytes needed no slot; the rest needs one, since the client does not take it. Either
+/// all of it comes or a reset: the part never looks like the whole.
+#[test]
+fn an_answer_that_is_rejected_half_way_is_reset() {
+    let content = pattern(SMALL_ANSWER_BYTES);
+    let tree = tree_of_sizes();
+    tree.write("small.bin", &content);
+    let httpd = serve_with_slots(&tree, 1, &["--request-timeout", "0.3"]);
+    let _holder = hold_a_slot(&httpd, loopback(2));
+    let mut stream = connect_with_small_window(&httpd);
+    stream.write_all(b"GET /small.bin HTTP/1.0\r\n\r\n").unwrap();
+    let line = httpd.log_line(|line| line.contains("\"/small.bin\""));
+    println!("{line}");
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => assert!(Reply::parse(&bytes).body == content, "{} bytes", bytes.len()),
+        Err(error) => assert!(is_reset(&error), "{error}"),
+    }
+}
+
+/// A client whose kernel takes little for it: it says so when it connects, so the server's kernel
+/// takes little, too.
+fn connect_with_small_window(httpd: &Httpd) -> TcpStream {
+    let flags = SocketFlags::CLOEXEC;
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+    sockopt::set_socket_recv_buffer_size(&socket, 4 * 1024).unwrap();
+    rustix::net::connect(&socket, &httpd.address()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Whoever ends the waiting of others has no time to read what these send meanwhile.
+#[test]
+fn a_client_that_sends_without_a_pause_is_cut_off_when_it_is_rejected() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 1, &["--request-timeout", "0.3"]);
+    let _holder = hold_a_slot(&httpd, loopback(2));
+    let mut stream = httpd.connect();
+    sockopt::set_socket_send_buffer_size(&stream, 64 * 1024).unwrap();
+    stream.write_all(b"GET /medium.bin HTTP/1.0\r\n\r\n").unwrap();
+    let chunk = vec![b'x'; 16 * 1024];
+    let mut sent = 0;
+    let error = loop {
+        match stream.write(&chunk) {
+            Ok(length) => sent += length,
+            Err(error) => break error,
+        }
+        assert!(sent < REJECTED_BYTES_MAX, "{sent} bytes are taken");
+    };
+    assert!(is_reset(&error), "{error}");
+    let entry = await_outcome(&httpd, Some("/medium.bin"), "refused");
+    assert_eq!(entry["cause"], "no-slot");
+}
+
+/// Nobody is evicted while a slot is free, and none stays free while somebody waits.
+#[test]
+fn slots_are_used_to_the_last() {
+    const SLOTS: usize = 4;
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, SLOTS, &[]);
+    let mut holders: Vec<_> = (0..SLOTS).map(|_| hold_a_slot(&httpd, loopback(2))).collect();
+    let mut waits = queue_up(&httpd, loopback(2), "waits");
+    drop(holders.pop());
+    assert_eq!(read_head(&mut waits).status, 200);
+    let is_evicted = |line: &String| line.contains("evicted");
+    assert!(!httpd.log().iter().any(is_evicted), "{:?}", httpd.log());
+    assert!(!holders.iter().any(Holder::is_disturbed));
+}
+
+/// What is queued when the server is told to stop is answered.
+#[test]
+fn who_waits_when_the_server_stops_is_answered() {
+    let tree = tree_of_sizes();
+    let httpd = serve_with_slots(&tree, 1, &[]);
+    let holder = hold_a_slot(&httpd, loopback(2));
+    let mut queued: Vec<_> =
+        (0..8).map(|_| send(&httpd, b"GET /medium.bin HTTP/1.0\r\n\r\n")).collect();
+    assert!(queued.iter().all(is_unanswered));
+    httpd.signal(rustix::process::Signal::TERM);
+    httpd.log_line(|line| line.contains("stopping"));
+    assert!(holder.takes_the_rest());
+    for stream in &mut queued {
+        assert_eq!(Reply::parse(&read_to_end(stream)).status, 200);
+    }
+    assert_eq!(httpd.wait().status.code(), Some(0));
+}
