@@ -68,6 +68,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let passwords = read_passwords(flags, &root)?;
     let log_file = open_log(flags, &root)?;
     let standard_error = start_log(flags, log_file.clone())?;
+    startup_warnings::warn_of_variables(&cli::unknown_variables());
     let mut signals = Caught::new(log_file.is_some())?;
     let passed = systemd::passed_sockets()?;
     let are_inherited = !passed.is_empty();

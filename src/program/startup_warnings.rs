@@ -3,7 +3,7 @@
 //! They are logged once, at the start, and stop nothing: who starts a server on `/`, or for the
 //! whole network, may well mean it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -35,6 +35,13 @@ pub(crate) fn warn_of_reach(addresses: &[SocketAddr], reach: Reach) {
     };
     for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
         log::warn!("port {} can be reached from other machines: {so}", address.port());
+    }
+}
+
+/// Warns of variables that are named like those of flags: a wrong name would be ignored silently.
+pub(crate) fn warn_of_variables(unknown: &[OsString]) {
+    for name in unknown {
+        log::warn!("{} is ignored: no flag has this variable", name.display());
     }
 }
 

@@ -1,11 +1,12 @@
 //! What scripts use: the listening line, the help, the environment, and the generated pages.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
-use crate::support::{Httpd, Tree, output_of, run, tool};
+use crate::support::{Httpd, Tree, has_words, output_of, run, tool};
 
 /// How many lines count as one screen of a terminal.
 const SCREEN_LINES: usize = 45;
@@ -151,6 +152,63 @@ fn repeatable_flags_take_several_values_from_their_variable() {
     // The command line wins, and a variable that is `0` or `false` does not set its flag.
     httpd.log_line(|line| line.starts_with("127.0.0.1 - - [") && line.contains("/one/"));
     assert_eq!(httpd.stop().stdout.len(), 2);
+}
+
+#[test]
+fn an_empty_variable_is_unset() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let mut command = Command::new("env");
+    command.args(["HTTPD_PORT=", "HTTPD_AUTH=", "HTTPD_BIND=", "HTTPD_INDEX=", "HTTPD_LOG_FILE="]);
+    command.args([env!("CARGO_BIN_EXE_httpd"), "--bind", "127.0.0.3", "--port", "0"]);
+    let httpd = Httpd::spawn({
+        command.arg(tree.path());
+        command
+    });
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    let log = httpd.stop().stderr;
+    assert!(!log.iter().any(|line| line.contains("HTTPD_")), "{log:?}");
+}
+
+#[test]
+fn a_variable_that_no_flag_has_is_warned_about() {
+    let tree = Tree::new();
+    let mut command = Command::new("env");
+    command.args(["HTTPD_PROT=3000", env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
+    let httpd = Httpd::spawn({
+        command.arg(tree.path());
+        command
+    });
+    httpd.log_line(|line| has_words(line, &["WARN", "HTTPD_PROT"]));
+}
+
+#[test]
+fn an_error_names_the_variable_or_the_flag() {
+    let error = |variable: &str, flags: &[&str]| {
+        let output = output_of(httpd().env("HTTPD_PORT", variable).args(flags));
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let of_variable = error("http", &[]);
+    assert!(
+        of_variable.contains("'HTTPD_PORT'") && of_variable.contains("'http'"),
+        "{of_variable}"
+    );
+    for variable in ["", "80", "http"] {
+        let of_flag = error(variable, &["--port", "https"]);
+        assert!(of_flag.contains("'--port <PORT>'") && of_flag.contains("'https'"), "{of_flag}");
+    }
+}
+
+#[test]
+fn help_that_cannot_be_printed_is_an_error() {
+    for flags in [&["--help"][..], &["-h"], &["--version"], &["--generate", "man"]] {
+        for (place, status) in [("/dev/full", 1), ("/dev/null", 0)] {
+            let place = File::options().write(true).open(place).unwrap();
+            let mut command = httpd();
+            command.args(flags).stdout(place).stderr(Stdio::null());
+            assert_eq!(command.status().unwrap().code(), Some(status), "{flags:?}");
+        }
+    }
 }
 
 /// Checks what `--generate` prints: every flag is in it, and a program that can check the syntax

@@ -142,6 +142,7 @@ fn wrong_flags_end_with_status_2() {
     check_usage(&["--header", "X: a\r\nY: b"], &["--header", "'X: a\r'"]);
     check_usage(&["--media-type", "md"], &["--media-type", "'md'", "EXT=TYPE"]);
     check_usage(&["--trusted-proxy", "10.0.0.0/33"], &["--trusted-proxy", "'10.0.0.0/33'", "32"]);
+    check_usage(&["--index", ""], &["--index"]);
     check_usage(&["--dotfiles", "maybe"], &["--dotfiles", "'maybe'", "deny"]);
     check_usage(&[".", "--root", "."], &["[ROOT]", "--root"]);
 }

@@ -142,11 +142,7 @@ impl Httpd {
     /// Like `spawn`, with this standard input.
     #[track_caller]
     pub fn spawn_with(mut command: Command, stdin: Stdio) -> Self {
-        for (name, _) in std::env::vars_os() {
-            if name.as_bytes().starts_with(b"HTTPD_") || name == "RUST_LOG" {
-                command.env_remove(name);
-            }
-        }
+        without_variables(&mut command);
         let command_line = format!("{command:?}");
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command_line}: {error}"));
@@ -413,11 +409,22 @@ pub fn contrib(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The variables of the tests are not for the server.
+pub fn without_variables(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        if name.as_bytes().starts_with(b"HTTPD_") || name == "RUST_LOG" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// Runs `httpd` with these flags, which must make it end by itself: its exit status, standard
 /// output and standard error.
 #[track_caller]
 pub fn run(flags: &[&str]) -> (i32, String, String) {
-    let output = output_of(Command::new(env!("CARGO_BIN_EXE_httpd")).args(flags));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+    let output = output_of(without_variables(&mut command).args(flags));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use clap::{Args, Parser, ValueEnum};
 
 use super::values;
@@ -66,6 +66,7 @@ pub(super) struct Content {
         long,
         value_name = "NAME",
         default_value = "index.html",
+        value_parser = NonEmptyStringValueParser::new(),
         value_delimiter = '\n',
         env = "HTTPD_INDEX"
     )]

@@ -19,9 +19,10 @@ const CHAPTERS: [(&str, &str); 3] = [
         "ENVIRONMENT",
         "Each flag can also be set by a variable: HTTPD_, then the flag's name in capitals with \
          underscores. HTTPD_PORT is --port, HTTPD_LOG_FORMAT is --log-format. A flag on the \
-         command line wins. The variable of a repeatable flag takes one value on each line; \
-         commas may also separate addresses, networks and host names. RUST_LOG selects log lines \
-         by module and level; access=off leaves out access lines. NO_COLOR turns off colours.",
+         command line wins. An empty variable counts as unset. The variable of a repeatable flag \
+         takes one value on each line; commas may also separate addresses, networks and host \
+         names. RUST_LOG selects log lines by module and level; access=off leaves out access \
+         lines. NO_COLOR turns off colours.",
     ),
     (
         "SIGNALS",
@@ -48,7 +49,8 @@ impl Page {
         };
         let mut page = Vec::new();
         generate(shell, &mut help::command(), "httpd", &mut page);
-        out.write_all(&page)
+        out.write_all(&page)?;
+        out.flush()
     }
 }
 
@@ -73,7 +75,8 @@ fn manual(out: &mut impl Write) -> io::Result<()> {
         examples.control("TP", []).text([bold(line)]).text([roman(does)]);
     }
     examples.to_writer(&mut page)?;
-    out.write_all(&page)
+    out.write_all(&page)?;
+    out.flush()
 }
 
 fn synopsis() -> [Inline; 6] {

@@ -3,6 +3,8 @@
 //! clap's own long form gives each flag three lines and more; a table of all flags is shorter than
 //! two screens and is searched by eye. A flag's text names the values that it takes.
 
+use std::io::{self, Write};
+
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 
 use super::flags::{ABOUT, Flags};
@@ -79,9 +81,8 @@ pub(super) fn print_if_asked(matches: &ArgMatches) {
         let hide = !is_brief(&flag);
         flag.hide(hide)
     });
-    // An error means that standard output is closed.
-    let _ = brief.after_help(examples()).print_help();
-    std::process::exit(0);
+    let printed = brief.after_help(examples()).print_help().and_then(|()| io::stdout().flush());
+    std::process::exit(i32::from(printed.is_err()));
 }
 
 fn examples() -> String {
