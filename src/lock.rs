@@ -25,6 +25,17 @@ pub(crate) fn wait_for<'a, T>(
     condvar.wait_timeout(guard, time_max).unwrap_or_else(PoisonError::into_inner).0
 }
 
+/// Waits while `condition` holds, but no longer than `time_max`.
+pub(crate) fn wait_while<'a, T>(
+    condvar: &Condvar,
+    guard: MutexGuard<'a, T>,
+    time_max: Duration,
+    mut condition: impl FnMut(&mut T) -> bool,
+) -> MutexGuard<'a, T> {
+    let waited = condvar.wait_timeout_while(guard, time_max, &mut condition);
+    waited.unwrap_or_else(PoisonError::into_inner).0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

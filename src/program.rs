@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::access_log::{self, LogFile, LoggerOptions, StandardError};
+use crate::access_log::{self, Logger, Queue};
 use crate::auth::Passwords;
 use crate::memory;
 use crate::net::{self, Server};
@@ -42,7 +42,9 @@ use qr::Code;
 pub(crate) fn run() -> ExitCode {
     memory::prepare();
     let flags = cli::read();
-    match serve(&flags) {
+    let result = serve(&flags);
+    log::logger().flush();
+    match result {
         Ok(status) => status,
         Err(error) => {
             // Where standard error is closed, only the exit status is left.
@@ -66,10 +68,9 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let path = flags.root();
     let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
     let passwords = read_passwords(flags, &root)?;
-    let log_file = open_log(flags, &root)?;
-    let standard_error = start_log(flags, log_file.clone())?;
+    let log = install_log(flags, &root)?;
     startup_warnings::warn_of_variables(&cli::unknown_variables());
-    let mut signals = Caught::new(log_file.is_some())?;
+    let mut signals = Caught::new(!flags.ends_at_hangup())?;
     let passed = systemd::passed_sockets()?;
     let are_inherited = !passed.is_empty();
     let server = if are_inherited {
@@ -85,11 +86,17 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let sandbox = lock_in(flags, &root)?;
     let users = passwords.as_ref().map(Passwords::count);
     let banner = banner::Banner { root: &root, files: &site.files, users, sandbox };
+    if !banner::is_wanted() {
+        log::info!("{}", banner::start_line(&banner, &addresses));
+    }
     banner::print(&banner, &addresses, code.as_ref())?;
 
-    let transfers = start_transfers(flags, standard_error);
-    let (summary_level, started) = (summary_level(), Instant::now());
-    let tally = log::log_enabled!(summary_level).then(Arc::<Tally>::default);
+    let transfers = flags.shows_transfers().then(|| Transfers::new(&log.standard_error));
+    let colour = access_log::takes_colour();
+    log.start(transfers.as_ref().map(|transfers| transfers.status_lines(colour)))
+        .map_err(|error| format!("cannot start a thread for the log: {error}"))?;
+    let started = Instant::now();
+    let tally = log::log_enabled!(summary_level()).then(Arc::<Tally>::default);
     let options =
         serve::Options { transfers: transfers.clone(), tally: tally.clone(), ..flags.serve() };
     let access = flags.access(&addresses, are_inherited, passwords);
@@ -98,7 +105,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
         .on_lost_listener(signals.interrupt())
         .start(move |connection| service.serve(connection))?;
     systemd::notify(&systemd::READY);
-    signals.wait_for_stop(|| reopen(log_file.as_deref()));
+    signals.wait_for_stop(|| log.reopen());
     log::info!("{}", stopping(transfers.map_or(0, |it| it.close()), flags.drain_timeout()));
     systemd::notify(&systemd::STOPPING);
     let has_failed = running.has_lost_listener();
@@ -106,34 +113,26 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     if cut_off > 0 {
         log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
     }
-    if let Some(tally) = tally {
-        log::log!(summary_level, "{}", summary::of(tally.total(), started.elapsed()));
-    }
+    log_last_line(tally.as_deref(), started.elapsed(), log.close_file());
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Opens the log file, if the flags name one.
-fn open_log(flags: &Flags, root: &Root) -> Result<Option<Arc<LogFile>>, Box<dyn Error>> {
+/// Opens the log file, if the flags name one, and makes the logger: messages wait in it until its
+/// threads start.
+fn install_log(flags: &Flags, root: &Root) -> Result<Arc<Logger>, Box<dyn Error>> {
     let open = |path: &Path| -> Result<_, Box<dyn Error>> {
         private_files::check(root, "the log file", path)?;
         let because = |error| format!("cannot open the log file {}: {error}", path.display());
-        let file = LogFile::open(path).map_err(because)?;
+        let file = Queue::of_file(path).map_err(because)?;
         // Where it was a link to nothing, the file that it leads to has only now been made.
         private_files::check(root, "the log file", path)?;
         Ok(file)
     };
-    flags.log_file().map(open).transpose()
-}
-
-/// Starts the log, and gives the standard error that it writes to.
-fn start_log(flags: &Flags, log_file: Option<Arc<LogFile>>) -> io::Result<Arc<StandardError>> {
-    let standard_error = access_log::install(LoggerOptions {
-        level: flags.log_level(),
-        access: flags.has_access_log(),
-        log_file,
-    })?;
+    let file = flags.log_file().map(open).transpose()?;
+    let (level, access) = (flags.log_level(), flags.access_level());
+    let log = access_log::install(level, access, flags.log_format(), file)?;
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
-    Ok(standard_error)
+    Ok(log)
 }
 
 /// The code of the URL for other machines, if the flags want it.
@@ -148,16 +147,6 @@ fn qr_code(flags: &Flags, listeners: &[SocketAddr]) -> Result<Option<Code>, Stri
     Ok(Some(code))
 }
 
-/// Shows responses that last, where someone sees them. This may be the second thread.
-fn start_transfers(flags: &Flags, standard_error: Arc<StandardError>) -> Option<Transfers> {
-    if !flags.shows_transfers() {
-        return None;
-    }
-    let colour = access_log::standard_error_takes_colour();
-    let transfers = Transfers::start(standard_error, colour);
-    transfers.inspect_err(|error| log::warn!("no progress is shown: {error}")).ok()
-}
-
 /// What a person who has pressed Ctrl-C may have to wait for: so many responses.
 fn stopping(under_way: usize, drain: Duration) -> String {
     if under_way == 0 {
@@ -166,6 +155,17 @@ fn stopping(under_way: usize, drain: Duration) -> String {
     let mut line = "stopping: ".to_owned();
     push_counted(&mut line, under_way, "response", "responses");
     line + &format!(" may finish within {drain:?}; Ctrl-C again stops at once")
+}
+
+/// The last line: what was served, and how many lines of the log were lost, if any were.
+fn log_last_line(tally: Option<&Tally>, time: Duration, lost: u64) {
+    let served = tally.map(|tally| summary::of(tally.total(), time));
+    let lines_lost = (lost > 0).then(|| format!("lines lost: {lost}"));
+    let level = if lost > 0 { log::Level::Warn } else { summary_level() };
+    let parts: Vec<_> = served.into_iter().chain(lines_lost).collect();
+    if !parts.is_empty() {
+        log::log!(level, "{}", parts.join("; "));
+    }
 }
 
 /// The level of the last line: people at a terminal see it, a log only has it among the details.
@@ -210,11 +210,8 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
         notify_socket: notify_socket.as_deref(),
     })
     .map_err(|error| format!("cannot set up the sandbox: {error} (see --no-sandbox)"))?;
-    match level {
-        // The banner has it.
-        Level::Landlock { .. } if banner::is_wanted() => {}
-        Level::Landlock { .. } => log::info!("sandbox: {level}"),
-        Level::Unavailable | Level::Off => log::warn!("sandbox: {level}"),
+    if let Level::Unavailable | Level::Off = level {
+        log::warn!("sandbox: {level}");
     }
     Ok(level)
 }
@@ -226,13 +223,5 @@ fn no_root(path: &Path, error: &io::Error) -> String {
         ErrorKind::NotADirectory => format!("{path} is not a folder"),
         ErrorKind::PermissionDenied => format!("cannot read the folder {path}: permission denied"),
         _ => format!("cannot serve the folder {path}: {error}"),
-    }
-}
-
-fn reopen(log_file: Option<&LogFile>) {
-    let Some(log_file) = log_file else { return };
-    match log_file.reopen() {
-        Ok(()) => log::info!("reopened {}", log_file.path().display()),
-        Err(error) => log::error!("cannot reopen {}: {error}", log_file.path().display()),
     }
 }

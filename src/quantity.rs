@@ -2,7 +2,7 @@
 //!
 //! Sizes are in decimal units (1 kB is 1,000 bytes), as they are on disks and networks.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 /// The units of sizes, each with its bytes.
@@ -16,8 +16,8 @@ const UNITS: [(u64, &str); 7] = [
     (1_000_000_000_000_000_000, "EB"),
 ];
 
-/// The units of times, each with its seconds.
-const TIME_UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+/// A time in at most two units, cut rather than rounded: `350us`, `8.1s`, `2m03s`, `1d02h`.
+pub(crate) struct Human(pub(crate) Duration);
 
 /// Numbers in groups of three digits: `1,234,567`.
 pub(crate) fn push_grouped(out: &mut String, number: u64) {
@@ -52,20 +52,17 @@ pub(crate) fn push_counted(out: &mut String, count: usize, one: &str, many: &str
     out.push_str(if count == 1 { one } else { many });
 }
 
-/// A time in its two largest units, cut rather than rounded: `2 h 3 min`, `45 s`.
-pub(crate) fn push_human_time(out: &mut String, time: Duration) {
-    let seconds = time.as_secs();
-    let Some(largest) = TIME_UNITS.iter().position(|&(unit, _)| seconds >= unit) else {
-        return out.push_str("less than a second");
-    };
-    let mut rest = seconds;
-    let mut separator = "";
-    for (unit, name) in TIME_UNITS.into_iter().skip(largest).take(2) {
-        let count = rest / unit;
-        rest %= unit;
-        if count > 0 {
-            write!(out, "{separator}{count} {name}").expect("a String takes whatever is written");
-            separator = " ";
+impl fmt::Display for Human {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(duration) = self;
+        let (seconds, micros) = (duration.as_secs(), duration.subsec_micros());
+        match seconds {
+            0 if micros < 1_000 => write!(out, "{micros}us"),
+            0 => write!(out, "{}.{}ms", micros / 1_000, micros / 100 % 10),
+            1..60 => write!(out, "{seconds}.{}s", micros / 100_000),
+            60..3_600 => write!(out, "{}m{:02}s", seconds / 60, seconds % 60),
+            3_600..86_400 => write!(out, "{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
+            _ => write!(out, "{}d{:02}h", seconds / 86_400, seconds / 3_600 % 24),
         }
     }
 }
@@ -126,27 +123,26 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_time(milliseconds: u64, want: &str) {
-        let mut out = String::new();
-        push_human_time(&mut out, Duration::from_millis(milliseconds));
-        assert_eq!(out, want);
+    fn check_time(micros: u64, want: &str) {
+        assert_eq!(Human(Duration::from_micros(micros)).to_string(), want);
     }
 
     #[test]
-    fn times_have_two_units() {
-        check_time(0, "less than a second");
-        check_time(999, "less than a second");
-        check_time(1_999, "1 s");
-        check_time(59_999, "59 s");
-        check_time(60_000, "1 min");
-        check_time(61_000, "1 min 1 s");
-        check_time(3_599_000, "59 min 59 s");
-        check_time(3_600_000, "1 h");
-        check_time(3_659_000, "1 h");
-        check_time(7_384_000, "2 h 3 min");
-        check_time(86_399_000, "23 h 59 min");
-        check_time(86_400_000, "1 d");
-        check_time(90_000_000, "1 d 1 h");
-        check_time(100 * 86_400_000 + 59_000, "100 d");
+    fn durations_have_two_units_at_most() {
+        check_time(0, "0us");
+        check_time(999, "999us");
+        check_time(1_000, "1.0ms");
+        check_time(8_199, "8.1ms");
+        check_time(999_999, "999.9ms");
+        check_time(1_000_000, "1.0s");
+        check_time(8_150_000, "8.1s");
+        check_time(59_999_999, "59.9s");
+        check_time(60_000_000, "1m00s");
+        check_time(125_900_000, "2m05s");
+        check_time(3_599_999_999, "59m59s");
+        check_time(3_723_000_000, "1h02m");
+        check_time(86_399_000_000, "23h59m");
+        check_time(93_600_000_000, "1d02h");
+        check_time(u64::MAX, "213503982d08h");
     }
 }

@@ -17,16 +17,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use zeroize::Zeroize;
 
-use crate::access_log::{self, Format};
+use crate::access_log::{self, Format, Outcome};
 use crate::http::date::Date;
 use crate::http::forwarded::{self, Network};
 use crate::http::request::{self, HEAD_BYTES_MAX, Known, Parsed};
 use crate::http::response::{Body, ExtraField};
-use crate::net::{Connection, Lost};
+use crate::net::{Cause, Connection, Lost};
 use crate::site::Site;
-use crate::transfers::{Description, Transfers, Watch};
+use crate::transfers::{Transfer, Transfers, Watch};
 use dispatcher::Dispatcher;
-use exchange::{Ending, Exchange};
+use exchange::Exchange;
 
 pub(crate) use tally::{Tally, Total};
 
@@ -122,7 +122,7 @@ impl Service {
         if exchange.body().and_then(Body::length).unwrap_or(0) > QUICK_BYTES_MAX
             && let Err(lost) = connection.take_slot()
         {
-            exchange = exchange.without_slot(lost);
+            exchange = exchange.lost(lost);
         }
         let sent = if exchange.is_answered() {
             send(&connection, options, output, &exchange, (peer, time))
@@ -130,8 +130,8 @@ impl Service {
             write::Sent::default()
         };
         drop(connection);
-        let ending = sent.failure.unwrap_or(exchange.ending);
-        record(options, peer, time, &exchange, (sent.body_bytes, ending));
+        let outcome = sent.failure.unwrap_or(exchange.outcome);
+        record(options, peer, time, &exchange, (sent.body_bytes, outcome));
     }
 }
 
@@ -153,12 +153,13 @@ fn send(
     output.clear();
     let body = exchange.write_start(output, Date::clamped(time), &options.extra_fields);
     let bytes = output.len() as u64 + body.and_then(Body::length).unwrap_or(0);
-    let describe = || describe(options, peer, &exchange.known, bytes);
+    let describe = |sent| describe(options, peer, &exchange.known, (bytes, sent));
     let watch = Watch::new(options.transfers.as_ref(), &describe);
     let mut sent = write::response(connection, output, body, options.stall_timeout, watch);
-    if sent.failure.is_none() && exchange.has_more_to_read && connection.finish().is_err() {
+    if sent.failure.is_none() && exchange.has_more_to_read {
         // Where there was but no slot to wait in, the answer is out all the same.
-        sent.failure = Some(Ending::from(connection.lost())).filter(|it| !it.is_of_no_slot());
+        let lost = connection.finish().err().filter(|&it| it != Lost::Evicted(Cause::NoSlot));
+        sent.failure = lost.map(Outcome::from);
     }
     sent
 }
@@ -170,11 +171,15 @@ impl Drop for Service {
     }
 }
 
-/// What a terminal shows of a response that lasts.
-fn describe(options: &Options, peer: Peer, known: &Known<'_>, bytes: u64) -> Description {
+/// What a terminal shows of a response that lasts, and has so many bytes, some of which are out.
+fn describe(
+    options: &Options,
+    peer: Peer,
+    known: &Known<'_>,
+    (bytes, sent): (u64, u64),
+) -> Transfer {
     let target = known.line.split(|&byte| byte == b' ').nth(1).unwrap_or(known.line);
-    let client = client_address(options, peer, known);
-    Description::new(client, target, bytes)
+    Transfer::new(client_address(options, peer, known), target, bytes, sent)
 }
 
 /// The client's address, which behind a proxy is not that of its connection.
@@ -189,7 +194,7 @@ fn record(
     peer: Peer,
     time: SystemTime,
     exchange: &Exchange<'_>,
-    (bytes_sent, ending): (u64, Ending),
+    (bytes_sent, outcome): (u64, Outcome),
 ) {
     let known = &exchange.known;
     let entry = access_log::Entry {
@@ -202,8 +207,7 @@ fn record(
         referer: known.fields.first("referer"),
         user_agent: known.fields.first("user-agent"),
         duration: peer.accepted_at.elapsed(),
-        outcome: ending.outcome,
-        cause: ending.cause,
+        outcome,
     };
     if let Some(tally) = &options.tally {
         tally.count(entry.client, bytes_sent);

@@ -16,10 +16,10 @@ pub struct Caught {
 }
 
 impl Caught {
-    /// Catches SIGINT and SIGTERM, and SIGHUP if there is a log to reopen. From the second SIGINT
-    /// or SIGTERM on, the process ends at once, with the status that a shell gives to such an end.
-    /// A log file that reaches a limit on its size ends nothing: SIGXFSZ only sets a flag that is
-    /// never read, and the write that caused it fails.
+    /// Catches SIGINT and SIGTERM, and SIGHUP unless it should end the process. From the second
+    /// SIGINT or SIGTERM on, the process ends at once, with the status that a shell gives to such
+    /// an end. A log file that reaches a limit on its size ends nothing: SIGXFSZ only sets a flag
+    /// that is never read, and the write that caused it fails.
     pub fn new(catch_hangup: bool) -> io::Result<Self> {
         let is_second = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {

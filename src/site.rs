@@ -259,30 +259,31 @@ impl Site {
 
     /// The response for what was not found or could not be opened; the cause is for the log.
     fn failed(&self, request: &Request<'_>, error: &OpenError) -> Response {
-        let status = match error {
+        let (status, errno) = match error {
             OpenError::NotFound if files::has_fallback(&self.options.files, &request.target) => {
                 return self.error(Status::NotFound).with("Vary", "Accept");
             }
-            OpenError::NotFound => Status::NotFound,
-            OpenError::Forbidden => Status::Forbidden,
-            &OpenError::Unavailable(errno) => {
+            OpenError::NotFound => return self.error(Status::NotFound),
+            OpenError::Forbidden => return self.error(Status::Forbidden),
+            OpenError::Unavailable(errno) => {
                 self.unavailable.warn(format_args!("cannot answer for now: {errno}"));
-                return self.error(Status::ServiceUnavailable).because(shortage(errno));
+                (Status::ServiceUnavailable, *errno)
             }
             OpenError::Failed(errno) => {
                 self.failed.warn(format_args!("{}: {errno}", request.target.encoded_path()));
-                Status::InternalServerError
+                (Status::InternalServerError, *errno)
             }
         };
-        self.error(status)
+        self.error(status).because(cause(errno))
     }
 }
 
-/// The word for the log of what there was too little of, or of what was in the way.
-fn shortage(errno: Errno) -> &'static str {
+/// What the file system said, as a word for the log.
+fn cause(errno: Errno) -> &'static str {
     match errno {
         Errno::MFILE | Errno::NFILE => "no-descriptors",
+        Errno::NOMEM | Errno::NOBUFS => "no-memory",
         Errno::AGAIN => "renamed-meanwhile",
-        _ => "no-memory",
+        _ => "io-error",
     }
 }

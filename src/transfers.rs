@@ -1,29 +1,21 @@
 //! Responses that last: a terminal shows how far each has come, below the log.
 //!
 //! A sender's thread only keeps the time; once its response has lasted a second, it registers it
-//! here, and from then on stores a number now and then. One thread draws, and sleeps while there is
-//! nothing to draw. Without a terminal there is none of this. Nothing here waits for the terminal.
+//! here, and from then on stores a number now and then. The thread that writes the log asks for the
+//! lines that show them. Without a terminal there is none of this.
 
 mod bars;
-mod transfer;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::access_log::StandardError;
-use crate::lock::{lock, wait};
-use bars::Bars;
-pub(crate) use transfer::Description;
-use transfer::Transfer;
+use crate::access_log::{self, Queue, Source};
+use crate::lock::lock;
+pub(crate) use bars::Transfer;
 
 /// A response that has lasted for this long is shown.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
-
-/// The time between two drawings, at least.
-const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Responses that are shown at once; the others are counted.
 const SHOWN_MAX: usize = 5;
@@ -31,33 +23,22 @@ const SHOWN_MAX: usize = 5;
 /// The responses under way that have lasted a second; for all threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Transfers {
-    shared: Arc<Shared>,
+    state: Arc<Mutex<State>>,
+    /// Whose thread draws them.
+    standard_error: Arc<Queue>,
 }
 
-/// A response from its begin on. It costs nothing until it has lasted a second.
+/// A response from its begin on, until this is dropped. It costs nothing until it has lasted a
+/// second: then it is described, once so many bytes are out.
 pub(crate) struct Watch<'a> {
     transfers: Option<&'a Transfers>,
-    describe: &'a dyn Fn() -> Description,
+    describe: &'a dyn Fn(u64) -> Transfer,
     began: Instant,
-    registered: Option<Registered>,
-}
-
-/// A response that is under way, and ends when this is dropped.
-struct Registered {
-    shared: Arc<Shared>,
-    key: Key,
-    transfer: Arc<Transfer>,
+    registered: Option<(Key, Arc<Transfer>)>,
 }
 
 /// When a response began, and which of those it is.
 type Key = (Instant, u64);
-
-#[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
-    /// Something has begun, or all is over.
-    changed: Condvar,
-}
 
 #[derive(Debug, Default)]
 struct State {
@@ -65,48 +46,56 @@ struct State {
     under_way: BTreeMap<Key, Arc<Transfer>>,
     next_number: u64,
     is_closed: bool,
-    artist: Option<JoinHandle<()>>,
 }
 
 impl Transfers {
-    /// Starts the thread that draws.
-    pub(crate) fn start(standard_error: Arc<StandardError>, colour: bool) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let seen = Arc::clone(&shared);
-        let draw = move || draw_until_closed(&seen, &standard_error, Bars::new(colour));
-        let artist = thread::Builder::new().name("transfers".to_owned()).spawn(draw)?;
-        lock(&shared.state).artist = Some(artist);
-        Ok(Self { shared })
+    /// None so far.
+    pub(crate) fn new(standard_error: &Arc<Queue>) -> Self {
+        Self { state: Arc::default(), standard_error: Arc::clone(standard_error) }
+    }
+
+    /// The lines that show them.
+    pub(crate) fn status_lines(&self, colour: bool) -> Source {
+        let state = Arc::clone(&self.state);
+        Box::new(move || {
+            let size = access_log::size()?;
+            let state = lock(&state);
+            let count = if state.is_closed { 0 } else { state.under_way.len() };
+            let first = state.under_way.values().take(count.min(SHOWN_MAX));
+            let first: Vec<_> = first.map(Arc::clone).collect();
+            drop(state);
+            Some(bars::lines(&first, count, size, colour))
+        })
     }
 
     /// Takes everything off the screen for good, and gives how many responses are under way that
     /// have lasted a second.
     pub(crate) fn close(&self) -> usize {
-        let mut state = lock(&self.shared.state);
+        let mut state = lock(&self.state);
         state.is_closed = true;
-        let (under_way, artist) = (state.under_way.len(), state.artist.take());
+        let under_way = state.under_way.len();
         drop(state);
-        self.shared.changed.notify_all();
-        // An error: it has panicked, and there is nothing to wait for.
-        artist.map(JoinHandle::join);
+        self.standard_error.redraw();
         under_way
     }
 
-    fn register(&self, began: Instant, description: Description, sent: u64) -> Registered {
-        let transfer = Arc::new(Transfer::new(description, sent));
-        let mut state = lock(&self.shared.state);
+    fn register(&self, began: Instant, transfer: Transfer) -> (Key, Arc<Transfer>) {
+        let transfer = Arc::new(transfer);
+        let mut state = lock(&self.state);
         let key = (began, state.next_number);
         state.next_number += 1;
         state.under_way.insert(key, Arc::clone(&transfer));
         drop(state);
-        self.shared.changed.notify_all();
-        Registered { shared: Arc::clone(&self.shared), key, transfer }
+        self.standard_error.redraw();
+        (key, transfer)
     }
 }
 
-impl Drop for Registered {
+impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        lock(&self.shared.state).under_way.remove(&self.key);
+        if let (Some(transfers), Some((key, _))) = (self.transfers, &self.registered) {
+            lock(&transfers.state).under_way.remove(key);
+        }
     }
 }
 
@@ -114,7 +103,7 @@ impl<'a> Watch<'a> {
     /// A response that begins now; `None`: it is shown nowhere.
     pub(crate) fn new(
         transfers: Option<&'a Transfers>,
-        describe: &'a dyn Fn() -> Description,
+        describe: &'a dyn Fn(u64) -> Transfer,
     ) -> Self {
         Self { transfers, describe, began: Instant::now(), registered: None }
     }
@@ -123,35 +112,12 @@ impl<'a> Watch<'a> {
     pub(crate) fn note(&mut self, now: Instant, sent: u64) {
         let Some(transfers) = self.transfers else { return };
         match &self.registered {
-            Some(registered) => registered.transfer.note(sent),
+            Some((_, transfer)) => transfer.note(sent),
             None if now.saturating_duration_since(self.began) < SHOWN_AFTER => {}
             None => {
-                let description = (self.describe)();
-                self.registered = Some(transfers.register(self.began, description, sent));
+                self.registered = Some(transfers.register(self.began, (self.describe)(sent)));
             }
         }
-    }
-}
-
-/// The life of the thread that draws.
-fn draw_until_closed(shared: &Shared, standard_error: &StandardError, mut bars: Bars) {
-    let mut is_shown = false;
-    loop {
-        let mut state = lock(&shared.state);
-        while state.under_way.is_empty() && !is_shown && !state.is_closed {
-            state = wait(&shared.changed, state);
-        }
-        if state.is_closed {
-            drop(state);
-            return standard_error.show_below(Vec::new());
-        }
-        let count = state.under_way.len();
-        let first = state.under_way.iter().take(SHOWN_MAX);
-        let first: Vec<_> = first.map(|(&(_, number), it)| (number, Arc::clone(it))).collect();
-        drop(state);
-        is_shown = count > 0;
-        standard_error.show_below(bars.lines(&first, count, StandardError::size()));
-        thread::sleep(REDRAW_INTERVAL);
     }
 }
 
@@ -159,20 +125,15 @@ fn draw_until_closed(shared: &Shared, standard_error: &StandardError, mut bars: 
 mod tests {
     use super::*;
 
-    /// Without its thread.
-    fn transfers() -> Transfers {
-        Transfers { shared: Arc::default() }
-    }
-
-    fn describe() -> Description {
-        Description::new([192, 0, 2, 7].into(), b"/a", 100)
+    fn describe(sent: u64) -> Transfer {
+        Transfer::new([192, 0, 2, 7].into(), b"/a", 100, sent)
     }
 
     #[test]
     fn only_a_response_that_lasts_is_registered_until_it_ends() {
-        let transfers = transfers();
+        let transfers = Transfers::new(&Queue::of_standard_error().unwrap());
         let sent = || {
-            let state = lock(&transfers.shared.state);
+            let state = lock(&transfers.state);
             state.under_way.values().map(|it| it.sent()).collect::<Vec<_>>()
         };
         let mut watch = Watch::new(Some(&transfers), &describe);
@@ -190,7 +151,7 @@ mod tests {
 
     #[test]
     fn without_a_terminal_nothing_is_asked() {
-        let describe = || panic!("described");
+        let describe = |_| panic!("described");
         let mut watch = Watch::new(None, &describe);
         let later = watch.began + SHOWN_AFTER;
         watch.note(later, 20);

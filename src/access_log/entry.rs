@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 /// What is known of a response when it has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry<'a> {
-    /// Whose request it was.
+    /// Whose request it was. An IPv4 address that came over an IPv6 socket is shown as IPv4.
     pub(crate) client: IpAddr,
     /// Who asks, where a password showed it: a name from the password file.
     pub(crate) user: Option<&'a str>,
@@ -29,62 +29,62 @@ pub(crate) struct Entry<'a> {
     pub(crate) duration: Duration,
     /// How it ended.
     pub(crate) outcome: Outcome,
-    /// Why the request was refused: a short word in kebab case, such as `encoded-slash`.
-    pub(crate) cause: Option<&'static str>,
 }
 
-/// How a response ended.
+/// How a response ended, and why, where that was not well: in a word in kebab case, such as
+/// `encoded-slash`. The table in `docs/running.md` has each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Every byte was handed to the system.
     Complete,
     /// The client closed or reset the connection before the end.
-    ClientGone,
-    /// The file shrank under the transfer: fewer bytes than promised.
-    Truncated,
+    ClientGone(&'static str),
+    /// Fewer bytes than promised: a file shrank, changed or could not be read.
+    Truncated(&'static str),
     /// A deadline passed: the request's, or the client took nothing for too long.
-    TimedOut,
+    TimedOut(&'static str),
     /// The seat was given to a newcomer.
-    Evicted,
-    /// The request was malformed, or its body could not be accepted.
-    Refused,
+    Evicted(&'static str),
+    /// The request was malformed, or it could not be served for now.
+    Refused(&'static str),
 }
 
-/// A request line's three words.
-pub(super) struct RequestWords<'a> {
-    pub(super) method: &'a [u8],
-    pub(super) target: &'a [u8],
-    /// Missing in HTTP/0.9.
-    pub(super) protocol: Option<&'a [u8]>,
-}
+/// Method, target and protocol; the last is missing in HTTP/0.9.
+pub(super) type RequestWords<'a> = (&'a [u8], &'a [u8], Option<&'a [u8]>);
 
 impl<'a> Entry<'a> {
-    /// The client as it is known elsewhere: an IPv4 address that came over an IPv6 socket is IPv4.
-    pub(super) fn canonical_client(&self) -> IpAddr {
-        self.client.to_canonical()
-    }
-
     /// The words of a request line that has two or three of them, one space between.
     pub(super) fn request_words(&self) -> Option<RequestWords<'a>> {
         let mut words = self.request_line.split(|&byte| byte == b' ');
         let (method, target, protocol) = (words.next()?, words.next()?, words.next());
         let named = protocol.is_none_or(|name| name.starts_with(b"HTTP/"));
         let whole = words.next().is_none() && !method.is_empty() && !target.is_empty();
-        (whole && named).then_some(RequestWords { method, target, protocol })
+        (whole && named).then_some((method, target, protocol))
     }
 }
 
 impl Outcome {
-    /// The outcome's word in the log.
-    #[must_use]
+    /// Its word in the log.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Complete => "complete",
-            Self::ClientGone => "client-gone",
-            Self::Truncated => "truncated",
-            Self::TimedOut => "timed-out",
-            Self::Evicted => "evicted",
-            Self::Refused => "refused",
+            Self::ClientGone(_) => "client-gone",
+            Self::Truncated(_) => "truncated",
+            Self::TimedOut(_) => "timed-out",
+            Self::Evicted(_) => "evicted",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    /// Why it is not complete.
+    pub(crate) fn cause(self) -> Option<&'static str> {
+        match self {
+            Self::Complete => None,
+            Self::ClientGone(cause)
+            | Self::Truncated(cause)
+            | Self::TimedOut(cause)
+            | Self::Evicted(cause)
+            | Self::Refused(cause) => Some(cause),
         }
     }
 }

@@ -6,11 +6,11 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
-use super::entry::{Entry, Outcome};
-use super::json::Json;
+use super::entry::Entry;
+use super::json::json;
 use crate::http::date::Date;
+use crate::quantity::Human;
 
 /// ANSI escape sequences (ECMA-48 section 8.3.117, Select Graphic Rendition).
 const DIM: &str = "\x1b[2m";
@@ -41,30 +41,8 @@ pub(crate) enum Format {
     Json,
 }
 
-/// `%h %l %u %t "%r" %>s %b` of Apache's `mod_log_config`.
-struct Common<'a>(&'a Entry<'a>);
-
-/// Common, then `"%{Referer}i" "%{User-Agent}i"`.
-struct Combined<'a>(&'a Entry<'a>);
-
-/// Time of day, client, user if there is one, method and target, status, bytes, duration; a bad
-/// outcome last, and why a request was refused.
-struct Short<'a> {
-    entry: &'a Entry<'a>,
-    colour: bool,
-}
-
 /// A client's bytes as Apache's `ap_escape_logitem` writes them: all of it printable ASCII.
 pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
-
-/// The bytes escaped, or Apache's `-` where there are none.
-struct OrDash<'a>(Option<&'a [u8]>);
-
-/// A user's name as one word, or Apache's `-`. Apache would leave its spaces as they are.
-struct User<'a>(Option<&'a str>);
-
-/// A duration in at most two units, cut rather than rounded, so that no unit ever overflows.
-struct Human(Duration);
 
 impl Format {
     /// The entry's line, without its newline. Only the short format is ever coloured.
@@ -78,12 +56,15 @@ impl Format {
             user_agent: user_agent.as_deref(),
             ..*entry
         };
-        match self {
-            Self::Short => Short { entry, colour }.to_string(),
-            Self::Common => Common(entry).to_string(),
-            Self::Combined => Combined(entry).to_string(),
-            Self::Json => Json(entry).to_string(),
-        }
+        let mut line = String::new();
+        let written = match self {
+            Self::Short => short(&mut line, entry, colour),
+            Self::Common => common(&mut line, entry),
+            Self::Combined => combined(&mut line, entry),
+            Self::Json => json(&mut line, entry),
+        };
+        written.expect("a String takes whatever is written");
+        line
     }
 }
 
@@ -95,62 +76,54 @@ fn cut(bytes: &[u8]) -> Cow<'_, [u8]> {
     [&bytes[..CLIENT_BYTES_MAX], CUT_MARK].concat().into()
 }
 
-impl fmt::Display for Common<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(entry) = self;
-        let time = Date::clamped(entry.time).common_log();
-        let line = OrDash(Some(entry.request_line).filter(|line| !line.is_empty()));
-        let (client, user) = (entry.canonical_client(), User(entry.user));
-        write!(out, "{client} - {user} [{time}] \"{line}\" {} ", entry.status)?;
-        match entry.bytes_sent {
-            0 => out.write_str("-"),
-            bytes => write!(out, "{bytes}"),
-        }
+/// `%h %l %u %t "%r" %>s %b` of Apache's `mod_log_config`, which has `-` for nothing.
+fn common(out: &mut String, entry: &Entry<'_>) -> fmt::Result {
+    let time = Date::clamped(entry.time).common_log();
+    let line = Some(entry.request_line).filter(|line| !line.is_empty());
+    let (client, user) = (entry.client.to_canonical(), entry.user.map_or("-".into(), user));
+    write!(out, "{client} - {user} [{time}] \"{}\" {} ", or_dash(line), entry.status)?;
+    match entry.bytes_sent {
+        0 => out.write_str("-"),
+        bytes => write!(out, "{bytes}"),
     }
 }
 
-impl fmt::Display for Combined<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(entry) = self;
-        let (referer, user_agent) = (OrDash(entry.referer), OrDash(entry.user_agent));
-        write!(out, "{} \"{referer}\" \"{user_agent}\"", Common(entry))
+/// Common, then `"%{Referer}i" "%{User-Agent}i"`.
+fn combined(out: &mut String, entry: &Entry<'_>) -> fmt::Result {
+    common(out, entry)?;
+    write!(out, " \"{}\" \"{}\"", or_dash(entry.referer), or_dash(entry.user_agent))
+}
+
+/// Time of day, client, user if there is one, method and target, status, bytes, duration; a bad
+/// outcome last, and why.
+fn short(out: &mut String, entry: &Entry<'_>, colour: bool) -> fmt::Result {
+    let Entry { status, bytes_sent, .. } = entry;
+    let [dim, class, yellow, off] = [DIM, class_colour(*status), YELLOW, RESET]
+        .map(|sequence| if colour { sequence } else { "" });
+    let time_of_day = Date::clamped(entry.time).time_of_day();
+    write!(out, "{dim}{time_of_day}{off} {} ", entry.client.to_canonical())?;
+    if let Some(name) = entry.user {
+        write!(out, "{} ", user(name))?;
+    }
+    match entry.request_words() {
+        Some((method, target, _)) => write!(out, "{} {}", Escaped(method), Escaped(target))?,
+        None if entry.request_line.is_empty() => out.write_str("-")?,
+        None => write!(out, "{}", Escaped(entry.request_line))?,
+    }
+    write!(out, " {class}{status}{off} {bytes_sent} {}", Human(entry.duration))?;
+    match entry.outcome.cause() {
+        None => Ok(()),
+        Some(cause) => write!(out, " {yellow}{} {cause}{off}", entry.outcome.name()),
     }
 }
 
-impl fmt::Display for Short<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entry = self.entry;
-        let time_of_day = Date::clamped(entry.time).time_of_day();
-        write!(out, "{}{time_of_day}{} {} ", self.on(DIM), self.off(), entry.canonical_client())?;
-        if entry.user.is_some() {
-            write!(out, "{} ", User(entry.user))?;
-        }
-        match entry.request_words() {
-            Some(words) => write!(out, "{} {}", Escaped(words.method), Escaped(words.target))?,
-            None if entry.request_line.is_empty() => out.write_str("-")?,
-            None => write!(out, "{}", Escaped(entry.request_line))?,
-        }
-        let status = entry.status;
-        let (class, off) = (self.on(class_colour(status)), self.off());
-        write!(out, " {class}{status}{off} {} {}", entry.bytes_sent, Human(entry.duration))?;
-        match entry.outcome {
-            Outcome::Complete => Ok(()),
-            outcome => {
-                let cause = entry.cause.map(|cause| format!(" {cause}")).unwrap_or_default();
-                write!(out, " {}{}{cause}{}", self.on(YELLOW), outcome.name(), self.off())
-            }
-        }
-    }
+fn or_dash(bytes: Option<&[u8]>) -> Escaped<'_> {
+    Escaped(bytes.unwrap_or(b"-"))
 }
 
-impl Short<'_> {
-    fn on(&self, colour: &'static str) -> &'static str {
-        if self.colour { colour } else { "" }
-    }
-
-    fn off(&self) -> &'static str {
-        self.on(RESET)
-    }
+/// A user's name as one word. Apache would leave its spaces as they are.
+fn user(name: &str) -> Cow<'_, str> {
+    Escaped(name.as_bytes()).to_string().replace(' ', "\\x20").into()
 }
 
 /// The colour of a status class (RFC 9110 section 15): success, redirection, client, server.
@@ -179,40 +152,6 @@ impl fmt::Display for Escaped<'_> {
             }
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for OrDash<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(bytes) => Escaped(bytes).fmt(out),
-            None => out.write_str("-"),
-        }
-    }
-}
-
-impl fmt::Display for User<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = self.0.unwrap_or("-").split(' ');
-        for (number, word) in words.enumerate() {
-            out.write_str(if number > 0 { "\\x20" } else { "" })?;
-            Escaped(word.as_bytes()).fmt(out)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Human {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(duration) = self;
-        let (seconds, micros) = (duration.as_secs(), duration.subsec_micros());
-        match seconds {
-            0 if micros < 1_000 => write!(out, "{micros}us"),
-            0 => write!(out, "{}.{}ms", micros / 1_000, micros / 100 % 10),
-            1..60 => write!(out, "{seconds}.{}s", micros / 100_000),
-            60..3_600 => write!(out, "{}m{:02}s", seconds / 60, seconds % 60),
-            _ => write!(out, "{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
-        }
     }
 }
 

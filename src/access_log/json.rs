@@ -4,49 +4,43 @@
 //! not UTF-8 become U+FFFD, since JSON is text. What could begin a line, command a terminal or
 //! reorder text is escaped, so that no reader sees anything but one line.
 
-use std::fmt;
-use std::time::UNIX_EPOCH;
+use std::fmt::{self, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::entry::Entry;
 use crate::http::date::Date;
 use crate::text::write_json_string;
 
-/// The entry's object.
-pub(super) struct Json<'a>(pub(super) &'a Entry<'a>);
-
 /// Bytes as a JSON string, or `null`.
-struct Text<'a>(Option<&'a [u8]>);
+pub(super) struct Text<'a>(pub(super) Option<&'a [u8]>);
 
-impl fmt::Display for Json<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(entry) = self;
-        let words = entry.request_words();
-        let method = words.as_ref().map(|words| words.method);
-        let target = words.as_ref().map(|words| words.target);
-        let protocol = words.as_ref().and_then(|words| words.protocol);
-        // The whole line, but only where its words are not given.
-        let request = words.is_none().then_some(entry.request_line);
-        write!(out, "{{\"time\":\"{}\"", time(entry))?;
-        write!(out, ",\"client\":\"{}\"", entry.canonical_client())?;
-        write!(out, ",\"user\":{}", Text(entry.user.map(str::as_bytes)))?;
-        write!(out, ",\"method\":{}", Text(method))?;
-        write!(out, ",\"target\":{}", Text(target))?;
-        write!(out, ",\"protocol\":{}", Text(protocol))?;
-        write!(out, ",\"request\":{}", Text(request))?;
-        write!(out, ",\"status\":{}", entry.status)?;
-        write!(out, ",\"bytes_sent\":{}", entry.bytes_sent)?;
-        write!(out, ",\"referer\":{}", Text(entry.referer))?;
-        write!(out, ",\"user_agent\":{}", Text(entry.user_agent))?;
-        write!(out, ",\"duration_us\":{}", entry.duration.as_micros())?;
-        write!(out, ",\"outcome\":\"{}\"", entry.outcome.name())?;
-        write!(out, ",\"cause\":{}}}", Text(entry.cause.map(str::as_bytes)))
-    }
+/// The entry's object.
+pub(super) fn json(out: &mut String, entry: &Entry<'_>) -> fmt::Result {
+    let words = entry.request_words();
+    let (method, target) = words.map(|(method, target, _)| (method, target)).unzip();
+    let protocol = words.and_then(|(_, _, protocol)| protocol);
+    // The whole line, but only where its words are not given.
+    let request = words.is_none().then_some(entry.request_line);
+    write!(out, "{{\"time\":\"{}\"", time(entry.time))?;
+    write!(out, ",\"client\":\"{}\"", entry.client.to_canonical())?;
+    write!(out, ",\"user\":{}", Text(entry.user.map(str::as_bytes)))?;
+    write!(out, ",\"method\":{}", Text(method))?;
+    write!(out, ",\"target\":{}", Text(target))?;
+    write!(out, ",\"protocol\":{}", Text(protocol))?;
+    write!(out, ",\"request\":{}", Text(request))?;
+    write!(out, ",\"status\":{}", entry.status)?;
+    write!(out, ",\"bytes_sent\":{}", entry.bytes_sent)?;
+    write!(out, ",\"referer\":{}", Text(entry.referer))?;
+    write!(out, ",\"user_agent\":{}", Text(entry.user_agent))?;
+    write!(out, ",\"duration_us\":{}", entry.duration.as_micros())?;
+    write!(out, ",\"outcome\":\"{}\"", entry.outcome.name())?;
+    write!(out, ",\"cause\":{}}}", Text(entry.outcome.cause().map(str::as_bytes)))
 }
 
-/// When the request came, as RFC 3339 writes it, with milliseconds: `1994-11-06T08:49:37.250Z`.
-fn time(entry: &Entry<'_>) -> String {
-    let seconds = Date::clamped(entry.time).rfc3339();
-    let millis = entry.time.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+/// A time as RFC 3339 writes it, with milliseconds: `1994-11-06T08:49:37.250Z`.
+pub(super) fn time(moment: SystemTime) -> String {
+    let seconds = Date::clamped(moment).rfc3339();
+    let millis = moment.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
     format!("{}.{millis:03}Z", seconds.trim_end_matches('Z'))
 }
 
@@ -82,7 +76,6 @@ mod tests {
             user_agent: None,
             duration: Duration::from_micros(1_500),
             outcome: Outcome::Complete,
-            cause: None,
         }
     }
 
@@ -122,8 +115,8 @@ mod tests {
 
     #[test]
     fn a_refusal_has_its_cause() {
-        let (outcome, cause) = (Outcome::Refused, Some("encoded-slash"));
-        let got = parsed(&Entry { status: 404, outcome, cause, ..entry(b"GET /a%2fb HTTP/1.0") });
+        let outcome = Outcome::Refused("encoded-slash");
+        let got = parsed(&Entry { status: 404, outcome, ..entry(b"GET /a%2fb HTTP/1.0") });
         assert_eq!((&got["outcome"], &got["cause"]), (&json!("refused"), &json!("encoded-slash")));
     }
 

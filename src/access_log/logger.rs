@@ -1,117 +1,85 @@
 //! The process's logger: access lines go to their file, messages to standard error.
 //!
-//! `env_logger` selects by `RUST_LOG`. A standard error that is closed, full or blocked costs
-//! lines, never the process, and no thread more than a moment: so nothing here uses `eprintln!`,
-//! which panics in the first two cases and waits in the third.
+//! `env_filter` selects by `RUST_LOG`. What is selected is handed over to the threads of `writer`,
+//! which start when the process has restricted itself: until then, lines wait in their queues. So
+//! nothing here uses `eprintln!`, which waits for its reader, and panics where that has gone.
 
 use std::env;
-use std::ffi::OsStr;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{LevelFilter, Metadata, Record};
 
-use super::message::{self, Style};
-use super::sink::{LogFile, Notice};
-use super::standard_error::StandardError;
-use crate::http::date::Date;
+use super::format::Format;
+use super::message::{Form, Style};
+use super::standard_error;
+use super::status_lines::Source;
+use super::writer::Queue;
 
 /// The `log` target of access lines; everything else is logged under its module's name.
 pub(super) const TARGET: &str = "access";
 
-/// What the logger writes, and where.
-#[derive(Clone, Debug)]
-pub(crate) struct LoggerOptions {
-    /// The least severe messages that are written; `RUST_LOG` overrides it.
-    pub(crate) level: LevelFilter,
-    /// Whether access lines are written; `RUST_LOG` overrides this too (`access=off`).
-    pub(crate) access: bool,
-    /// Where access lines go; standard error without it.
-    pub(crate) log_file: Option<Arc<LogFile>>,
-}
-
-struct Logger {
+/// The logger, and the queues of the threads that write.
+#[derive(Debug)]
+pub(crate) struct Logger {
     /// Which records are wanted; it writes none itself.
-    filter: env_logger::Logger,
-    /// How messages look.
+    filter: env_filter::Filter,
     style: Style,
-    log_file: Option<Arc<LogFile>>,
-    standard_error: Arc<StandardError>,
+    pub(crate) standard_error: Arc<Queue>,
+    log_file: Option<Arc<Queue>>,
 }
 
-/// Makes this the process's logger, and gives the standard error that it writes to. It is an error
-/// if there is one already.
-pub(crate) fn install(options: LoggerOptions) -> io::Result<Arc<StandardError>> {
-    let mut builder = env_logger::Builder::new();
-    let access = if options.access { LevelFilter::Info } else { LevelFilter::Off };
-    builder.filter_level(options.level).filter_module(TARGET, access);
-    let filters = env::var("RUST_LOG").unwrap_or_default();
-    let malformed = malformed_filter(&filters);
-    if malformed.is_none() {
-        builder.parse_filters(&filters);
-    }
+/// Makes the process's logger: for messages of at least this level, and access lines in this format
+/// unless `access` is off; `RUST_LOG` overrides both. Access lines go to the log file, if there is
+/// one. It is an error if there is a logger already.
+pub(crate) fn install(
+    level: LevelFilter,
+    access: LevelFilter,
+    format: Format,
+    log_file: Option<Arc<Queue>>,
+) -> io::Result<Arc<Logger>> {
+    let mut builder = env_filter::Builder::new();
+    builder.filter_level(level).filter_module(TARGET, access);
+    let parsed = builder.try_parse(&env::var("RUST_LOG").unwrap_or_default()).map(drop);
     let filter = builder.build();
-    let level = filter.filter();
-    let style =
-        Style { is_short: io::stderr().is_terminal(), colour: standard_error_takes_colour() };
-    let standard_error = Arc::new(StandardError::open()?);
-    let logger = Logger {
-        filter,
-        style,
-        log_file: options.log_file,
-        standard_error: Arc::clone(&standard_error),
+    let form = match format {
+        Format::Json => Form::Json,
+        _ if io::stderr().is_terminal() => Form::Short { colour: standard_error::takes_colour() },
+        _ => Form::Long,
     };
-    log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
-    log::set_max_level(level);
-    if let Some(part) = malformed {
-        log::warn!("RUST_LOG is ignored: {part:?} is not a level, a module or module=level");
+    let style = Style { form, has_priority: standard_error::is_journal() };
+    log::set_max_level(filter.filter());
+    let standard_error = Queue::of_standard_error()?;
+    let logger = Arc::new(Logger { filter, style, standard_error, log_file });
+    log::set_boxed_logger(Box::new(Arc::clone(&logger))).map_err(io::Error::other)?;
+    if let Err(error) = parsed {
+        log::warn!("RUST_LOG is ignored: {error}");
     }
-    Ok(standard_error)
+    Ok(logger)
 }
 
-/// Whether standard error is a terminal whose user takes colours.
-#[must_use]
-pub(crate) fn standard_error_takes_colour() -> bool {
-    io::stderr().is_terminal() && terminal_takes_colour()
+impl Logger {
+    /// Starts the threads: one for standard error, which shows these status lines below the log,
+    /// and one for the file.
+    pub(crate) fn start(&self, status_lines: Option<Source>) -> io::Result<()> {
+        self.standard_error.start(status_lines)?;
+        self.log_file.iter().try_for_each(|file| file.start(None))
+    }
+
+    /// Opens the log file anew, if there is one.
+    pub(crate) fn reopen(&self) {
+        self.log_file.iter().for_each(|file| file.reopen());
+    }
+
+    /// Ends the log file, and gives how many lines were lost there and on standard error.
+    pub(crate) fn close_file(&self) -> u64 {
+        self.log_file.iter().for_each(|file| file.close());
+        self.standard_error.lost() + self.log_file.as_ref().map_or(0, |file| file.lost())
+    }
 }
 
-/// Whether the terminal's user takes colours (<https://no-color.org/>), if there is a terminal.
-#[must_use]
-pub(crate) fn terminal_takes_colour() -> bool {
-    let (no_color, terminal) = (env::var_os("NO_COLOR"), env::var_os("TERM"));
-    colour_wanted(no_color.as_deref(), terminal.as_deref())
-}
-
-/// Whether standard error is a terminal whose cursor can be moved: then lines can stand below the
-/// log.
-#[must_use]
-pub(crate) fn standard_error_has_footer() -> bool {
-    let terminal = env::var_os("TERM");
-    io::stderr().is_terminal() && moves_its_cursor(terminal.as_deref())
-}
-
-fn moves_its_cursor(terminal: Option<&OsStr>) -> bool {
-    terminal.is_some_and(|name| !name.is_empty() && name != "dumb")
-}
-
-fn colour_wanted(no_color: Option<&OsStr>, terminal: Option<&OsStr>) -> bool {
-    no_color.is_none_or(OsStr::is_empty) && terminal.is_none_or(|name| name != "dumb")
-}
-
-/// The part of `RUST_LOG` that `env_logger` would complain about with `eprintln!`: more than one
-/// text to look for (`/text`), or a directive that is not `level`, `module` or `module=level`.
-fn malformed_filter(filters: &str) -> Option<&str> {
-    let (directives, text) = filters.split_once('/').unwrap_or((filters, ""));
-    let malformed = |directive: &&str| {
-        directive.trim().split_once('=').is_some_and(|(_, level)| {
-            !level.trim().is_empty() && level.trim().parse::<LevelFilter>().is_err()
-        })
-    };
-    if text.contains('/') { Some(filters) } else { directives.split(',').find(malformed) }
-}
-
-impl Log for Logger {
+impl log::Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.filter.enabled(metadata)
     }
@@ -120,40 +88,20 @@ impl Log for Logger {
         if !self.filter.matches(record) {
             return;
         }
-        // A notice about a line is logged when no lock is held any more.
         if record.target() != TARGET {
-            let now = Date::clamped(SystemTime::now());
-            self.write_standard_error(&message::line(record, now, self.style));
-            return;
+            let line = self.style.line(record, SystemTime::now());
+            return self.standard_error.hand_over(&line);
         }
-        let line = record.args().to_string();
-        match &self.log_file {
-            Some(file) => report_file(file, file.write(&line)),
-            None => self.write_standard_error(&line),
-        }
+        let queue = self.log_file.as_ref().unwrap_or(&self.standard_error);
+        queue.hand_over(&record.args().to_string());
     }
 
-    fn flush(&self) {}
-}
-
-impl Logger {
-    fn write_standard_error(&self, line: &str) {
-        // While it fails, there is no place left to report that.
-        if let Some(Notice::Recovered { lost }) = self.standard_error.write(line) {
-            log::warn!("standard error can be written again; lines lost: {lost}");
-        }
-    }
-}
-
-fn report_file(file: &LogFile, notice: Option<Notice>) {
-    let path = file.path().display();
-    match notice {
-        None => {}
-        Some(Notice::Failing(error)) => {
-            log::error!("access lines are lost: {path} cannot be written: {error}");
-        }
-        Some(Notice::Recovered { lost }) => {
-            log::warn!("{path} can be written again; access lines lost: {lost}");
+    /// Ends the threads, which get a second to write what was handed over before, and starts them
+    /// for that where the program has failed to start.
+    fn flush(&self) {
+        if self.start(None).is_ok() {
+            self.close_file();
+            self.standard_error.close();
         }
     }
 }

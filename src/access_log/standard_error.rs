@@ -1,41 +1,17 @@
-//! Standard error, which may block: a pipe that is full, a terminal that is stopped (Ctrl-S).
+//! What standard error is: a terminal of some kind and size, the journal, or something else.
 //!
-//! A line waits a moment for a reader that is behind, and is lost after that; while lines are being
-//! lost, none waits. No thread waits with the lock held, so none queues behind another that waits.
-//!
-//! On a terminal, a few lines may stand below the last one: see `footer`. They are written under
-//! the same lock, together with the line above them, and wait for nothing.
+//! Only questions: what is written there is written by `writer`.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, IsTerminal as _, Write};
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, OFlags, fstat};
+use rustix::fs::fstat;
 use rustix::process::getpgrp;
 use rustix::termios::{tcgetpgrp, tcgetwinsize};
 
-use super::footer::Footer;
-use super::sink::{Lines, Notice};
-use crate::lock::lock;
-
-/// How long a line waits for a reader that is behind.
-const WAIT_TIME_MAX: Duration = Duration::from_millis(100);
-
-/// What a pipe takes without blocking once `poll` calls it writable: `PIPE_BUF` of pipe(7).
-const WRITE_BYTES_MAX: usize = 4096;
-
 /// A terminal that does not tell its size has this many columns and rows, as the first ones had.
 const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
-
-/// Standard error, for all threads.
-#[derive(Debug)]
-pub(crate) struct StandardError {
-    written: Mutex<Written>,
-}
 
 /// How many characters a terminal shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,104 +20,39 @@ pub(crate) struct Size {
     pub(crate) rows: usize,
 }
 
-#[derive(Debug)]
-struct Written {
-    lines: Lines<Unblocked>,
-    footer: Footer,
+/// The size of the terminal at this moment, if it is ours to draw on: after Ctrl-Z and `bg`, or
+/// `&`, it is the shell's, and its cursor stands where someone types.
+pub(crate) fn size() -> Option<Size> {
+    if tcgetpgrp(io::stderr()).is_ok_and(|group| group != getpgrp()) {
+        return None;
+    }
+    Some(match tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+            Size { columns: size.ws_col.into(), rows: size.ws_row.into() }
+        }
+        _ => USUAL_SIZE,
+    })
 }
 
-/// Takes what standard error takes at once. Where that is nothing, the error is `WouldBlock`.
-#[derive(Debug)]
-struct Unblocked(File);
-
-impl StandardError {
-    pub(super) fn open() -> io::Result<Self> {
-        let lines = Lines::new(Unblocked(open()?));
-        Ok(Self { written: Mutex::new(Written { lines, footer: Footer::default() }) })
-    }
-
-    /// Writes the line, or counts it as lost.
-    pub(super) fn write(&self, line: &str) -> Option<Notice> {
-        let deadline = Instant::now() + WAIT_TIME_MAX;
-        loop {
-            let mut written = lock(&self.written);
-            let Written { lines, footer } = &mut *written;
-            let result = lines.attempt(&footer.below(line));
-            footer.note(result.is_ok());
-            if !lines.may_wait(&result) || Instant::now() >= deadline {
-                return lines.note(result);
-            }
-            drop(written);
-            let left = deadline.saturating_duration_since(Instant::now());
-            // If this fails, the next attempt says why.
-            let _ = is_writable(left);
-        }
-    }
-
-    /// Shows these lines below the last one, in place of those that were shown there: on a terminal
-    /// that moves its cursor, none of them wider than the terminal. Where it takes no more for now,
-    /// they are left out.
-    pub(crate) fn show_below(&self, footer_lines: Vec<String>) {
-        let mut written = lock(&self.written);
-        let Written { lines, footer } = &mut *written;
-        if !is_in_foreground() {
-            return footer.forget();
-        }
-        let Some(text) = footer.replaced_by(footer_lines) else { return };
-        let result = lines.attempt(&text);
-        footer.note(result.is_ok());
-    }
-
-    /// The size of the terminal at this moment.
-    pub(crate) fn size() -> Size {
-        match tcgetwinsize(io::stderr()) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
-                Size { columns: size.ws_col.into(), rows: size.ws_row.into() }
-            }
-            _ => USUAL_SIZE,
-        }
-    }
+/// Whether it is a terminal whose user takes colours.
+pub(crate) fn takes_colour() -> bool {
+    io::stderr().is_terminal() && terminal_takes_colour()
 }
 
-/// Whether the terminal is ours to draw on: after Ctrl-Z and `bg`, or `&`, it is the shell's, and
-/// its cursor stands where someone types.
-fn is_in_foreground() -> bool {
-    tcgetpgrp(io::stderr()).map_or(true, |group| group == getpgrp())
+/// Whether the terminal's user takes colours (<https://no-color.org/>), if there is a terminal.
+pub(crate) fn terminal_takes_colour() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
-/// Pipes and terminals are opened anew where the system lets us, since a terminal that takes a part
-/// of a write blocks until it has the rest. The flag against that belongs to the open file, and the
-/// one that we were given is also that of the shell.
-fn open() -> io::Result<File> {
-    let given = io::stderr();
-    let is_pipe = FileType::from_raw_mode(fstat(&given)?.st_mode).is_fifo();
-    if is_pipe || given.is_terminal() {
-        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        let mut options = OpenOptions::new();
-        options.write(true).custom_flags(flags.bits().cast_signed());
-        if let Ok(file) = options.open("/proc/self/fd/2") {
-            return Ok(file);
-        }
-    }
-    given.as_fd().try_clone_to_owned().map(File::from)
+/// Whether it is a terminal whose cursor can be moved: then lines can stand below the log.
+pub(crate) fn has_status_lines() -> bool {
+    let moves_its_cursor = |name: &OsString| !name.is_empty() && name != "dumb";
+    io::stderr().is_terminal() && env::var_os("TERM").as_ref().is_some_and(moves_its_cursor)
 }
 
-/// Whether standard error takes bytes, or an error would tell why it does not, within this time.
-fn is_writable(time_max: Duration) -> io::Result<bool> {
-    let time_max = Timespec::try_from(time_max).expect("a fraction of a second");
-    let ready = poll(&mut [PollFd::new(&io::stderr(), PollFlags::OUT)], Some(&time_max))?;
-    Ok(ready > 0)
-}
-
-impl Write for Unblocked {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !is_writable(Duration::ZERO)? {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        self.0.write(&bytes[..bytes.len().min(WRITE_BYTES_MAX)])
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Whether systemd's journal reads it (`JOURNAL_STREAM` of systemd.exec(5)).
+pub(super) fn is_journal() -> bool {
+    let stream = env::var("JOURNAL_STREAM").unwrap_or_default();
+    fstat(io::stderr()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }

@@ -3,8 +3,8 @@
 //! What is given back goes to the source that holds the least, then has the fewest queued, then to
 //! the one that came first. Where the queue is full, the newest of the source with the most queued
 //! is rejected. So no source keeps another out, neither by what it holds nor by what it asks for.
-//! Those that come [`Queued::behind`] the others are the last to be let through, and the first to be
-//! rejected.
+//! Those that come [`Queued::behind`] the others are the last to be let through, and the first to
+//! be rejected.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

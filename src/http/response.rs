@@ -44,6 +44,7 @@ pub struct Response {
     status: Status,
     fields: Vec<(&'static str, Cow<'static, str>)>,
     body: Body,
+    /// Why the request could not be served: for the log alone.
     cause: Option<&'static str>,
 }
 
@@ -109,6 +110,19 @@ impl Response {
         Self { status, fields: Vec::with_capacity(FIELDS_EXPECTED), body, cause: None }
     }
 
+    /// The same response, with a word for the log: why the request could not be served. No byte of
+    /// it is sent.
+    #[must_use]
+    pub(crate) fn because(self, cause: &'static str) -> Self {
+        Self { cause: Some(cause), ..self }
+    }
+
+    /// Why the request could not be served, if there is a word for it.
+    #[must_use]
+    pub(crate) fn cause(&self) -> Option<&'static str> {
+        self.cause
+    }
+
     /// The same response with one more field.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
@@ -117,17 +131,6 @@ impl Response {
         let safe = if is_plain { value } else { value.replace(is_control, " ").into() };
         self.fields.push((name, safe));
         self
-    }
-
-    /// The same response with a word for the log: why the client gets this one.
-    #[must_use]
-    pub(crate) fn because(self, cause: &'static str) -> Self {
-        Self { cause: Some(cause), ..self }
-    }
-
-    /// Why the client gets this one.
-    pub(crate) fn cause(&self) -> Option<&'static str> {
-        self.cause
     }
 
     /// Its status.

@@ -17,7 +17,6 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use super::eviction::Cause;
-use super::liveness::Liveness;
 use super::progress::Progress;
 use super::shared::Shared;
 use super::slots::{Phase, Slot, Waiting};
@@ -51,7 +50,10 @@ pub struct Connection {
     is_waited_for: Cell<bool>,
     /// Bytes of the answer that were sent since the last wait.
     sent: Cell<u64>,
-    pub(super) liveness: Cell<Option<Liveness>>,
+    /// When it was first looked whether its client has gone.
+    pub(super) first_look: Cell<Option<Instant>>,
+    /// Whether its stream was open when the client had had the time to close its own side.
+    pub(super) stays_open: Cell<bool>,
 }
 
 /// Why bytes don't move any more.
@@ -82,7 +84,8 @@ impl Connection {
             phase: Cell::new(Phase::New),
             is_waited_for: Cell::new(false),
             sent: Cell::new(0),
-            liveness: Cell::new(None),
+            first_look: Cell::new(None),
+            stays_open: Cell::new(false),
         }
     }
 

@@ -8,8 +8,8 @@
 //!    fewest bytes a second. So no source keeps more than its share while others wait.
 //! 3. `too-slow`: one slower than [`PACE_MIN`] over the last seconds, the slowest first.
 //!
-//! Pure: the candidates go in, one of them comes out. Never one whose request has come whole and whose
-//! answer has not begun: it only counts as an answer under way.
+//! Pure: the candidates go in, one of them comes out. Never one whose request has come whole and
+//! whose answer has not begun: it only counts as an answer under way.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -80,7 +80,7 @@ struct Group {
 
 impl Cause {
     /// Its word in the log.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn log_word(self) -> &'static str {
         match self {
             Self::OwedLongest => "owed-longest",
             Self::OverShare => "over-share",

@@ -15,29 +15,21 @@ use super::connection::Connection;
 /// How long after its request a client may close its own side of the stream and still wait.
 const HALF_CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// What is known of a client that waits for its answer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Liveness {
-    first_look: Instant,
-    /// Its stream was still open when it had had the time to close its own side.
-    stays_open: bool,
-}
-
 impl Connection {
     /// Whether its client has gone, or it was evicted. To be asked first when the request is whole.
     pub(crate) fn is_gone(&self) -> bool {
-        let first = Liveness { first_look: Instant::now(), stays_open: false };
-        let mut known = self.liveness.get().unwrap_or(first);
+        let first_look = self.first_look.get().unwrap_or_else(Instant::now);
+        self.first_look.set(Some(first_look));
         let mut stream = [PollFd::new(self.stream(), PollFlags::RDHUP)];
         let is_known = poll(&mut stream, Some(&Timespec::default())).is_ok();
         let events = stream[0].revents();
         let is_closed = events.contains(PollFlags::RDHUP);
         let has_gone = events.intersects(PollFlags::ERR | PollFlags::HUP)
-            || is_closed && known.stays_open
+            || is_closed && self.stays_open.get()
             || self.eviction().is_some();
-        let had_time = known.first_look.elapsed() >= HALF_CLOSE_TIME_MAX;
-        known.stays_open |= is_known && !is_closed && had_time;
-        self.liveness.set(Some(known));
+        if is_known && !is_closed && first_look.elapsed() >= HALF_CLOSE_TIME_MAX {
+            self.stays_open.set(true);
+        }
         has_gone
     }
 }

@@ -55,6 +55,14 @@ pub(crate) fn print(
     }
 }
 
+/// What a log says of the start, where no one sees the banner.
+pub(crate) fn start_line(banner: &Banner<'_>, listeners: &[SocketAddr]) -> String {
+    let addresses: Vec<_> = listeners.iter().map(ToString::to_string).collect();
+    let (version, addresses) = (env!("CARGO_PKG_VERSION"), addresses.join(", "));
+    let root = banner.root.real_path().display();
+    format!("httpd {version} serves {root} at {addresses}; sandbox: {}", banner.sandbox)
+}
+
 /// The columns of the terminal; one that does not tell is taken to have enough.
 fn columns() -> usize {
     let size = tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0);

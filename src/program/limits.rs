@@ -36,7 +36,7 @@ pub(crate) struct Capacity {
 
 /// Raises the process's soft limit of descriptors (`RLIMIT_NOFILE`) to what `wanted` needs, as far
 /// as the hard limit allows it. Gives what there is room for, by this limit and by that of memory
-/// maps (`vm.max_map_count`, see `proc_sys_vm(5)`): never more than is wanted, and at least one each.
+/// maps (`vm.max_map_count`, see `proc_sys_vm(5)`): never more than is wanted, at least one each.
 pub(crate) fn raise(wanted: Capacity) -> Capacity {
     let maps = fs::read_to_string("/proc/sys/vm/max_map_count");
     let maps_max = maps.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(usize::MAX);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::quantity::{push_counted, push_human_size, push_human_time};
+use crate::quantity::{Human, push_counted, push_human_size};
 use crate::serve::Total;
 
-/// `served 1,234 responses, 5.6 GB, to 3 addresses in 2 h 3 min`.
+/// `served 1,234 responses, 5.6 GB, to 3 addresses in 2h03m`.
 pub(super) fn of(total: Total, time: Duration) -> String {
     let mut line = "served ".to_owned();
     if total.responses == 0 {
@@ -17,9 +17,7 @@ pub(super) fn of(total: Total, time: Duration) -> String {
         line.push_str(if total.has_more_addresses { ", to more than " } else { ", to " });
         push_counted(&mut line, total.addresses, "address", "addresses");
     }
-    line.push_str(" in ");
-    push_human_time(&mut line, time);
-    line
+    line + &format!(" in {}", Human(time))
 }
 
 #[cfg(test)]
@@ -34,14 +32,14 @@ mod tests {
 
     #[test]
     fn the_last_line_counts_in_words() {
-        let long = "served 1,234 responses, 5.6 GB, to 3 addresses in 2 h 3 min";
+        let long = "served 1,234 responses, 5.6 GB, to 3 addresses in 2h03m";
         check(1_234, 5_600_000_000, 3, 7_400, long);
-        check(1, 0, 1, 1, "served 1 response, 0 B, to 1 address in 1 s");
-        check(0, 0, 0, 60, "served nothing in 1 min");
-        check(2, 999, 2, 0, "served 2 responses, 999 B, to 2 addresses in less than a second");
+        check(1, 0, 1, 1, "served 1 response, 0 B, to 1 address in 1.0s");
+        check(0, 0, 0, 60, "served nothing in 1m00s");
+        check(2, 999, 2, 0, "served 2 responses, 999 B, to 2 addresses in 0us");
         let total =
             Total { responses: 20_000, bytes: 5, addresses: 10_000, has_more_addresses: true };
-        let many = "served 20,000 responses, 5 B, to more than 10,000 addresses in 5 s";
+        let many = "served 20,000 responses, 5 B, to more than 10,000 addresses in 5.0s";
         assert_eq!(of(total, Duration::from_secs(5)), many);
     }
 }

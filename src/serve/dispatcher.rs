@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::exchange::Exchange;
 use super::read;
 use super::requester::Asking;
-use crate::access_log::Outcome;
 use crate::http::date::Date;
 use crate::http::fields::Fields;
 use crate::http::forwarded::Network;
@@ -84,10 +83,10 @@ impl<'a> Dispatcher<'a, '_> {
         }
         match self.site.answer(&authorized, &request, now, &requester) {
             Answer::Response(response) => {
-                let was_gone = requester.was_gone();
+                let gone = requester.was_gone().then(|| Lost::Gone.into());
                 let exchange = Exchange::complete(request.into(), response, has_more_to_read);
-                let ending = if was_gone { Outcome::ClientGone.into() } else { exchange.ending };
-                Ok(Exchange { ending, ..exchange }.of(&authorized))
+                let outcome = gone.unwrap_or(exchange.outcome);
+                Ok(Exchange { outcome, ..exchange }.of(&authorized))
             }
             Answer::Form(form) => Ok(self.fill_in(form, request, rest, deadline)?.of(&authorized)),
         }

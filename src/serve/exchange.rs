@@ -13,7 +13,7 @@ pub(super) struct Exchange<'a> {
     pub(super) known: Known<'a>,
     pub(super) response: Response,
     /// What the log says, if the response goes out whole.
-    pub(super) ending: Ending,
+    pub(super) outcome: Outcome,
     /// Who asks, where a password showed it.
     pub(super) user: Option<&'a str>,
     /// What the client gets in place of the response, if it would not understand one.
@@ -22,44 +22,35 @@ pub(super) struct Exchange<'a> {
     pub(super) has_more_to_read: bool,
 }
 
-/// How an exchange ended, and why: a short word in kebab case, such as `encoded-slash`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ending {
-    pub(super) outcome: Outcome,
-    pub(super) cause: Option<&'static str>,
-}
-
 impl<'a> Exchange<'a> {
     /// A request that was answered as the site has it.
     pub(super) fn complete(known: Known<'a>, response: Response, has_more_to_read: bool) -> Self {
-        let ending = Ending { outcome: Outcome::Complete, cause: response.cause() };
-        Self { known, response, ending, user: None, raw_reply: None, has_more_to_read }
+        let outcome = response.cause().map_or(Outcome::Complete, Outcome::Refused);
+        Self { known, response, outcome, user: None, raw_reply: None, has_more_to_read }
     }
 
     /// A request that is refused. More of it may be on its way.
     pub(super) fn refused(known: Known<'a>, response: Response, cause: &'static str) -> Self {
-        let ending = Ending { outcome: Outcome::Refused, cause: Some(cause) };
-        Self { ending, ..Self::complete(known, response, true) }
+        Self { outcome: Outcome::Refused(cause), ..Self::complete(known, response, true) }
     }
 
     /// A request that did not come whole.
     pub(super) fn unfinished(known: Known<'a>, site: &Site, lost: Lost) -> Self {
-        if lost == Lost::Evicted(Cause::NoSlot) {
-            return Self::complete(known, pages::error(Status::RequestTimeout), true)
-                .without_slot(lost);
-        }
         let exchange = Self::complete(known, site.error(Status::RequestTimeout), true);
-        Self { ending: lost.into(), ..exchange }
+        match lost {
+            Lost::TimedOut => Self { outcome: Outcome::TimedOut("request-timeout"), ..exchange },
+            Lost::Gone | Lost::Evicted(_) => exchange.lost(lost),
+        }
     }
 
-    /// The same, before whose first byte the connection was lost: 503 where there was no slot.
-    pub(super) fn without_slot(self, lost: Lost) -> Self {
+    /// The same, on a connection that was lost before its first byte: 503 where it had no slot.
+    pub(super) fn lost(self, lost: Lost) -> Self {
         if lost != Lost::Evicted(Cause::NoSlot) {
-            return Self { ending: lost.into(), ..self };
+            return Self { outcome: lost.into(), ..self };
         }
         let response = pages::error(Status::ServiceUnavailable);
         let user = self.user;
-        Self { user, ..Self::refused(self.known, response, Cause::NoSlot.name()) }
+        Self { user, ..Self::refused(self.known, response, Cause::NoSlot.log_word()) }
     }
 
     /// The same of a client that may ask.
@@ -71,7 +62,7 @@ impl<'a> Exchange<'a> {
 impl Exchange<'_> {
     /// Whether there is anybody to send the response to.
     pub(super) fn is_answered(&self) -> bool {
-        self.ending.outcome != Outcome::Evicted
+        !matches!(self.outcome, Outcome::Evicted(_))
     }
 
     /// The body that follows the head, if one does.
@@ -96,25 +87,12 @@ impl Exchange<'_> {
     }
 }
 
-impl Ending {
-    /// Whether there was no slot to wait in.
-    pub(super) fn is_of_no_slot(self) -> bool {
-        self.cause == Some(Cause::NoSlot.name())
-    }
-}
-
-impl From<Outcome> for Ending {
-    fn from(outcome: Outcome) -> Self {
-        Self { outcome, cause: None }
-    }
-}
-
-impl From<Lost> for Ending {
+impl From<Lost> for Outcome {
     fn from(lost: Lost) -> Self {
         match lost {
-            Lost::Gone => Outcome::ClientGone.into(),
-            Lost::TimedOut => Outcome::TimedOut.into(),
-            Lost::Evicted(cause) => Self { outcome: Outcome::Evicted, cause: Some(cause.name()) },
+            Lost::Gone => Self::ClientGone("connection-closed"),
+            Lost::TimedOut => Self::TimedOut("stall-timeout"),
+            Lost::Evicted(cause) => Self::Evicted(cause.log_word()),
         }
     }
 }

@@ -15,7 +15,6 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
-use super::exchange::Ending;
 use crate::access_log::Outcome;
 use crate::http::range::Span;
 use crate::http::response::{Body, Piece};
@@ -37,7 +36,7 @@ pub(super) struct Sent {
     /// Bytes of the body that the kernel took.
     pub(super) body_bytes: u64,
     /// How it ended, if it did not go out whole.
-    pub(super) failure: Option<Ending>,
+    pub(super) failure: Option<Outcome>,
 }
 
 /// A response on its way.
@@ -73,16 +72,16 @@ pub(super) fn response(
 }
 
 impl Writer<'_> {
-    fn head_and_body(&mut self, output: &mut Vec<u8>, body: Option<&Body>) -> Result<(), Ending> {
+    fn head_and_body(&mut self, output: &mut Vec<u8>, body: Option<&Body>) -> Result<(), Outcome> {
         match body {
             None | Some(Body::None) => self.bytes(output),
             Some(Body::Bytes(bytes)) => self.head_and_bytes(output, bytes),
             Some(Body::Charged(content)) => self.head_and_bytes(output, (**content).as_ref()),
             Some(Body::File(file, pieces)) => match pieces[..] {
                 [Piece::Span(span)] if span.length <= ONE_WRITE_BYTES_MAX => {
-                    let is_whole = append(output, file, span);
+                    let result = append(output, file, span);
                     self.bytes(output)?;
-                    if is_whole { Ok(()) } else { Err(Outcome::Truncated.into()) }
+                    result
                 }
                 _ => {
                     self.bytes(output)?;
@@ -93,7 +92,7 @@ impl Writer<'_> {
         }
     }
 
-    fn head_and_bytes(&mut self, output: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Ending> {
+    fn head_and_bytes(&mut self, output: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Outcome> {
         if bytes.len() as u64 <= ONE_WRITE_BYTES_MAX {
             output.extend_from_slice(bytes);
             return self.bytes(output);
@@ -102,7 +101,7 @@ impl Writer<'_> {
         self.bytes(bytes)
     }
 
-    fn piece(&mut self, file: &File, piece: &Piece) -> Result<(), Ending> {
+    fn piece(&mut self, file: &File, piece: &Piece) -> Result<(), Outcome> {
         match piece {
             Piece::Bytes(bytes) => self.bytes(bytes),
             &Piece::Span(span) => self.span(file, span),
@@ -111,7 +110,7 @@ impl Writer<'_> {
 
     /// Sends bytes, holding back what does not fill a packet: it goes out with what follows, or
     /// with the end of the stream, which the close that comes next sends. That saves a packet.
-    fn bytes(&mut self, mut bytes: &[u8]) -> Result<(), Ending> {
+    fn bytes(&mut self, mut bytes: &[u8]) -> Result<(), Outcome> {
         let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
         while !bytes.is_empty() {
             match rustix::net::send(self.connection.stream(), bytes, flags) {
@@ -125,14 +124,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn span(&mut self, file: &File, span: Span) -> Result<(), Ending> {
+    fn span(&mut self, file: &File, span: Span) -> Result<(), Outcome> {
         let mut offset = span.first;
         while offset < span.end() {
             let slice =
                 usize::try_from((span.end() - offset).min(SLICE_BYTES_MAX)).expect("one slice");
             match rustix::fs::sendfile(self.connection.stream(), file, Some(&mut offset), slice) {
                 // The file has become shorter than it was.
-                Ok(0) => return Err(Outcome::Truncated.into()),
+                Ok(0) => return Err(Outcome::Truncated("file-shrank")),
                 Ok(length) => self.advance(length),
                 // A file system without pages to send from, as some in user space are.
                 Err(Errno::INVAL) => {
@@ -140,27 +139,22 @@ impl Writer<'_> {
                         .span_by_reads(file, Span { first: offset, length: span.end() - offset });
                 }
                 Err(errno) if is_of_the_connection(errno) => self.wait_on(errno)?,
-                Err(errno) => {
-                    log::warn!("cannot read a file that is being sent: {errno}");
-                    return Err(Outcome::Truncated.into());
-                }
+                Err(errno) => return Err(unreadable(errno)),
             }
         }
         Ok(())
     }
 
     /// The same through a buffer of the program's own.
-    fn span_by_reads(&mut self, file: &File, span: Span) -> Result<(), Ending> {
+    fn span_by_reads(&mut self, file: &File, span: Span) -> Result<(), Outcome> {
         let mut buffer = Vec::new();
         let mut rest = span;
         while rest.length > 0 {
             let slice = Span { first: rest.first, length: rest.length.min(ONE_WRITE_BYTES_MAX) };
             buffer.clear();
-            let is_whole = append(&mut buffer, file, slice);
+            let result = append(&mut buffer, file, slice);
             self.bytes(&buffer)?;
-            if !is_whole {
-                return Err(Outcome::Truncated.into());
-            }
+            result?;
             rest = Span { first: slice.end(), length: rest.length - slice.length };
         }
         Ok(())
@@ -175,21 +169,25 @@ impl Writer<'_> {
     }
 
     /// The kernel took nothing: waits until it may, if that can go on.
-    fn wait_on(&mut self, errno: Errno) -> Result<(), Ending> {
+    fn wait_on(&mut self, errno: Errno) -> Result<(), Outcome> {
         match errno {
             Errno::INTR => Ok(()),
             Errno::AGAIN => {
                 let deadline = self.last_progress + self.stall_timeout;
                 self.watch.note(Instant::now(), self.sent);
-                self.connection.wait_to_send(Some(deadline)).map_err(Ending::from)
+                self.connection.wait_to_send(Some(deadline)).map_err(Outcome::from)
             }
             Errno::NOMEM | Errno::NOBUFS if self.last_progress.elapsed() < self.stall_timeout => {
                 thread::sleep(NO_MEMORY_INTERVAL);
                 Ok(())
             }
-            Errno::NOMEM | Errno::NOBUFS => Err(Lost::TimedOut.into()),
+            Errno::NOMEM | Errno::NOBUFS => Err(Outcome::TimedOut("no-memory")),
             // Its loss may be our own doing.
-            _ => Err(self.connection.lost().into()),
+            _ => Err(match (self.connection.lost(), errno) {
+                (Lost::Gone, Errno::PIPE | Errno::CONNRESET) => Lost::Gone.into(),
+                (Lost::Gone, _) => Outcome::ClientGone("network-failed"),
+                (lost, _) => lost.into(),
+            }),
         }
     }
 }
@@ -215,23 +213,25 @@ fn is_of_the_connection(errno: Errno) -> bool {
     )
 }
 
-/// Appends a span of a file with as few reads as it takes; whether all of it was there.
-fn append(output: &mut Vec<u8>, file: &File, span: Span) -> bool {
+fn unreadable(errno: Errno) -> Outcome {
+    log::warn!("cannot read a file that is being sent: {errno}");
+    Outcome::Truncated("io-error")
+}
+
+/// Appends a span of a file with as few reads as it takes; an error if not all of it was there.
+fn append(output: &mut Vec<u8>, file: &File, span: Span) -> Result<(), Outcome> {
     let start = output.len();
     let end = start + usize::try_from(span.length).expect("at most ONE_WRITE_BYTES_MAX");
     output.reserve(end - start);
     while output.len() < end {
         let offset = span.first + (output.len() - start) as u64;
         match rustix::io::pread(file, spare_capacity(output), offset) {
-            Ok(0) => return false,
+            Ok(0) => return Err(Outcome::Truncated("file-shrank")),
             Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => {
-                log::warn!("cannot read a file that is being sent: {errno}");
-                return false;
-            }
+            Err(errno) => return Err(unreadable(errno)),
         }
     }
     // The file may have grown meanwhile: no more than was promised.
     output.truncate(end);
-    true
+    Ok(())
 }

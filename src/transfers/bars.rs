@@ -1,30 +1,25 @@
 //! A line for each response that is shown: bar, share, rate, time left, client, path.
 //!
-//! `indicatif` draws the bar and estimates the rate; what it draws is caught as text, since only
-//! one place may write to the terminal (see `access_log/footer.rs`).
+//! Pure, but for the number that the sending thread stores: what is known of a response, the time
+//! and the terminal's size in, lines out.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use indicatif::{
-    HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike,
-};
-
-use super::transfer::{Description, Transfer};
-use crate::access_log::Size;
+use crate::access_log::{Escaped, Size};
 use crate::lock::lock;
+use crate::quantity::{Human, push_human_size};
+
+/// The most that is kept of a target, in bytes before they are escaped: its end.
+const TARGET_BYTES_MAX: usize = 256;
 
 /// Bars are this wide on terminals of at least so many columns.
 const BAR_WIDTHS: [(usize, usize); 3] = [(96, 24), (72, 16), (0, 8)];
 
-/// What stands behind the bar: share, rate and time left, each as wide as it may get.
-const NUMBERS: &str = " {percent:>3}% {decimal_bytes_per_sec:>11!} {left:>8!}";
-const NUMBERS_WIDTH: usize = 1 + 4 + 1 + 11 + 1 + 8;
-
-/// Filled, current, to come: what tells them apart without a colour, too.
-const BAR_CHARACTERS: &str = "━╸─";
+/// Share, rate and time left, each as wide as it may get.
+const NUMBERS_WIDTH: usize = 1 + 4 + 1 + 8 + 1 + 11;
 
 /// Narrower terminals show none.
 const COLUMNS_MIN: usize = 48;
@@ -35,106 +30,109 @@ const LOG_ROWS_MIN: usize = 4;
 /// Stands for what was cut off a target.
 const CUT_MARK: &str = "...";
 
-/// The bars of what is shown, by the numbers of the responses.
-pub(super) struct Bars {
-    colour: bool,
-    bars: BTreeMap<u64, Bar>,
+/// The rate is that of the last seconds: once or twice so many.
+const RATE_TIME: Duration = Duration::from_secs(4);
+
+/// A response under way. One thread sends it, another draws it.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    client: IpAddr,
+    /// The request target as a terminal can show it.
+    target: String,
+    /// The bytes that there are to send.
+    bytes: u64,
+    /// Those that are out.
+    sent: AtomicU64,
+    pace: Mutex<Pace>,
 }
 
-struct Bar {
-    progress: ProgressBar,
-    colour: bool,
-    /// Those that its style is made for.
-    columns: usize,
-    drawn: Drawn,
-}
+/// What was sent by two moments of the last seconds.
+#[derive(Debug)]
+struct Pace([(Instant, u64); 2]);
 
-/// What a bar has drawn.
-#[derive(Clone, Debug, Default)]
-struct Drawn(Arc<Mutex<String>>);
-
-impl Bars {
-    pub(super) fn new(colour: bool) -> Self {
-        Self { colour, bars: BTreeMap::new() }
-    }
-
-    /// The lines for the first of so many responses, as far as the terminal has room.
-    pub(super) fn lines(
-        &mut self,
-        first: &[(u64, Arc<Transfer>)],
-        count: usize,
-        size: Size,
-    ) -> Vec<String> {
-        let room = size.rows.saturating_sub(LOG_ROWS_MIN);
-        let room = if size.columns < COLUMNS_MIN { 0 } else { room };
-        let shown = &first[..first.len().min(room)];
-        self.bars.retain(|number, _| shown.iter().any(|(shown, _)| shown == number));
-        // The last column stays empty: a terminal may begin another row when it is filled.
-        let columns = size.columns.saturating_sub(1);
-        let mut lines: Vec<_> = shown
-            .iter()
-            .map(|(number, transfer)| {
-                let bar =
-                    self.bars.entry(*number).or_insert_with(|| Bar::new(transfer, self.colour));
-                bar.line(transfer, columns)
-            })
-            .collect();
-        if count > shown.len() && room > 0 {
-            lines.push(format!(" and {} more", count - shown.len()));
-        }
-        lines
-    }
-}
-
-impl Bar {
-    fn new(transfer: &Transfer, colour: bool) -> Self {
-        let drawn = Drawn::default();
-        let target = ProgressDrawTarget::term_like(Box::new(drawn.clone()));
-        let progress = ProgressBar::with_draw_target(Some(transfer.description.bytes), target);
-        let sent = transfer.sent();
-        progress.update(|state| state.set_pos(sent));
+impl Transfer {
+    /// A response of so many bytes, some of which are out, to a request for this target, of which
+    /// the end is kept.
+    pub(crate) fn new(client: IpAddr, target: &[u8], bytes: u64, sent: u64) -> Self {
+        let start = target.len().saturating_sub(TARGET_BYTES_MAX);
+        let target = Escaped(&target[start..]).to_string();
         // The kernel has taken the first megabytes at once: they say nothing of the rate.
-        progress.reset_eta();
-        Self { progress, colour, columns: 0, drawn }
+        let pace = Mutex::new(Pace([(Instant::now(), sent); 2]));
+        Self { client, target, bytes: bytes.max(1), sent: sent.into(), pace }
     }
 
-    fn line(&mut self, transfer: &Transfer, columns: usize) -> String {
-        let bar_width = bar_width(columns);
-        if self.columns != columns {
-            self.columns = columns;
-            self.progress.set_style(style(bar_width, self.colour));
-        }
-        lock(&self.drawn.0).clear();
-        let sent = transfer.sent();
-        self.progress.update(|state| state.set_pos(sent));
-        let drawn = lock(&self.drawn.0);
-        let Description { client, target, .. } = &transfer.description;
-        let rest = columns.saturating_sub(1 + bar_width + NUMBERS_WIDTH);
-        let client = client.to_canonical().to_string();
+    pub(super) fn note(&self, sent: u64) {
+        self.sent.store(sent, Ordering::Relaxed);
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    fn line(&self, columns: usize, colour: bool, now: Instant) -> String {
+        let (bytes, sent) = (self.bytes, self.sent());
+        let rate = lock(&self.pace).rate(now, sent);
+        let width = BAR_WIDTHS.into_iter().find(|&(columns_min, _)| columns >= columns_min);
+        let width = width.map_or(0, |(_, width)| width);
+        let (on, off) = if colour { ("\x1b[36m", "\x1b[0m") } else { ("", "") };
+        let bar = bar(part(sent, bytes, width), sent > 0, width);
+        let percent = part(sent, bytes, 100);
+        let mut speed = String::new();
+        push_human_size(&mut speed, rate);
+        // Nothing where nothing moves.
+        let left = bytes.saturating_sub(sent).checked_div(rate).map(Duration::from_secs);
+        let left = left.map_or(String::new(), |left| format!("{} left", Human(left)));
+        let rest = columns.saturating_sub(1 + width + NUMBERS_WIDTH);
+        let rest = client_and_target(&self.client.to_canonical().to_string(), &self.target, rest);
         // The cursor rests on the first column.
-        let line = format!(" {drawn}{}", client_and_target(&client, target, rest));
+        let line = format!(" {on}{bar}{off} {percent:>3}% {speed:>6}/s {left:>11}{rest}");
         line.trim_end().to_owned()
     }
 }
 
-fn bar_width(columns: usize) -> usize {
-    let fitting = BAR_WIDTHS.into_iter().find(|&(columns_min, _)| columns >= columns_min);
-    fitting.expect("the last fits everywhere").1
-}
-
-fn style(bar_width: usize, colour: bool) -> ProgressStyle {
-    let (on, off) = if colour { ("\x1b[36m", "\x1b[0m") } else { ("", "") };
-    let template = format!("{on}{{bar:{bar_width}}}{off}{NUMBERS}");
-    let style = ProgressStyle::with_template(&template).expect("the template is well-formed");
-    style.progress_chars(BAR_CHARACTERS).with_key("left", write_time_left)
-}
-
-/// Nothing where nothing moves.
-fn write_time_left(state: &ProgressState, out: &mut dyn Write) {
-    if state.per_sec() >= 1.0 {
-        // An error would only leave it out.
-        let _ = write!(out, "{:#} left", HumanDuration(state.eta()));
+impl Pace {
+    /// Bytes a second, where so many have been sent by now.
+    fn rate(&mut self, now: Instant, sent: u64) -> u64 {
+        if now.saturating_duration_since(self.0[1].0) > RATE_TIME {
+            self.0 = [self.0[1], (now, sent)];
+        }
+        let (from, sent_before) = self.0[0];
+        let time = now.saturating_duration_since(from).as_millis().max(1);
+        let rate = u128::from(sent.saturating_sub(sent_before)) * 1_000 / time;
+        u64::try_from(rate).unwrap_or(u64::MAX)
     }
+}
+
+/// The lines for the first of so many responses, as far as the terminal has room.
+pub(super) fn lines(
+    first: &[Arc<Transfer>],
+    count: usize,
+    size: Size,
+    colour: bool,
+) -> Vec<String> {
+    let room = size.rows.saturating_sub(LOG_ROWS_MIN);
+    let room = if size.columns < COLUMNS_MIN { 0 } else { room };
+    let shown = &first[..first.len().min(room)];
+    // The last column stays empty: a terminal may begin another row when it is filled.
+    let columns = size.columns.saturating_sub(1);
+    let now = Instant::now();
+    let mut lines: Vec<_> = shown.iter().map(|it| it.line(columns, colour, now)).collect();
+    if count > shown.len() && room > 0 {
+        lines.push(format!(" and {} more", count - shown.len()));
+    }
+    lines
+}
+
+/// Filled, current, to come: what tells them apart without a colour, too.
+fn bar(filled: usize, has_begun: bool, width: usize) -> String {
+    let current = usize::from(has_begun && filled < width);
+    "━".repeat(filled) + &"╸".repeat(current) + &"─".repeat(width - filled - current)
+}
+
+/// So much of the whole as was sent of these bytes.
+fn part(sent: u64, bytes: u64, whole: usize) -> usize {
+    let part = u128::from(sent.min(bytes)) * whole as u128 / u128::from(bytes);
+    usize::try_from(part).unwrap_or(whole)
 }
 
 /// Both in so many columns: of a long target, only the end. Both are printable ASCII.
@@ -150,85 +148,43 @@ fn client_and_target(client: &str, target: &str, columns: usize) -> String {
     text.chars().take(columns).collect()
 }
 
-/// The one line that a bar draws becomes the text; the spaces after it are left out.
-impl TermLike for Drawn {
-    fn width(&self) -> u16 {
-        u16::MAX
-    }
-
-    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn write_line(&self, _: &str) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        let mut drawn = lock(&self.0);
-        if drawn.is_empty() {
-            drawn.push_str(text);
-        }
-        Ok(())
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TERMINAL: Size = Size { columns: 80, rows: 24 };
+
     fn transfer(target: &str, sent: u64) -> Arc<Transfer> {
-        let description = Description::new([192, 0, 2, 7].into(), target.as_bytes(), 1000);
-        Arc::new(Transfer::new(description, sent))
+        Arc::new(Transfer::new([192, 0, 2, 7].into(), target.as_bytes(), 1000, sent))
     }
 
     #[track_caller]
     fn check_lines(count: u64, columns: usize, rows: usize, want: &[&str]) {
         let first: Vec<_> =
-            (0..count.min(5)).map(|it| (it, transfer(&format!("/{it}"), it * 200))).collect();
+            (0..count.min(5)).map(|it| transfer(&format!("/{it}"), it * 200)).collect();
         let count = usize::try_from(count).unwrap();
-        let lines = Bars::new(false).lines(&first, count, Size { columns, rows });
+        let lines = lines(&first, count, Size { columns, rows }, false);
         assert!(lines.iter().all(|line| line.chars().count() < columns), "{lines:#?}");
         assert_eq!(lines, want);
     }
 
     #[test]
     fn a_line_has_bar_share_rate_time_left_client_and_path() {
-        let zero = " ────────────────   0%       0 B/s           192.0.2.7  /0";
-        let first = " ━━━╸────────────  20%       0 B/s           192.0.2.7  /1";
+        let zero = " ────────────────   0%    0 B/s              192.0.2.7  /0";
+        let first = " ━━━╸────────────  20%    0 B/s              192.0.2.7  /1";
         check_lines(2, 80, 24, &[zero, first]);
-        let wide = " ────────────────────────   0%       0 B/s           192.0.2.7  /0";
+        let wide = " ────────────────────────   0%    0 B/s              192.0.2.7  /0";
         check_lines(1, 120, 24, &[wide]);
-        check_lines(1, 60, 24, &[" ────────   0%       0 B/s           192.0.2.7  /0"]);
-        check_lines(1, 48, 24, &[" ────────   0%       0 B/s           192.0.2.7"]);
+        check_lines(1, 60, 24, &[" ────────   0%    0 B/s              192.0.2.7  /0"]);
+        check_lines(1, 48, 24, &[" ────────   0%    0 B/s              192.0.2.7"]);
         check_lines(0, 80, 24, &[]);
     }
 
     #[test]
     fn what_finds_no_room_is_counted() {
         let last_line = |count, rows| {
-            let first: Vec<_> = (0..5).map(|it| (it, transfer("/", 0))).collect();
-            let lines = Bars::new(false).lines(&first, count, Size { columns: 80, rows });
+            let first: Vec<_> = (0..5).map(|_| transfer("/", 0)).collect();
+            let lines = lines(&first, count, Size { rows, ..TERMINAL }, false);
             (lines.len(), lines.last().cloned().unwrap_or_default())
         };
         assert_eq!(last_line(8, 24), (6, " and 3 more".to_owned()));
@@ -240,16 +196,26 @@ mod tests {
     #[test]
     fn rate_and_time_left_follow_what_is_sent() {
         let transfer = transfer("/a", 100);
-        let mut bar = Bar::new(&transfer, true);
-        assert!(!bar.line(&transfer, 80).contains("left"));
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        let began = lock(&transfer.pace).0[0].0;
+        let line =
+            |seconds, colour| transfer.line(79, colour, began + Duration::from_millis(seconds));
+        assert!(!line(0, false).contains("left"));
         transfer.note(500);
-        let line = bar.line(&transfer, 80);
-        assert!(
-            line.contains(" 50% ") && line.contains("B/s ") && line.contains(" left "),
-            "{line}"
-        );
-        assert!(line.starts_with(" \x1b[36m━━━━━━━━╸───────\x1b[0m  50% "), "{line:?}");
+        let want = " ━━━━━━━━╸───────  50%  200 B/s   2.0s left  192.0.2.7  /a";
+        assert_eq!(line(2_000, false), want);
+        assert!(line(2_000, true).starts_with(" \x1b[36m━━━━━━━━╸───────\x1b[0m  50% "));
+        // What was long ago is forgotten.
+        for (time, rate) in [(5_000, 80), (6_000, 66), (10_000, 0), (15_000, 0)] {
+            assert!(line(time, false).contains(&format!(" {rate} B/s ")), "{}", line(time, false));
+        }
+    }
+
+    #[test]
+    fn a_target_is_escaped_and_its_end_is_kept() {
+        let target = |bytes| Transfer::new([192, 0, 2, 7].into(), bytes, 100, 0).target;
+        assert_eq!(target(b"/a%20b\x1b[2J"), "/a%20b\\x1b[2J");
+        let long = [&b"/start/"[..], &[b'x'; 300]].concat();
+        assert_eq!(target(&long), "x".repeat(TARGET_BYTES_MAX));
     }
 
     #[track_caller]

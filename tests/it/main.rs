@@ -14,6 +14,7 @@ mod auth_clients;
 mod balancer;
 mod blocked_log;
 mod browser;
+mod causes;
 mod chaos;
 mod clients;
 mod closing;

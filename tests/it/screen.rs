@@ -16,6 +16,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::attack::loopback;
 use crate::support::{
     PATIENCE, Reply, connect_from, eventually, pseudo_terminal, read_to_end, wait_for_end,
+    without_variables,
 };
 
 /// `httpd` on a terminal of its own, killed when dropped.
@@ -39,9 +40,22 @@ impl OnScreen {
         variables: &[(&str, &str)],
         [rows, columns]: [u16; 2],
     ) -> Self {
-        let (terminal, line) = pseudo_terminal();
         let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
         command.args(["--port", "0"]).args(flags).arg(root);
+        Self::spawn(command, variables, [rows, columns])
+    }
+
+    /// Starts it by these words, which stand before its own.
+    #[track_caller]
+    pub fn start_by(words: &[&str], root: &Path) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args([env!("CARGO_BIN_EXE_httpd"), "--port", "0"]).arg(root);
+        Self::spawn(command, &[], [24, 80])
+    }
+
+    fn spawn(mut command: Command, variables: &[(&str, &str)], [rows, columns]: [u16; 2]) -> Self {
+        let (terminal, line) = pseudo_terminal();
+        without_variables(&mut command);
         command.env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(line.try_clone().unwrap()).stderr(line);
         tcsetwinsize(&terminal, size(rows, columns)).unwrap();
@@ -139,7 +153,11 @@ impl OnScreen {
     }
 
     pub fn interrupt(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.signal(Signal::INT);
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits until the process ends.

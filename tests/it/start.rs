@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{Httpd, Tree, free_port, has_words, is_root, run};
+use crate::support::{Httpd, Tree, eventually, free_port, has_words, is_root, run};
 
 /// Checks for exit status 1 and one line on standard error, which has these words.
 #[track_caller]
@@ -32,6 +32,17 @@ fn it_prints_where_it_listens() {
     assert_eq!(httpd.get("/a.txt").body, b"hello");
     let ended = httpd.stop();
     assert_eq!(ended.stdout.len(), 1, "{:?}", ended.stdout);
+}
+
+#[test]
+fn the_log_says_what_has_started() {
+    let tree = Tree::new();
+    let httpd = Httpd::serve(tree.path(), &["--bind", "127.0.0.1", "--bind", "::1"]);
+    eventually("both lines are there", || httpd.addresses().len() == 2);
+    let [first, second] = [0, 1].map(|at| httpd.addresses()[at].to_string());
+    let root = tree.path().canonicalize().unwrap();
+    let words = [env!("CARGO_PKG_VERSION"), root.to_str().unwrap(), &first, &second, "sandbox"];
+    httpd.log_line(|line| has_words(line, &["INFO"]) && has_words(line, &words));
 }
 
 #[test]

@@ -139,12 +139,12 @@ fn serve_with_threads(tree: &Tree, threads: u32) -> Option<Httpd> {
     Some(Httpd::spawn(command))
 }
 
-/// The main thread, the watchman's, and one that accepts and serves.
+/// The main thread, the watchman's, the log's, and one that accepts and serves.
 #[test]
 fn one_thread_serves_one_client_after_the_other() {
     let tree = Tree::with(&[("a", b"hello")]);
-    let Some(httpd) = serve_with_threads(&tree, 3) else { return };
-    assert!(httpd.usage().threads <= 3);
+    let Some(httpd) = serve_with_threads(&tree, 4) else { return };
+    assert!(httpd.usage().threads <= 4);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -160,7 +160,7 @@ fn one_thread_serves_one_client_after_the_other() {
 #[test]
 fn with_two_threads_one_slow_client_stops_nothing() {
     let tree = Tree::with(&[("a", b"hello")]);
-    let Some(httpd) = serve_with_threads(&tree, 4) else { return };
+    let Some(httpd) = serve_with_threads(&tree, 5) else { return };
     let _slow = Attack::start(httpd.address(), &[loopback(2)], 1, Manner::Sends);
     for _ in 0..REQUESTS {
         assert_eq!(httpd.get("/a").body, b"hello");

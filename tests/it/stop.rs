@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::screen::OnScreen;
 use crate::support::{Httpd, Tree, eventually, has_words, pattern, read_to_end};
 
 /// Far longer than stopping takes when nothing is in progress, far shorter than our time limits.
@@ -24,16 +25,28 @@ fn sigint_and_sigterm_end_it_with_status_0() {
     }
 }
 
+/// Whatever the log goes to: `ExecReload=kill -HUP` must not end a service.
 #[test]
-fn sighup_is_not_caught_without_a_log_file() {
+fn sighup_ends_nothing_off_a_terminal() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
     // The tests may run where it is ignored, as by nohup.
     let mut command = Command::new("env");
     command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
-    let tree = Tree::new();
     command.arg(tree.path());
     let httpd = Httpd::spawn(command);
     httpd.signal(Signal::HUP);
-    assert_eq!(httpd.wait().status.code(), None);
+    assert_eq!(httpd.get("/a.txt").body, b"hello");
+    // Signals are handled in their order.
+    assert_eq!(httpd.stop().status.code(), Some(0));
+}
+
+#[test]
+fn sighup_ends_it_on_a_terminal() {
+    let tree = Tree::new();
+    let mut httpd = OnScreen::start_by(&["env", "--default-signal=HUP"], tree.path());
+    httpd.wait_for("it listens", |rows| rows.iter().any(|row| row.contains("listening on ")));
+    httpd.signal(Signal::HUP);
+    assert_eq!(httpd.wait().code(), None);
 }
 
 #[test]

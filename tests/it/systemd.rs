@@ -143,6 +143,31 @@ fn check_messages(flags: &[&str]) {
     assert!(!ended.stderr.iter().any(|line| line.contains("service manager")));
 }
 
+/// The journal takes a line's priority from its start (sd-daemon(3)).
+#[test]
+fn messages_to_the_journal_have_their_priority() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    for (format, is_journal) in [("combined", true), ("json", true), ("combined", false)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let writer = OwnedFd::from(writer);
+        let stat = rustix::fs::fstat(&writer).unwrap();
+        let inode = stat.st_ino + u64::from(!is_journal);
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"exec "$@" 2>&0 </dev/null"#, "sh", env!("CARGO_BIN_EXE_httpd")]);
+        command.args(["--port", "0", "--dotfiles", "serve", "--log-format", format]);
+        command.arg(tree.path()).env("JOURNAL_STREAM", format!("{}:{inode}", stat.st_dev));
+        tree.write(".env", b"");
+        let httpd = Httpd::spawn_with(command, Stdio::from(writer));
+        httpd.get("/a.txt");
+        assert_eq!(httpd.stop().status.code(), Some(0));
+        let log = std::io::read_to_string(reader).unwrap();
+        let starts = |start: &str| log.lines().filter(|line| line.starts_with(start)).count();
+        let messages = log.lines().filter(|line| !line.contains("/a.txt")).count();
+        assert_eq!(starts("<4>") > 0, is_journal, "{log}");
+        assert_eq!(starts("<"), if is_journal { messages } else { 0 }, "{log}");
+    }
+}
+
 #[test]
 fn the_manager_is_told() {
     check_messages(&[]);

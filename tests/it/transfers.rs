@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -130,6 +131,52 @@ fn an_evicted_response_makes_way() {
     await_bars(&httpd, 1);
 }
 
+/// However many lines go by, each is whole, and so is each bar, whatever becomes of the terminal.
+#[test]
+fn no_line_is_torn_while_many_go_by() {
+    const LINES: usize = 10_000;
+    let tree = tree();
+    let httpd = OnScreen::start(tree.path(), &[], &[], [24, 100]);
+    let _streams: Vec<_> = (0..5).map(|number| begin(&httpd, 2, &number.to_string())).collect();
+    await_bars(&httpd, 5);
+    let asking = AtomicUsize::new(4);
+    thread::scope(|scope| {
+        for client in 0..4 {
+            let (httpd, asking) = (&httpd, &asking);
+            scope.spawn(move || {
+                for number in 0..LINES / 4 {
+                    assert_eq!(httpd.get(&format!("/a.txt?{client}-{number}-")).body, b"hello");
+                }
+                asking.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+        for columns in [60, 120, 80, 100].into_iter().cycle() {
+            if asking.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            httpd.resize(24, columns);
+            thread::sleep(A_FEW_DRAWINGS / 10);
+        }
+    });
+    let last = |httpd: &OnScreen| {
+        let raw = String::from_utf8_lossy(&httpd.raw()).into_owned();
+        (0..4).all(|client| raw.contains(&format!("?{client}-{}-", LINES / 4 - 1)))
+    };
+    eventually("the last lines are there", || last(&httpd));
+    await_bars(&httpd, 5);
+    let raw = String::from_utf8(httpd.raw()).unwrap();
+    // Whatever erases or draws stands between lines, never within one.
+    let lines = raw.split("\r\n").filter_map(|line| line.rsplit(['\r', 'J']).next());
+    let lines = lines.filter(|line| line.contains("/a.txt?"));
+    let is_whole = |line: &&str| {
+        line.starts_with("\x1b[2m")
+            && line.contains(" \x1b[32m200\x1b[0m 5 ")
+            && line.ends_with('s')
+    };
+    let (whole, torn): (Vec<_>, Vec<_>) = lines.partition(is_whole);
+    assert_eq!((whole.len(), &torn[..]), (LINES, &[""; 0][..]));
+}
+
 #[test]
 fn a_terminal_can_be_resized() {
     let tree = tree();
@@ -199,6 +246,7 @@ fn where_no_one_wants_them_there_are_none() {
         (&["--quiet"][..], &[][..]),
         (&["--log-file", log.to_str().unwrap()], &[]),
         (&[], &[("TERM", "dumb")]),
+        (&[], &[("TERM", "")]),
     ];
     let others = others.map(|(flags, variables)| {
         let httpd = OnScreen::start(tree.path(), flags, variables, USUAL);

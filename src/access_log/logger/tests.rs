@@ -11,55 +11,19 @@ use std::time::Duration;
 const PLACE: &str = "HTTPD_TEST_ACCESS_LOG";
 /// Whether that process is quiet.
 const QUIET: &str = "HTTPD_TEST_QUIET";
-
-#[track_caller]
-fn check_filter(filters: &str, want: Option<&str>) {
-    assert_eq!(malformed_filter(filters), want, "{filters:?}");
-}
-
-#[test]
-fn malformed_filters_are_found() {
-    check_filter("", None);
-    check_filter("debug", None);
-    check_filter("httpd", None);
-    check_filter(" httpd::net = trace ,warn, , access=off", None);
-    check_filter("httpd=", None);
-    check_filter("info/GET", None);
-    check_filter("httpd=loud", Some("httpd=loud"));
-    check_filter("info,httpd=info=debug", Some("httpd=info=debug"));
-    check_filter("info/a/b", Some("info/a/b"));
-}
-
-#[track_caller]
-fn check_colour(no_color: Option<&str>, terminal: Option<&str>, want: bool) {
-    assert_eq!(colour_wanted(no_color.map(OsStr::new), terminal.map(OsStr::new)), want);
-}
-
-#[test]
-fn colours_can_be_refused() {
-    check_colour(None, Some("xterm"), true);
-    check_colour(Some(""), None, true);
-    check_colour(Some("1"), Some("xterm"), false);
-    check_colour(Some("0"), None, false);
-    check_colour(None, Some("dumb"), false);
-}
-
-#[test]
-fn only_a_terminal_of_a_known_kind_moves_its_cursor() {
-    for (name, want) in [(Some("xterm"), true), (Some("dumb"), false), (Some(""), false)] {
-        assert_eq!(moves_its_cursor(name.map(OsStr::new)), want, "{name:?}");
-    }
-    assert!(!moves_its_cursor(None));
-}
+/// Whether its format is JSON, where messages are concerned.
+const JSON: &str = "HTTPD_TEST_JSON";
 
 /// Not a test by itself: the logger belongs to a process, so the tests below start this one.
 #[test]
 #[ignore = "started by other tests, with a standard error of their choice"]
 fn in_a_process_of_its_own() {
     let Some(place) = env::var_os(PLACE) else { return };
-    let log_file = (!place.is_empty()).then(|| LogFile::open(Path::new(&place)).unwrap());
-    let access = env::var_os(QUIET).is_none();
-    install(LoggerOptions { level: LevelFilter::Info, access, log_file }).unwrap();
+    let log_file = (!place.is_empty()).then(|| Queue::of_file(Path::new(&place)).unwrap());
+    let is_quiet = env::var_os(QUIET).is_some();
+    let access = if is_quiet { LevelFilter::Off } else { LevelFilter::Info };
+    let format = if env::var_os(JSON).is_some() { Format::Json } else { Format::Short };
+    let log = install(LevelFilter::Info, access, format, log_file).unwrap();
     let entry = Entry {
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         user: None,
@@ -71,12 +35,13 @@ fn in_a_process_of_its_own() {
         user_agent: None,
         duration: Duration::from_micros(350),
         outcome: Outcome::Complete,
-        cause: None,
     };
     record(Format::Short, false, &entry);
     log::warn!(target: "httpd::net", "first\nsecond");
+    log.start(None).unwrap();
     log::debug!(target: "httpd::net", "too fine");
     record(Format::Short, false, &entry);
+    log::logger().flush();
 }
 
 /// Runs that process; what it wrote on standard error, times replaced by `TIME`.
@@ -127,10 +92,12 @@ fn rust_log_and_quiet_choose_what_is_written() {
     let debug = "TIME DEBUG httpd::net: too fine\n";
     let fine = format!("{ACCESS}{WARNING}{debug}{ACCESS}");
     check_standard_error(&[("RUST_LOG", "httpd=debug")], &fine);
-    let ignored = "TIME WARN  httpd::access_log::logger: RUST_LOG is ignored: \
-                   \"a=loud\" is not a level, a module or module=level\n";
-    let unchanged = format!("{ignored}{ACCESS}{WARNING}{ACCESS}");
-    check_standard_error(&[("RUST_LOG", "off,a=loud")], &unchanged);
+    for malformed in ["off,a=loud", "off,httpd=info=debug", "off/a/b"] {
+        let got = run(Path::new(""), &[("RUST_LOG", malformed)], Stdio::piped());
+        let (ignored, rest) = got.split_once('\n').unwrap();
+        assert!(ignored.contains("WARN") && ignored.contains("RUST_LOG"), "{got}");
+        assert_eq!(rest, format!("{ACCESS}{WARNING}{ACCESS}"));
+    }
 }
 
 #[test]
@@ -143,9 +110,22 @@ fn access_lines_go_to_the_file_and_messages_do_not() {
 
 #[test]
 fn a_full_disk_is_logged_once() {
-    let lost = "TIME ERROR httpd::access_log::logger: access lines are lost: \
+    let lost = "TIME ERROR httpd::access_log::writer: access lines are lost: \
                 /dev/full cannot be written: No space left on device (os error 28)\n";
-    assert_eq!(run(Path::new("/dev/full"), &[], Stdio::piped()), format!("{lost}{WARNING}"));
+    let got = run(Path::new("/dev/full"), &[], Stdio::piped());
+    // One thread says that, another one the other.
+    assert!(got.contains(WARNING) && got.contains(lost), "{got}");
+    assert_eq!(got.len(), WARNING.len() + lost.len(), "{got}");
+}
+
+#[test]
+fn with_json_messages_are_objects_too() {
+    let got = run(Path::new(""), &[(JSON, "1")], Stdio::piped());
+    let lines: Vec<_> = got.lines().collect();
+    let message: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+    let want = [("level", "warn"), ("target", "httpd::net"), ("message", "first\nsecond")];
+    assert!(want.iter().all(|&(name, want)| message[name] == want), "{got}");
+    assert_eq!(message.as_object().map(serde_json::Map::len), Some(4), "{got}");
 }
 
 /// `run` itself asserts that the process ends well.

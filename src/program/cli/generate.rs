@@ -28,7 +28,8 @@ const CHAPTERS: [(&str, &str); 3] = [
         "SIGNALS",
         "SIGINT and SIGTERM stop it: clients that are queued are accepted for at most a second, \
          and active responses completed within the drain timeout; a second signal ends it at \
-         once. SIGHUP reopens the log file; without --log-file it is not caught.",
+         once. SIGHUP reopens the log file; without --log-file it ends the program only where \
+         standard error is a terminal.",
     ),
     (
         "EXIT STATUS",

@@ -103,15 +103,33 @@ impl Flags {
         self.log.log_file.as_deref()
     }
 
-    /// Whether there are access lines.
-    pub(crate) fn has_access_log(&self) -> bool {
-        !self.log.quiet
+    /// Whether there are access lines, which have this level; else none has.
+    pub(crate) fn access_level(&self) -> LevelFilter {
+        if self.log.quiet { LevelFilter::Off } else { LevelFilter::Info }
+    }
+
+    /// How access lines look.
+    pub(crate) fn log_format(&self) -> Format {
+        let is_on_terminal = self.log.log_file.is_none() && stderr().is_terminal();
+        match self.log.log_format {
+            LogFormatFlag::Auto if is_on_terminal => Format::Short,
+            LogFormatFlag::Auto | LogFormatFlag::Combined => Format::Combined,
+            LogFormatFlag::Short => Format::Short,
+            LogFormatFlag::Common => Format::Common,
+            LogFormatFlag::Json => Format::Json,
+        }
+    }
+
+    /// Whether SIGHUP ends the program: as any program on a terminal, when that goes away, unless
+    /// there is a log file to open anew.
+    pub(crate) fn ends_at_hangup(&self) -> bool {
+        self.log.log_file.is_none() && stderr().is_terminal()
     }
 
     /// Whether a terminal shows responses that last: one that has their access lines, too.
     pub(crate) fn shows_transfers(&self) -> bool {
-        let is_on_standard_error = self.has_access_log() && self.log.log_file.is_none();
-        is_on_standard_error && access_log::standard_error_has_footer()
+        let is_on_standard_error = !self.log.quiet && self.log.log_file.is_none();
+        is_on_standard_error && access_log::has_status_lines()
     }
 
     /// Whether the URL is shown as a QR code.
@@ -193,22 +211,13 @@ impl Flags {
 
     /// The options of each connection.
     pub(crate) fn serve(&self) -> serve::Options {
-        let takes_colour = access_log::standard_error_takes_colour();
-        let is_on_terminal = self.log.log_file.is_none() && stderr().is_terminal();
-        let log_format = match self.log.log_format {
-            LogFormatFlag::Auto if is_on_terminal => Format::Short,
-            LogFormatFlag::Auto | LogFormatFlag::Combined => Format::Combined,
-            LogFormatFlag::Short => Format::Short,
-            LogFormatFlag::Common => Format::Common,
-            LogFormatFlag::Json => Format::Json,
-        };
         serve::Options {
             request_timeout: self.limits.request_timeout,
             stall_timeout: self.limits.stall_timeout,
             extra_fields: self.extra_fields(),
             trusted_proxies: self.audience.trusted_proxy.clone(),
-            log_format,
-            log_colour: takes_colour && self.log.log_file.is_none(),
+            log_format: self.log_format(),
+            log_colour: access_log::takes_colour() && self.log.log_file.is_none(),
             transfers: None,
             tally: None,
         }

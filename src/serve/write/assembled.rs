@@ -6,7 +6,6 @@
 
 use std::mem;
 
-use super::super::exchange::Ending;
 use super::{ONE_WRITE_BYTES_MAX, Writer, append};
 use crate::access_log::Outcome;
 use crate::http::range::Span;
@@ -22,7 +21,7 @@ impl Writer<'_> {
         output: &mut Vec<u8>,
         assembly: &dyn Assembly,
         pieces: &[Piece],
-    ) -> Result<(), Ending> {
+    ) -> Result<(), Outcome> {
         // A buffer of its own: the thread keeps the other one.
         let mut gathered = Vec::with_capacity(GATHERED_BYTES_MAX);
         gathered.append(output);
@@ -31,7 +30,7 @@ impl Writer<'_> {
             &Piece::Span(span) => self.parts(&mut gathered, assembly, span),
         });
         // What precedes a file that has changed goes out all the same.
-        if result.is_ok() || result.is_err_and(|ending| ending.outcome == Outcome::Truncated) {
+        if matches!(result, Ok(()) | Err(Outcome::Truncated(_))) {
             self.bytes(&gathered)?;
         }
         result
@@ -42,15 +41,13 @@ impl Writer<'_> {
         gathered: &mut Vec<u8>,
         assembly: &dyn Assembly,
         span: Span,
-    ) -> Result<(), Ending> {
+    ) -> Result<(), Outcome> {
         for part in assembly.parts(span) {
-            match part.map_err(|_| Outcome::Truncated)? {
+            match part.map_err(|_| Outcome::Truncated("file-changed"))? {
                 Part::Bytes(bytes) => self.gather(gathered, &bytes)?,
                 Part::File(file, span) if span.length <= ONE_WRITE_BYTES_MAX => {
                     self.make_room(gathered, span.length)?;
-                    if !append(gathered, &file, span) {
-                        return Err(Outcome::Truncated.into());
-                    }
+                    append(gathered, &file, span)?;
                 }
                 Part::File(file, span) => {
                     self.bytes(&mem::take(gathered))?;
@@ -61,14 +58,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn gather(&mut self, gathered: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Ending> {
+    fn gather(&mut self, gathered: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Outcome> {
         self.make_room(gathered, bytes.len() as u64)?;
         gathered.extend_from_slice(bytes);
         Ok(())
     }
 
     /// Sends what is gathered, where so many bytes more would be too many.
-    fn make_room(&mut self, gathered: &mut Vec<u8>, bytes: u64) -> Result<(), Ending> {
+    fn make_room(&mut self, gathered: &mut Vec<u8>, bytes: u64) -> Result<(), Outcome> {
         if gathered.len() as u64 + bytes > GATHERED_BYTES_MAX as u64 {
             self.bytes(gathered)?;
             gathered.clear();

@@ -1,0 +1,207 @@
+//! Lines that stand below the last line of the log on a terminal, and are drawn again and again.
+//!
+//! Pure: texts for the terminal out. Where they have been drawn, the cursor goes back to the start
+//! of the first, so that all of them can be erased without counting how many rows the terminal
+//! makes of them: it may have been resized. Lines of the log go out in one text with them.
+
+/// To the start of the row, and clears the screen from there on (ECMA-48 sections 8.3.15, 8.3.39).
+const ERASE: &str = "\r\x1b[J";
+/// Clears the rest of the row.
+const ERASE_REST_OF_ROW: &str = "\x1b[K";
+/// Clears the rest of the screen.
+const ERASE_REST: &str = "\x1b[J";
+
+/// Gives the status lines as they are at the moment, none of them wider than the terminal. `None`:
+/// another program has the terminal, and its cursor.
+pub(crate) type Source = Box<dyn FnMut() -> Option<Vec<String>> + Send>;
+
+/// The lines below the log.
+pub(super) struct StatusLines {
+    source: Option<Source>,
+    /// What ought to be on the screen.
+    lines: Vec<String>,
+    /// Whether these or older ones may be there.
+    are_shown: bool,
+}
+
+impl StatusLines {
+    pub(super) fn new(source: Option<Source>) -> Self {
+        Self { source, lines: Vec::new(), are_shown: false }
+    }
+
+    /// Whether there is something on the screen that is to be drawn anew.
+    pub(super) fn are_shown(&self) -> bool {
+        self.are_shown
+    }
+
+    /// What goes out before and after these lines of the log, or without any. `None`: nothing is to
+    /// be written.
+    pub(super) fn around(&mut self, log: &[u8]) -> Option<(&'static str, String)> {
+        if let Some(lines) = self.source.as_mut().and_then(|source| source()) {
+            let is_same = lines == self.lines && self.are_shown != lines.is_empty();
+            self.lines = lines;
+            if is_same && log.is_empty() {
+                return None;
+            }
+        } else {
+            (self.lines, self.are_shown) = (Vec::new(), false);
+        }
+        // Lines of the same place are drawn over.
+        let erases = self.are_shown && (!log.is_empty() || self.lines.is_empty());
+        Some((if erases { ERASE } else { "" }, self.drawn()))
+    }
+
+    /// Notes whether the last text was written whole. Otherwise any part of it may be there.
+    pub(super) fn note(&mut self, is_written: bool) {
+        self.are_shown = !self.lines.is_empty() || self.are_shown && !is_written;
+    }
+
+    /// Draws the lines from the cursor's row on, over what may stand there, and goes back.
+    fn drawn(&self) -> String {
+        if self.lines.is_empty() {
+            return String::new();
+        }
+        let lines = self.lines.join(&format!("{ERASE_REST_OF_ROW}\n"));
+        let up = match self.lines.len() - 1 {
+            0 => String::new(),
+            rows => format!("\x1b[{rows}A"),
+        };
+        format!("\r{lines}{ERASE_REST}{up}\r")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZero;
+    use std::sync::{Arc, Mutex};
+
+    /// Status lines on a small terminal, and what the screen shows.
+    struct Shown {
+        wanted: Arc<Mutex<Option<Vec<String>>>>,
+        status_lines: StatusLines,
+        terminal: vt100::Parser,
+    }
+
+    impl Shown {
+        fn new() -> Self {
+            let [rows, columns] = [6, 20].map(|it| NonZero::new(it).unwrap());
+            let wanted = Arc::new(Mutex::new(Some(Vec::new())));
+            let source = Arc::clone(&wanted);
+            let status_lines =
+                StatusLines::new(Some(Box::new(move || source.lock().unwrap().clone())));
+            Self { wanted, status_lines, terminal: vt100::Parser::new(rows, columns, 0) }
+        }
+
+        fn text(&mut self, log: &str) -> Option<String> {
+            let (erase, draw) = self.status_lines.around(log.as_bytes())?;
+            Some(format!("{erase}{log}{draw}"))
+        }
+
+        fn write(&mut self, log: &str) {
+            if let Some(text) = self.text(log) {
+                self.terminal.process(text.replace('\n', "\r\n").as_bytes());
+                self.status_lines.note(true);
+            }
+        }
+
+        fn log(&mut self, line: &str) {
+            self.write(&format!("{line}\n"));
+        }
+
+        fn want(&mut self, lines: &[&str]) {
+            *self.wanted.lock().unwrap() = Some(lines.iter().map(ToString::to_string).collect());
+        }
+
+        fn show(&mut self, lines: &[&str]) {
+            self.want(lines);
+            self.write("");
+        }
+
+        #[track_caller]
+        fn check(&self, want: &str) {
+            assert_eq!(self.terminal.screen().contents(), want);
+        }
+    }
+
+    #[test]
+    fn without_them_there_is_only_the_log() {
+        let mut shown = Shown::new();
+        assert_eq!(shown.text("one\ntwo\n").unwrap(), "one\ntwo\n");
+        assert_eq!(shown.text(""), None);
+    }
+
+    #[test]
+    fn they_stay_below_the_log() {
+        let mut shown = Shown::new();
+        shown.log("one");
+        shown.show(&[" a", " b"]);
+        shown.check("one\n a\n b");
+        shown.log("two");
+        shown.check("one\ntwo\n a\n b");
+        assert_eq!(shown.terminal.screen().cursor_position(), (2, 0));
+        // At the foot of the screen it scrolls.
+        shown.log("three\nfour");
+        shown.log("five");
+        shown.check("two\nthree\nfour\nfive\n a\n b");
+    }
+
+    #[test]
+    fn others_leave_nothing_of_the_old_ones() {
+        let mut shown = Shown::new();
+        shown.log("one");
+        shown.show(&[" long long", " b", " c"]);
+        shown.show(&[" short"]);
+        shown.check("one\n short");
+        shown.show(&[]);
+        shown.check("one");
+        shown.log("two");
+        shown.check("one\ntwo");
+        assert_eq!(shown.text("x\n").unwrap(), "x\n");
+    }
+
+    #[test]
+    fn a_line_as_wide_as_the_terminal_is_whole() {
+        let mut shown = Shown::new();
+        shown.show(&[" a"]);
+        let line = "x".repeat(20);
+        shown.log(&line);
+        shown.check(&format!("{line}\n a"));
+        shown.log(&"y".repeat(21));
+        shown.check(&format!("{line}\n{}y\n a", "y".repeat(20)));
+    }
+
+    #[test]
+    fn what_may_have_been_written_counts_as_shown() {
+        let mut shown = Shown::new();
+        shown.want(&[" a"]);
+        assert!(shown.text("").is_some());
+        shown.status_lines.note(false);
+        assert!(shown.text("x\n").unwrap().starts_with(ERASE));
+        shown.want(&[]);
+        for text in ["", "x\n", ""] {
+            assert_eq!(shown.text(text).unwrap(), format!("{ERASE}{text}"));
+            shown.status_lines.note(false);
+        }
+        assert!(shown.text("").is_some());
+        shown.status_lines.note(true);
+        assert_eq!(shown.text(""), None);
+    }
+
+    #[test]
+    fn the_same_lines_are_not_drawn_twice() {
+        let mut shown = Shown::new();
+        shown.show(&[" a"]);
+        assert_eq!(shown.text(""), None);
+        assert!(shown.status_lines.are_shown());
+    }
+
+    #[test]
+    fn on_the_terminal_of_another_program_nothing_is_erased() {
+        let mut shown = Shown::new();
+        shown.show(&[" a"]);
+        *shown.wanted.lock().unwrap() = None;
+        assert_eq!(shown.text("x\n").unwrap(), "x\n");
+        assert!(!shown.status_lines.are_shown());
+    }
+}

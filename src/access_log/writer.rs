@@ -1,0 +1,281 @@
+//! One thread for each place writes: one for standard error, one for the log file if there is one.
+//!
+//! The others hand it lines through a queue, and never wait: what finds no room there, or cannot be
+//! written, is lost and counted. So a disk that stalls, a terminal that is stopped, or a pipe that
+//! is not read costs lines, and never service.
+
+use std::fmt::Display;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::mem;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{OFlags, fcntl_setfl};
+
+use super::status_lines::{Source, StatusLines};
+use crate::lock::{lock, wait_while};
+
+/// Bytes of lines that wait for their thread. As many more may be on their way out.
+const QUEUE_BYTES_MAX: usize = 1024 * 1024;
+
+/// The rest between two writes, in which lines gather: a busy server wakes the thread a hundred
+/// times a second, and not for each line.
+const GATHER_TIME: Duration = Duration::from_millis(10);
+
+/// The time between two drawings of the status lines.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the end waits for what was handed over before.
+const END_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Stack of a thread that writes, in bytes.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// The lines that one place has still to take; for all threads.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// The log file's, which another program may rename away (logrotate does); `None`: this is the
+    /// queue of standard error.
+    path: Option<PathBuf>,
+    /// Where the lines go, until the thread has it.
+    out: Mutex<Option<File>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// So many lines, each with its newline.
+    lines: Vec<u8>,
+    count: u64,
+    /// The file is to be opened anew when so many bytes of them have been written.
+    reopen_at: Option<usize>,
+    /// Lines that the thread is writing.
+    under_way: u64,
+    /// Lines that were lost, and how many of those a message has told of.
+    lost: u64,
+    told: u64,
+    /// The status lines are to be drawn.
+    is_called: bool,
+    is_closed: bool,
+    has_ended: bool,
+}
+
+/// What the thread has.
+struct Writer<W> {
+    queue: Arc<Queue>,
+    out: W,
+    /// Whether the last text was cut off, and not at the end of a line.
+    is_torn: bool,
+    status_lines: StatusLines,
+}
+
+/// A named pipe that has no reader is an error, and nothing to wait for. One that has may be slow.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file)
+}
+
+impl Queue {
+    /// The queue of standard error.
+    pub(crate) fn of_standard_error() -> io::Result<Arc<Self>> {
+        Ok(Self::new(None, io::stderr().as_fd().try_clone_to_owned()?.into()))
+    }
+
+    /// The queue of a log file, which is opened for appending, and made (mode 0640) where there is
+    /// none.
+    pub(crate) fn of_file(path: &Path) -> io::Result<Arc<Self>> {
+        Ok(Self::new(Some(path.to_owned()), open(path)?))
+    }
+
+    fn new(path: Option<PathBuf>, out: File) -> Arc<Self> {
+        let (state, changed) = Default::default();
+        Arc::new(Self { path, out: Mutex::new(Some(out)), state, changed })
+    }
+
+    /// Starts the thread that writes the lines, unless that was done.
+    pub(super) fn start(self: &Arc<Self>, source: Option<Source>) -> io::Result<()> {
+        let Some(out) = lock(&self.out).take() else { return Ok(()) };
+        let writer = Writer::new(Arc::clone(self), out, source);
+        let builder = thread::Builder::new().name("log".to_owned()).stack_size(STACK_BYTES);
+        builder.spawn(|| writer.write_until_closed()).map(drop)
+    }
+
+    /// Has the thread ask for the status lines.
+    pub(crate) fn redraw(&self) {
+        lock(&self.state).is_called = true;
+        self.changed.notify_all();
+    }
+
+    /// Takes a line to be written, or counts it as lost where there is no room.
+    pub(super) fn hand_over(&self, line: &str) {
+        let mut state = lock(&self.state);
+        if state.lines.len() + line.len() >= QUEUE_BYTES_MAX {
+            return self.lose(state, 1, &"it takes no more");
+        }
+        // The thread may sleep, but not once there is a line.
+        let is_first = state.lines.is_empty();
+        state.lines.extend_from_slice(line.as_bytes());
+        state.lines.push(b'\n');
+        state.count += 1;
+        drop(state);
+        if is_first {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Lets the lines that are handed over from now on go to the path anew, after a rename.
+    pub(super) fn reopen(&self) {
+        let mut state = lock(&self.state);
+        state.reopen_at = Some(state.lines.len());
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Ends the thread when it has written what was handed over, for which it has a second.
+    pub(super) fn close(&self) {
+        let mut state = lock(&self.state);
+        if mem::replace(&mut state.is_closed, true) {
+            return;
+        }
+        self.changed.notify_all();
+        let is_busy = |state: &mut State| !state.has_ended;
+        let mut state = wait_while(&self.changed, state, END_TIME_MAX, is_busy);
+        if !state.has_ended {
+            state.lost += state.under_way + state.count;
+        }
+    }
+
+    /// How many lines were lost so far.
+    pub(super) fn lost(&self) -> u64 {
+        lock(&self.state).lost
+    }
+
+    /// Waits until there is something to do, but no longer than `time_max`, and takes the lines in
+    /// place of those in `lines`, which have been written. Gives the length of those that go out
+    /// before the file is reopened, if it is to be; how many were lost before them; and whether the
+    /// queue is closed.
+    fn take(&self, lines: &mut Vec<u8>, time_max: Duration) -> (Option<usize>, u64, bool) {
+        // No more memory is kept than is needed.
+        *lines = Vec::new();
+        let mut state = lock(&self.state);
+        state.under_way = 0;
+        state = wait_while(&self.changed, state, time_max, |state| {
+            state.count == 0 && state.reopen_at.is_none() && !state.is_called && !state.is_closed
+        });
+        state.is_called = false;
+        mem::swap(&mut state.lines, lines);
+        state.under_way = mem::take(&mut state.count);
+        (state.reopen_at.take(), state.lost - state.told, state.is_closed)
+    }
+
+    /// Counts lines as lost. For a file, the first loss is an error on standard error; while that
+    /// loses lines, there is no place left to say so.
+    fn lose(&self, mut state: MutexGuard<'_, State>, lines: u64, why: &dyn Display) {
+        let is_first = state.lost == state.told;
+        state.lost += lines;
+        drop(state);
+        if let Some(path) = self.path.as_deref().filter(|_| is_first) {
+            log::error!("access lines are lost: {} cannot be written: {why}", path.display());
+        }
+    }
+
+    /// Tells how many lines were lost before those that could be written now.
+    fn tell(&self, lost: u64) {
+        lock(&self.state).told += lost;
+        let place = self.path.as_ref().map_or("standard error".into(), |it| it.to_string_lossy());
+        log::warn!("{place} can be written again; lines lost: {lost}");
+    }
+}
+
+impl<W: Write + From<File>> Writer<W> {
+    fn new(queue: Arc<Queue>, out: W, source: Option<Source>) -> Self {
+        Self { queue, out, is_torn: false, status_lines: StatusLines::new(source) }
+    }
+
+    fn write_until_closed(mut self) {
+        let mut lines = Vec::new();
+        loop {
+            let are_shown = self.status_lines.are_shown();
+            let time_max = if are_shown { REDRAW_INTERVAL } else { Duration::MAX };
+            let (reopen_at, untold, is_closed) = self.queue.take(&mut lines, time_max);
+            let mut rest = &lines[..];
+            if let Some(length) = reopen_at {
+                self.write(&rest[..length]);
+                rest = &rest[length..];
+                self.reopen();
+            }
+            if self.write(rest) && !rest.is_empty() && untold > 0 {
+                self.queue.tell(untold);
+            }
+            if !is_closed {
+                thread::sleep(GATHER_TIME);
+            } else if lines.is_empty() {
+                // Otherwise there may be more, if only how many were lost.
+                lock(&self.queue.state).has_ended = true;
+                return self.queue.changed.notify_all();
+            }
+        }
+    }
+
+    /// Opens the log file's path anew; when that fails, lines go on into the old file.
+    fn reopen(&mut self) {
+        let Some(path) = self.queue.path.as_deref() else { return };
+        match open(path) {
+            Ok(file) => {
+                (self.out, self.is_torn) = (file.into(), false);
+                log::info!("reopened {}", path.display());
+            }
+            Err(error) => log::error!("cannot reopen {}: {error}", path.display()),
+        }
+    }
+
+    /// Writes the lines, with the status lines below the last one. Whether all of it was written;
+    /// otherwise lines were lost, and counted.
+    fn write(&mut self, lines: &[u8]) -> bool {
+        let Some((erase, draw)) = self.status_lines.around(lines) else { return true };
+        // What is left of a line that was cut off must not become the start of this one.
+        let start = if self.is_torn { format!("\n{erase}") } else { erase.to_owned() };
+        let result = self.write_all(&[start.as_bytes(), lines, draw.as_bytes()].concat());
+        self.status_lines.note(result.is_ok());
+        let Err((written, error)) = result else { return true };
+        let written = written.saturating_sub(start.len()).min(lines.len());
+        let lost = lines[written..].split(|&byte| byte == b'\n').count() - 1;
+        self.queue.lose(lock(&self.queue.state), lost as u64, &error);
+        false
+    }
+
+    /// Like `Write::write_all`, but an error comes with the number of bytes that were written. A
+    /// descriptor that does not block, since another program wants it so, is waited for.
+    fn write_all(&mut self, text: &[u8]) -> Result<(), (usize, io::Error)> {
+        let mut written = 0;
+        while written < text.len() {
+            match self.out.write(&text[written..]) {
+                Ok(0) => return Err((written, ErrorKind::WriteZero.into())),
+                Ok(length) => {
+                    written += length;
+                    self.is_torn = written < text.len() && text[written - 1] != b'\n';
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(GATHER_TIME),
+                Err(error) => return Err((written, error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! What is written and what is lost, where a place refuses lines, takes parts of them, or takes
+//! none for a while.
+
+use super::*;
+use rustix::fs::Mode;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::mpsc;
+
+/// Takes as many bytes with each call as in the script; `None` is a full disk. Afterwards it takes
+/// everything.
+#[derive(Default)]
+struct Scripted {
+    script: Vec<Option<usize>>,
+    taken: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Write for Scripted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let step = if self.script.is_empty() { Some(usize::MAX) } else { self.script.remove(0) };
+        let count = step.ok_or(ErrorKind::StorageFull)?.min(bytes.len());
+        lock(&self.taken).extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A writer that stands for one to standard error.
+fn writer<W: Write + From<File>>(out: W) -> Writer<W> {
+    Writer::new(Queue::of_standard_error().unwrap(), out, None)
+}
+
+/// Starts a thread that writes there, and gives the queue.
+fn start<W: Write + From<File> + Send + 'static>(out: W) -> Arc<Queue> {
+    let writer = writer(out);
+    let queue = Arc::clone(&writer.queue);
+    thread::spawn(|| writer.write_until_closed());
+    queue
+}
+
+/// Nothing is reopened where these are used.
+macro_rules! never_from_file {
+    ($($name:ty),*) => {
+        $(impl From<File> for $name {
+            fn from(_: File) -> Self {
+                unreachable!()
+            }
+        })*
+    };
+}
+
+never_from_file!(Scripted, Stuck);
+
+/// Writes these texts, one after the other; `want` is what is taken, `lost` how many lines are not.
+#[track_caller]
+fn check(script: &[Option<usize>], texts: &[&str], want: &str, lost: u64) {
+    let taken = Arc::default();
+    let mut writer = writer(Scripted { script: script.to_vec(), taken: Arc::clone(&taken) });
+    for text in texts {
+        writer.write(text.as_bytes());
+    }
+    assert_eq!(String::from_utf8(lock(&taken).clone()).unwrap(), want);
+    assert_eq!(writer.queue.lost(), lost, "{want:?}");
+}
+
+#[test]
+fn lines_stay_whole_and_lost_ones_are_counted() {
+    let lines = ["one\n", "two\n", "three\n", "four\n"];
+    check(&[], &lines, "one\ntwo\nthree\nfour\n", 0);
+    check(&[Some(1), Some(2)], &lines, "one\ntwo\nthree\nfour\n", 0);
+    check(&[None], &lines, "two\nthree\nfour\n", 1);
+    check(&[None; 4], &lines, "", 4);
+    check(&[Some(2), None], &lines, "on\ntwo\nthree\nfour\n", 1);
+    check(&[Some(3), None, None], &lines, "one\nthree\nfour\n", 2);
+    check(&[Some(1), None, Some(1), None], &lines, "o\nthree\nfour\n", 2);
+    check(&[Some(0)], &lines, "two\nthree\nfour\n", 1);
+}
+
+#[test]
+fn of_lines_that_go_out_together_those_are_lost_that_are_not_whole() {
+    let batches = ["one\ntwo\nthree\n", "four\nfive\n"];
+    check(&[None], &batches, "four\nfive\n", 3);
+    check(&[Some(4), None], &batches, "one\nfour\nfive\n", 2);
+    check(&[Some(9), None], &batches, "one\ntwo\nt\nfour\nfive\n", 1);
+    check(&[Some(9), None, Some(3), None], &batches, "one\ntwo\nt\nfo\n"[..12].as_ref(), 3);
+    check(&[Some(13), None], &batches, "one\ntwo\nthree\nfour\nfive\n", 1);
+}
+
+/// A place that takes nothing until it is told to.
+struct Stuck(mpsc::Receiver<()>, Scripted);
+
+impl Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // It is told once, and then never again.
+        let _ = self.0.recv();
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_finds_no_room_in_the_queue_is_counted() {
+    let (release, released) = mpsc::channel();
+    let taken = Arc::default();
+    let out = Scripted { taken: Arc::clone(&taken), ..Scripted::default() };
+    let queue = start(Stuck(released, out));
+    let line = "x".repeat(1023);
+    queue.hand_over(&line);
+    while lock(&queue.state).under_way == 0 {
+        thread::yield_now();
+    }
+    for _ in 0..1500 {
+        queue.hand_over(&line);
+    }
+    let room = QUEUE_BYTES_MAX as u64 / 1024;
+    assert_eq!(queue.lost(), 1500 - room);
+    drop(release);
+    queue.close();
+    assert_eq!(queue.lost(), 1500 - room);
+    let lines = lock(&taken).split(|&byte| byte == b'\n').count() - 1;
+    assert_eq!(lines as u64, 1 + room);
+}
+
+#[test]
+fn the_end_does_not_wait_for_ever_and_counts_what_is_left() {
+    let (_release, released) = mpsc::channel();
+    let queue = start(Stuck(released, Scripted::default()));
+    queue.hand_over("under way");
+    while lock(&queue.state).under_way == 0 {
+        thread::yield_now();
+    }
+    queue.hand_over("one");
+    queue.hand_over("two");
+    queue.close();
+    assert_eq!(queue.lost(), 3);
+}
+
+#[test]
+fn a_descriptor_that_does_not_block_is_waited_for() {
+    let (reader, writer_end) = io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer_end, true).unwrap();
+    let text = "x".repeat(300_000) + "\n";
+    let reading = thread::spawn(move || io::read_to_string(reader).unwrap());
+    let mut writer = writer(File::from(OwnedFd::from(writer_end)));
+    assert!(writer.write(text.as_bytes()));
+    drop(writer);
+    assert_eq!(reading.join().unwrap(), text);
+}
+
+/// Hands these lines over, with a rename and a reopening where there is none.
+fn write_in(path: &Path, old: &Path, lines: &[Option<&str>]) -> Arc<Queue> {
+    let queue = Queue::of_file(path).unwrap();
+    for line in lines {
+        if let Some(line) = line {
+            queue.hand_over(line);
+        } else {
+            fs::rename(path, old).unwrap();
+            queue.reopen();
+        }
+    }
+    queue.start(None).unwrap();
+    queue.close();
+    queue
+}
+
+#[test]
+fn lines_handed_over_before_a_reopening_go_to_the_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, old) = (folder.path().join("a log\n"), folder.path().join("old"));
+    fs::write(&path, "before\n").unwrap();
+    let lines = [Some("one"), Some("two"), None, Some("three"), Some("four")];
+    let queue = write_in(&path, &old, &lines);
+    assert_eq!(fs::read_to_string(&old).unwrap(), "before\none\ntwo\n");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "three\nfour\n");
+    assert_eq!(queue.lost(), 0);
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o137, 0, "{mode:o} gives more than 0640");
+}
+
+#[test]
+fn the_old_file_stays_when_reopening_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, old) = (folder.path().join("log"), folder.path().join("old"));
+    let queue = Queue::of_file(&path).unwrap();
+    fs::rename(&path, &old).unwrap();
+    fs::create_dir(&path).unwrap();
+    queue.reopen();
+    queue.hand_over("one");
+    queue.start(None).unwrap();
+    queue.close();
+    assert_eq!(fs::read_to_string(&old).unwrap(), "one\n");
+}
+
+#[test]
+fn a_full_disk_ends_with_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+    let queue = write_in(&path, &folder.path().join("old"), &[Some("one"), None, Some("two")]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
+    assert_eq!(queue.lost(), 1);
+}
+
+#[test]
+fn a_pipe_without_a_reader_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+    assert!(Queue::of_file(&path).is_err(), "no reader, yet opened");
+    let reader = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(&path)
+        .unwrap();
+    let queue = Queue::of_file(&path).unwrap();
+    drop(reader);
+    queue.start(None).unwrap();
+    queue.hand_over("one");
+    queue.close();
+    assert_eq!(queue.lost(), 1);
+}
