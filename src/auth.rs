@@ -78,6 +78,11 @@ impl Passwords {
         self.users.len()
     }
 
+    /// The lowest cost in the file: what it takes to guess the weakest password.
+    pub(crate) fn cost_min(&self) -> u32 {
+        self.users.values().map(|user| user.hash.cost()).min().unwrap_or(self.cost_max)
+    }
+
     /// The user whose credentials these are; `None` where they are wrong. Where they are not
     /// remembered, this waits for a permit and then takes long.
     pub(crate) fn check(

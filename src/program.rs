@@ -70,6 +70,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let passwords = read_passwords(flags, &root)?;
     let log = install_log(flags, &root)?;
     startup_warnings::warn_of_variables(&cli::unknown_variables());
+    passwords.iter().for_each(startup_warnings::warn_of_cost);
     let mut signals = Caught::new(!flags.ends_at_hangup())?;
     let passed = systemd::passed_sockets()?;
     let are_inherited = !passed.is_empty();

@@ -9,11 +9,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::private_files;
+use crate::auth::Passwords;
 use crate::site::files::{self, Dotfiles};
 use crate::site::root::{Root, Symlinks};
 
 /// Names that are seldom meant to be served, where names that start with a dot are.
 const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];
+
+/// The cost of a password from which on a guess takes some 60 ms; `htpasswd -B` alone makes 5,
+/// which are 2 ms.
+const COST_MIN: u32 = 10;
 
 /// What it means that other machines can reach a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +47,14 @@ pub(crate) fn warn_of_reach(addresses: &[SocketAddr], reach: Reach) {
 pub(crate) fn warn_of_variables(unknown: &[OsString]) {
     for name in unknown {
         log::warn!("{} is ignored: no flag has this variable", name.display());
+    }
+}
+
+/// Warns of passwords that are quick to check, and so to guess.
+pub(crate) fn warn_of_cost(passwords: &Passwords) {
+    let cost = passwords.cost_min();
+    if cost < COST_MIN {
+        log::warn!("passwords of cost {cost} are quick to guess: use htpasswd -B -C 12");
     }
 }
 

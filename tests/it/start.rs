@@ -196,8 +196,11 @@ fn settings_that_may_be_unintended_are_warned_about() {
     let others = Tree::with(&[("passwords", crate::auth::ANN.as_bytes())]);
     let passwords = others.join("passwords");
     let auth = ["--bind", "0.0.0.0", "--auth", passwords.to_str().unwrap()];
-    check_warnings(tree.path(), &auth, &[&["PORT", "passwords", "TLS"]]);
+    let cost: &[&str] = &["cost", "4", "htpasswd"];
+    check_warnings(tree.path(), &auth, &[cost, &["PORT", "passwords", "TLS"]]);
     let proxied = [&auth[..], &["--trusted-proxy", "127.0.0.1"]].concat();
+    check_warnings(tree.path(), &proxied, &[cost]);
+    others.write("passwords", crate::auth::ANN.replace("$04$", "$10$").as_bytes());
     check_warnings(tree.path(), &proxied, &[]);
     check_warnings("/".as_ref(), &[], &[&["root", "/"]]);
     if let Some(home) = std::env::home_dir().filter(|home| home.is_dir()) {
