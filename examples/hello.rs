@@ -42,7 +42,7 @@ fn hello(mut client: &Connection) -> io::Result<()> {
             Ok(Parsed::Partial) => continue,
             Ok(Parsed::Complete { request, .. }) => answer(&request),
             Err(refused) => {
-                let has_body = refused.known.method != Some(Method::Head);
+                let has_body = refused.summary.method != Some(Method::Head);
                 page(refused.refusal.status(), "That is no request.\n", has_body)
             }
         };

@@ -2,13 +2,13 @@
 //!
 //! bcrypt takes as long as its cost says, on purpose. So a password that was right once is
 //! remembered as a keyed hash, by which the next request is let in within microseconds. All other
-//! checks pass a gate, one at a time, and never slow down those who are remembered. A wrong
+//! checks pass a gate, one at a time, and never slow down users whose password was verified. A wrong
 //! password takes the same time whatever the user, and an unknown user takes as long. Neither
 //! passwords nor hashes show in an error, a log line or a debug line.
 
 mod file;
 mod hash;
-mod memory;
+mod verified;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,13 +19,13 @@ use std::time::Duration;
 use crate::gate::{Denied, Gate, Limits, Relief, Requester};
 use crate::http::credentials::Credentials;
 use hash::Hash;
-use memory::{Key, Remembered};
+use verified::{Key, Verified};
 
 /// Every user who may ask.
 pub(crate) struct Passwords {
     users: HashMap<Box<[u8]>, User>,
     /// What is checked for a user whom the file does not have.
-    stranger: Hash,
+    decoy: Hash,
     /// The highest cost in the file: what each wrong password takes.
     cost_max: u32,
     key: Key,
@@ -37,7 +37,7 @@ struct User {
     hash: Hash,
     /// The password, once it has been right. There is but one for each user, so all that is
     /// remembered is bounded by the file.
-    remembered: Remembered,
+    verified: Verified,
 }
 
 /// One check keeps one core busy, so no number of guesses takes more than that.
@@ -60,17 +60,11 @@ impl Passwords {
         let cost_max = lines.iter().map(|(_, hash)| hash.cost()).max();
         let cost_max = cost_max.unwrap_or(hash::COST_MIN);
         let user = |(name, hash): (String, Hash)| {
-            let user = User { name, hash, remembered: Remembered::default() };
+            let user = User { name, hash, verified: Verified::default() };
             (user.name.as_bytes().into(), user)
         };
         let users = lines.into_iter().map(user).collect();
-        Self {
-            users,
-            stranger: Hash::of_nothing(cost_max),
-            cost_max,
-            key,
-            checks: Gate::new(checks),
-        }
+        Self { users, decoy: Hash::of_nothing(cost_max), cost_max, key, checks: Gate::new(checks) }
     }
 
     /// How many users there are.
@@ -93,7 +87,7 @@ impl Passwords {
         let user = self.users.get(credentials.user());
         let password = hash::significant(credentials.password());
         let digest = self.key.digest(credentials.user(), password);
-        let known = || user.filter(|user| user.remembered.is(&digest));
+        let known = || user.filter(|user| user.verified.is(&digest));
         if let Some(user) = known() {
             return Ok(Some(&user.name));
         }
@@ -102,10 +96,10 @@ impl Passwords {
         if let Some(user) = known() {
             return Ok(Some(&user.name));
         }
-        let is_right = user.map_or(&self.stranger, |it| &it.hash).verify(password, self.cost_max);
+        let is_right = user.map_or(&self.decoy, |it| &it.hash).verify(password, self.cost_max);
         let user = user.filter(|_| is_right);
         Ok(user.map(|user| {
-            user.remembered.set(digest);
+            user.verified.set(digest);
             &*user.name
         }))
     }

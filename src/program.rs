@@ -28,9 +28,9 @@ use crate::auth::Passwords;
 use crate::memory;
 use crate::net::{self, Server};
 use crate::quantity::push_counted;
-use crate::sandbox::{self, Level};
-use crate::serve::{self, Service, Tally};
-use crate::signals::Caught;
+use crate::sandbox::{self, Enforcement};
+use crate::serve::{self, Service, Statistics};
+use crate::signals::Signals;
 use crate::site::Site;
 use crate::site::root::{Root, Symlinks};
 use crate::transfers::Transfers;
@@ -71,7 +71,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let log = install_log(flags, &root)?;
     startup_warnings::warn_of_variables(&cli::unknown_variables());
     passwords.iter().for_each(startup_warnings::warn_of_cost);
-    let mut signals = Caught::new(!flags.ends_at_hangup())?;
+    let mut signals = Signals::new(!flags.ends_at_hangup())?;
     let passed = systemd::passed_sockets()?;
     let are_inherited = !passed.is_empty();
     let server = if are_inherited {
@@ -97,9 +97,12 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     log.start(transfers.as_ref().map(|transfers| transfers.status_lines(colour)))
         .map_err(|error| format!("cannot start a thread for the log: {error}"))?;
     let started = Instant::now();
-    let tally = log::log_enabled!(summary_level()).then(Arc::<Tally>::default);
-    let options =
-        serve::Options { transfers: transfers.clone(), tally: tally.clone(), ..flags.serve() };
+    let statistics = log::log_enabled!(summary_level()).then(Arc::<Statistics>::default);
+    let options = serve::Options {
+        transfers: transfers.clone(),
+        statistics: statistics.clone(),
+        ..flags.serve()
+    };
     let access = flags.access(&addresses, are_inherited, passwords);
     let mut service = Service::new(Arc::new(Site::new(root, site, access)), options);
     let running = server
@@ -114,7 +117,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     if cut_off > 0 {
         log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
     }
-    log_last_line(tally.as_deref(), started.elapsed(), log.close_file());
+    log_last_line(statistics.as_deref(), started.elapsed(), log.close_file());
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -159,8 +162,8 @@ fn stopping(under_way: usize, drain: Duration) -> String {
 }
 
 /// The last line: what was served, and how many lines of the log were lost, if any were.
-fn log_last_line(tally: Option<&Tally>, time: Duration, lost: u64) {
-    let served = tally.map(|tally| summary::of(tally.total(), time));
+fn log_last_line(statistics: Option<&Statistics>, time: Duration, lost: u64) {
+    let served = statistics.map(|statistics| summary::of(statistics.total(), time));
     let lines_lost = (lost > 0).then(|| format!("lines lost: {lost}"));
     let level = if lost > 0 { log::Level::Warn } else { summary_level() };
     let parts: Vec<_> = served.into_iter().chain(lines_lost).collect();
@@ -197,9 +200,9 @@ fn net_options(flags: &Flags) -> net::Options {
 }
 
 /// Restricts the process to what it needs from here on. This is the only thread so far.
-fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
+fn lock_in(flags: &Flags, root: &Root) -> Result<Enforcement, Box<dyn Error>> {
     if !flags.wants_sandbox() {
-        return Ok(Level::Off);
+        return Ok(Enforcement::Off);
     }
     // What has no real path (`/dev/stdout` may be a pipe) is in no folder that could be granted.
     let log_file = flags.log_file().and_then(|path| path.canonicalize().ok());
@@ -211,7 +214,7 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Level, Box<dyn Error>> {
         notify_socket: notify_socket.as_deref(),
     })
     .map_err(|error| format!("cannot set up the sandbox: {error} (see --no-sandbox)"))?;
-    if let Level::Unavailable | Level::Off = level {
+    if let Enforcement::Unavailable | Enforcement::Off = level {
         log::warn!("sandbox: {level}");
     }
     Ok(level)

@@ -2,7 +2,7 @@
 //!
 //! Afterwards it can read below the root, add to its log, and use the sockets that it has. What it
 //! is denied, whatever a client makes of it, depends on the kernel: each version of Landlock has
-//! rules for more, and [`Level`] names those that hold. Landlock binds the thread that asks for it
+//! rules for more, and [`Enforcement`] names those that hold. Landlock binds the thread that asks for it
 //! and those that it makes later: so this is for the main thread, before there is any other.
 
 use std::error::Error;
@@ -36,7 +36,7 @@ pub struct Rules<'a> {
 
 /// What the kernel enforces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub enum Enforcement {
     /// The kernel enforces the rules, as far as this version of Landlock has them.
     Landlock {
         /// Its ABI version.
@@ -51,7 +51,7 @@ pub enum Level {
 }
 
 /// Restricts the calling thread and every thread that it makes from now on, for good.
-pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
+pub fn restrict(rules: Rules<'_>) -> Result<Enforcement, Box<dyn Error>> {
     let mut ruleset = Ruleset::default()
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::AbstractUnixSocket | Scope::Signal)?;
@@ -72,17 +72,17 @@ pub fn restrict(rules: Rules<'_>) -> Result<Level, Box<dyn Error>> {
     }
     let status = ruleset.restrict_self()?;
     Ok(match (status.landlock, status.ruleset) {
-        (_, RulesetStatus::NotEnforced) => Level::Unavailable,
+        (_, RulesetStatus::NotEnforced) => Enforcement::Unavailable,
         (LandlockStatus::Available { effective_abi, .. }, _) => {
-            Level::Landlock { version: effective_abi as i32, files: rules.root.is_some() }
+            Enforcement::Landlock { version: effective_abi as i32, files: rules.root.is_some() }
         }
-        _ => Level::Unavailable,
+        _ => Enforcement::Unavailable,
     })
 }
 
 /// As the banner and the log show it: what this version denies. Unix sockets are named as in
 /// unix(7).
-impl fmt::Display for Level {
+impl fmt::Display for Enforcement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (version, files) = match *self {
             Self::Unavailable => return write!(out, "none: Landlock is not available"),

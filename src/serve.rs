@@ -8,7 +8,7 @@ mod dispatcher;
 mod exchange;
 mod read;
 mod requester;
-mod tally;
+mod statistics;
 mod write;
 
 use std::net::IpAddr;
@@ -20,15 +20,15 @@ use zeroize::Zeroize;
 use crate::access_log::{self, Format, Outcome};
 use crate::http::date::Date;
 use crate::http::forwarded::{self, Network};
-use crate::http::request::{self, HEAD_BYTES_MAX, Known, Parsed};
+use crate::http::request::{self, HEAD_BYTES_MAX, HeadSummary, Parsed};
 use crate::http::response::{Body, ExtraField};
 use crate::net::{Cause, Connection, Lost};
 use crate::site::Site;
-use crate::transfers::{Transfer, Transfers, Watch};
+use crate::transfers::{Progress, Transfer, Transfers};
 use dispatcher::Dispatcher;
 use exchange::Exchange;
 
-pub(crate) use tally::{Tally, Total};
+pub(crate) use statistics::{Statistics, Total};
 
 /// Up to this length, in bytes, an answer needs a slot only if the client makes it wait.
 const QUICK_BYTES_MAX: u64 = 256 * 1024;
@@ -51,7 +51,7 @@ pub(crate) struct Options {
     /// Where responses that last are shown.
     pub(crate) transfers: Option<Transfers>,
     /// What counts the responses.
-    pub(crate) tally: Option<Arc<Tally>>,
+    pub(crate) statistics: Option<Arc<Statistics>>,
 }
 
 /// Serves one connection after the other; each thread has a clone.
@@ -117,7 +117,7 @@ impl Service {
             Err(Lost::TimedOut) if input.is_empty() => {
                 return log::debug!("{}: sent nothing in time", peer.address);
             }
-            Err(lost) => Exchange::unfinished(Known::of(input), site, lost),
+            Err(lost) => Exchange::unfinished(HeadSummary::of(input), site, lost),
         };
         if exchange.body().and_then(Body::length).unwrap_or(0) > QUICK_BYTES_MAX
             && let Err(lost) = connection.take_slot()
@@ -153,9 +153,9 @@ fn send(
     output.clear();
     let body = exchange.write_start(output, Date::clamped(time), &options.extra_fields);
     let bytes = output.len() as u64 + body.and_then(Body::length).unwrap_or(0);
-    let describe = |sent| describe(options, peer, &exchange.known, (bytes, sent));
-    let watch = Watch::new(options.transfers.as_ref(), &describe);
-    let mut sent = write::response(connection, output, body, options.stall_timeout, watch);
+    let describe = |sent| describe(options, peer, &exchange.summary, (bytes, sent));
+    let progress = Progress::new(options.transfers.as_ref(), &describe);
+    let mut sent = write::response(connection, output, body, options.stall_timeout, progress);
     if sent.failure.is_none() && exchange.has_more_to_read {
         // Where there was but no slot to wait in, the answer is out all the same.
         let lost = connection.finish().err().filter(|&it| it != Lost::Evicted(Cause::NoSlot));
@@ -175,16 +175,16 @@ impl Drop for Service {
 fn describe(
     options: &Options,
     peer: Peer,
-    known: &Known<'_>,
+    summary: &HeadSummary<'_>,
     (bytes, sent): (u64, u64),
 ) -> Transfer {
-    let target = known.line.split(|&byte| byte == b' ').nth(1).unwrap_or(known.line);
-    Transfer::new(client_address(options, peer, known), target, bytes, sent)
+    let target = summary.line.split(|&byte| byte == b' ').nth(1).unwrap_or(summary.line);
+    Transfer::new(client_address(options, peer, summary), target, bytes, sent)
 }
 
 /// The client's address, which behind a proxy is not that of its connection.
-fn client_address(options: &Options, peer: Peer, known: &Known<'_>) -> IpAddr {
-    let forwarded_for = known.fields.list("x-forwarded-for");
+fn client_address(options: &Options, peer: Peer, summary: &HeadSummary<'_>) -> IpAddr {
+    let forwarded_for = summary.fields.list("x-forwarded-for");
     forwarded::client_address(peer.address, forwarded_for.as_deref(), &options.trusted_proxies)
 }
 
@@ -196,21 +196,21 @@ fn record(
     exchange: &Exchange<'_>,
     (bytes_sent, outcome): (u64, Outcome),
 ) {
-    let known = &exchange.known;
+    let summary = &exchange.summary;
     let entry = access_log::Entry {
-        client: client_address(options, peer, known),
+        client: client_address(options, peer, summary),
         user: exchange.user,
         time,
-        request_line: known.line,
+        request_line: summary.line,
         status: exchange.response.status().code(),
         bytes_sent,
-        referer: known.fields.first("referer"),
-        user_agent: known.fields.first("user-agent"),
+        referer: summary.fields.first("referer"),
+        user_agent: summary.fields.first("user-agent"),
         duration: peer.accepted_at.elapsed(),
         outcome,
     };
-    if let Some(tally) = &options.tally {
-        tally.count(entry.client, bytes_sent);
+    if let Some(statistics) = &options.statistics {
+        statistics.count(entry.client, bytes_sent);
     }
     access_log::record(options.log_format, options.log_colour, &entry);
 }

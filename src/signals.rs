@@ -4,18 +4,18 @@
 //! the process.
 
 use std::io;
-
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
-use signal_hook::iterator::Signals;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::iterator;
+
 /// Signals that were caught, to be waited for.
-pub struct Caught {
-    signals: Signals,
+pub struct Signals {
+    iterator: iterator::Signals,
 }
 
-impl Caught {
+impl Signals {
     /// Catches SIGINT and SIGTERM, and SIGHUP unless it should end the process. From the second
     /// SIGINT or SIGTERM on, the process ends at once, with the status that a shell gives to such
     /// an end. A log file that reaches a limit on its size ends nothing: SIGXFSZ only sets a flag
@@ -33,22 +33,22 @@ impl Caught {
             signal_hook::flag::register(signal, Arc::clone(&is_second))?;
         }
         signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-        let signals = Signals::new([SIGINT, SIGTERM])?;
+        let iterator = iterator::Signals::new([SIGINT, SIGTERM])?;
         if catch_hangup {
-            signals.add_signal(SIGHUP)?;
+            iterator.add_signal(SIGHUP)?;
         }
-        Ok(Self { signals })
+        Ok(Self { iterator })
     }
 
     /// What ends the wait without a signal, from any thread.
     pub(crate) fn interrupt(&self) -> impl Fn() + Send + Sync + use<> {
-        let handle = self.signals.handle();
+        let handle = self.iterator.handle();
         move || handle.close()
     }
 
     /// Waits until the process must stop; `on_hangup` is called for each SIGHUP before.
     pub fn wait_for_stop(&mut self, mut on_hangup: impl FnMut()) {
-        for signal in self.signals.forever() {
+        for signal in self.iterator.forever() {
             if signal != SIGHUP {
                 return;
             }

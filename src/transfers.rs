@@ -30,7 +30,7 @@ pub(crate) struct Transfers {
 
 /// A response from its begin on, until this is dropped. It costs nothing until it has lasted a
 /// second: then it is described, once so many bytes are out.
-pub(crate) struct Watch<'a> {
+pub(crate) struct Progress<'a> {
     transfers: Option<&'a Transfers>,
     describe: &'a dyn Fn(u64) -> Transfer,
     began: Instant,
@@ -42,7 +42,7 @@ type Key = (Instant, u64);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The oldest first; as many as there are seats, at most.
+    /// The oldest first; as many as there are slots, at most.
     under_way: BTreeMap<Key, Arc<Transfer>>,
     next_number: u64,
     is_closed: bool,
@@ -91,7 +91,7 @@ impl Transfers {
     }
 }
 
-impl Drop for Watch<'_> {
+impl Drop for Progress<'_> {
     fn drop(&mut self) {
         if let (Some(transfers), Some((key, _))) = (self.transfers, &self.registered) {
             lock(&transfers.state).under_way.remove(key);
@@ -99,7 +99,7 @@ impl Drop for Watch<'_> {
     }
 }
 
-impl<'a> Watch<'a> {
+impl<'a> Progress<'a> {
     /// A response that begins now; `None`: it is shown nowhere.
     pub(crate) fn new(
         transfers: Option<&'a Transfers>,
@@ -136,7 +136,7 @@ mod tests {
             let state = lock(&transfers.state);
             state.under_way.values().map(|it| it.sent()).collect::<Vec<_>>()
         };
-        let mut watch = Watch::new(Some(&transfers), &describe);
+        let mut watch = Progress::new(Some(&transfers), &describe);
         let later = watch.began + SHOWN_AFTER;
         watch.note(watch.began, 10);
         assert_eq!(sent(), [0; 0]);
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn without_a_terminal_nothing_is_asked() {
         let describe = |_| panic!("described");
-        let mut watch = Watch::new(None, &describe);
+        let mut watch = Progress::new(None, &describe);
         let later = watch.began + SHOWN_AFTER;
         watch.note(later, 20);
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use httpd::net::{Connection, Options, Server};
-use httpd::signals::Caught;
+use httpd::signals::Signals;
 
 /// How long clients that are connected at Ctrl-C may take to finish.
 const DRAIN_TIME_MAX: Duration = Duration::from_millis(500);
@@ -55,10 +55,10 @@ where
 }
 
 /// Starts the log on standard error, and prepares to wait for Ctrl-C.
-pub(crate) fn start_up() -> io::Result<Caught> {
+pub(crate) fn start_up() -> io::Result<Signals> {
     let level = env_logger::Env::default().default_filter_or("info");
     env_logger::Builder::from_env(level).format_timestamp(None).init();
-    Caught::new(false)
+    Signals::new(false)
 }
 
 /// The loopback address, which only programs on this machine can reach.

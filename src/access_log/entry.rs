@@ -43,7 +43,7 @@ pub(crate) enum Outcome {
     Truncated(&'static str),
     /// A deadline passed: the request's, or the client took nothing for too long.
     TimedOut(&'static str),
-    /// The seat was given to a newcomer.
+    /// The server ended it: others waited for its slot, or the server stopped.
     Evicted(&'static str),
     /// The request was malformed, or it could not be served for now.
     Refused(&'static str),

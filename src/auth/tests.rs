@@ -88,7 +88,7 @@ fn a_wrong_pair_is_checked_every_time() {
 }
 
 #[test]
-fn who_is_remembered_does_not_wait_for_those_who_are_not() {
+fn verified_users_do_not_wait_for_others() {
     let passwords = passwords(&[("ann", "secret", 4), ("bob", "other", 4)]);
     check(&passwords, "ann:secret", Ok(Some("ann")), true);
     let checking = passwords.checks.enter(&Client::default(), 1).unwrap();
@@ -102,7 +102,7 @@ fn who_is_remembered_does_not_wait_for_those_who_are_not() {
 #[test]
 fn every_wrong_password_takes_the_time_of_the_highest_cost() {
     let passwords = passwords(&[("ann", "secret", 4), ("bob", "other", 6)]);
-    assert_eq!((passwords.cost_max, passwords.stranger.cost()), (6, 6));
+    assert_eq!((passwords.cost_max, passwords.decoy.cost()), (6, 6));
 }
 
 #[test]

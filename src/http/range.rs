@@ -14,7 +14,7 @@ const ELEMENTS_MAX: usize = 256;
 /// Bytes that follow each other, all within the representation. Those of a Range field are at least
 /// one; those of a whole file may be none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct ByteRange {
     /// Where the first byte is, counted from 0.
     pub first: u64,
     /// How many bytes there are.
@@ -27,9 +27,9 @@ pub(crate) enum Ranges {
     /// 200 with everything: the field is ignored.
     Whole,
     /// 206 with this part, which may be all there is.
-    One(Span),
+    One(ByteRange),
     /// 206 with these parts, two to [`RANGES_MAX`], ascending, with a gap between each two.
-    Several(Vec<Span>),
+    Several(Vec<ByteRange>),
     /// 416: none of the ranges has a byte in the representation.
     Unsatisfiable,
 }
@@ -40,18 +40,18 @@ pub(crate) struct Multipart {
     /// The Content-Type of the whole response.
     pub(crate) content_type: String,
     /// The parts, in the order of the spans that were given.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<Chunk>,
     /// What follows the last part.
     pub(crate) closing: String,
 }
 
 /// One part of a `multipart/byteranges` body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct Chunk {
     /// What precedes the bytes: the delimiter line and the part's own fields.
     pub(crate) head: String,
     /// Which bytes of the representation follow.
-    pub(crate) span: Span,
+    pub(crate) span: ByteRange,
 }
 
 /// A range as the client writes it (RFC 9110 section 14.1.2).
@@ -62,7 +62,7 @@ enum Spec {
     Suffix { length: u64 },
 }
 
-impl Span {
+impl ByteRange {
     /// Where the byte after the last one is.
     pub(crate) fn end(self) -> u64 {
         self.first + self.length
@@ -92,7 +92,7 @@ pub(crate) fn parse(value: &[u8], complete_length: u64) -> Ranges {
 
 /// The value of Content-Range for a part, which is never empty: `bytes 0-9/100`.
 #[must_use]
-pub(crate) fn content_range(span: Span, complete_length: u64) -> String {
+pub(crate) fn content_range(span: ByteRange, complete_length: u64) -> String {
     format!("bytes {}-{}/{complete_length}", span.first, span.end() - 1)
 }
 
@@ -111,10 +111,10 @@ impl Multipart {
     pub(crate) fn new(
         boundary: &str,
         media_type: &str,
-        spans: &[Span],
+        spans: &[ByteRange],
         complete_length: u64,
     ) -> Self {
-        let part = |&span: &Span| Part {
+        let part = |&span: &ByteRange| Chunk {
             head: format!(
                 "\r\n--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {}\r\n\r\n",
                 content_range(span, complete_length)
@@ -131,7 +131,7 @@ impl Multipart {
 
 /// The ranges that have bytes in the representation, as the client ordered them; `None` where the
 /// field is to be ignored.
-fn satisfiable_spans(value: &[u8], complete_length: u64) -> Option<Vec<Span>> {
+fn satisfiable_spans(value: &[u8], complete_length: u64) -> Option<Vec<ByteRange>> {
     let mut spans = Vec::new();
     let mut is_empty = true;
     for (index, element) in byte_range_set(value)?.split(|&byte| byte == b',').enumerate() {
@@ -179,12 +179,12 @@ impl Spec {
     }
 
     /// The bytes that are meant; `None` where the representation has none of them.
-    fn span(self, complete_length: u64) -> Option<Span> {
+    fn span(self, complete_length: u64) -> Option<ByteRange> {
         let (first, end) = match self {
             Self::Interval { first, last } => (first, last.saturating_add(1).min(complete_length)),
             Self::Suffix { length } => (complete_length.saturating_sub(length), complete_length),
         };
-        (first < end).then(|| Span { first, length: end - first })
+        (first < end).then(|| ByteRange { first, length: end - first })
     }
 }
 
@@ -206,9 +206,9 @@ fn magnitude(digits: &[u8]) -> (usize, &[u8]) {
 }
 
 /// The same bytes in ascending order, each once, in as few spans as possible.
-fn merged(mut spans: Vec<Span>) -> Vec<Span> {
+fn merged(mut spans: Vec<ByteRange>) -> Vec<ByteRange> {
     spans.sort_unstable_by_key(|span| span.first);
-    let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
+    let mut merged: Vec<ByteRange> = Vec::with_capacity(spans.len());
     for span in spans {
         match merged.last_mut() {
             Some(before) if span.first <= before.end() => {

@@ -6,9 +6,9 @@
 //! parsers that guess differently are how requests get smuggled.
 
 mod grammar;
-mod known;
 mod lines;
 mod method;
+mod summary;
 
 use super::authority;
 use super::fields::Fields;
@@ -19,9 +19,9 @@ use grammar::{parse_field, parse_request_line};
 use lines::Lines;
 
 pub use grammar::Version;
-pub use known::{Known, Refused};
 pub(crate) use lines::{FIELDS_MAX, HEAD_BYTES_MAX};
 pub use method::Method;
+pub use summary::{HeadSummary, Refused};
 
 /// The longest request line, in bytes without its line end (RFC 9112 section 3 asks for 8000).
 pub(crate) const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
@@ -67,7 +67,7 @@ pub enum Parsed<'a> {
     },
 }
 
-impl<'a> From<Request<'a>> for Known<'a> {
+impl<'a> From<Request<'a>> for HeadSummary<'a> {
     fn from(request: Request<'a>) -> Self {
         let Request { line, method, version, fields, .. } = request;
         Self { line, method: Some(method), version: Some(version), fields, is_whole: true }
@@ -94,11 +94,11 @@ impl Request<'_> {
 /// Faults are found in the order of the lines, each when its line has ended; those that concern
 /// several fields, at the end of the head.
 pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refused<'_>> {
-    judge(bytes).map_err(|refusal| Refused { refusal, known: Known::of(bytes) })
+    judge(bytes).map_err(|refusal| Refused { refusal, summary: HeadSummary::of(bytes) })
 }
 
 /// Whether [`parse`] may find more than before, now that `bytes` have grown from `length`: a line
-/// has ended, or is too long whatever it is, or it is no line at all. Most heads come in one piece;
+/// has ended, or is too long whatever it is, or it is no line at all. Most heads come in one segment;
 /// this keeps those that trickle in from being read again with every byte.
 pub(crate) fn has_news(bytes: &[u8], length: usize) -> bool {
     let has_line_end = |bytes: &[u8]| bytes.contains(&b'\n');

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::str::FromStr;
 
 use super::date::Date;
-use super::range::Span;
+use super::range::ByteRange;
 use super::status::Status;
 use super::token::is_token;
 
@@ -58,9 +58,9 @@ pub enum Body {
     /// Bytes that count until they are dropped.
     Charged(Box<dyn Content>),
     /// Pieces, some of which are spans of this file.
-    File(File, Vec<Piece>),
+    File(File, Vec<Segment>),
     /// Pieces, some of which are spans of what this puts together.
-    Assembled(Box<dyn Assembly>, Vec<Piece>),
+    Streamed(Box<dyn Stream>, Vec<Segment>),
 }
 
 /// What may hold the bytes of a body.
@@ -69,31 +69,31 @@ pub trait Content: AsRef<[u8]> + fmt::Debug + Send {}
 impl<T: AsRef<[u8]> + fmt::Debug + Send> Content for T {}
 
 /// Content that is put together while it is sent, such as an archive.
-pub trait Assembly: fmt::Debug + Send {
+pub trait Stream: fmt::Debug + Send {
     /// The parts that a span of it consists of, in order. One that cannot be had is the last.
-    fn parts(&self, span: Span) -> Box<dyn Iterator<Item = Result<Part, Changed>> + '_>;
+    fn parts(&self, span: ByteRange) -> Box<dyn Iterator<Item = Result<Chunk, Stale>> + '_>;
 }
 
 /// A part of what is put together.
 #[derive(Debug)]
-pub enum Part {
+pub enum Chunk {
     /// These bytes.
     Bytes(Cow<'static, [u8]>),
     /// These bytes of that file.
-    File(File, Span),
+    File(File, ByteRange),
 }
 
 /// A part is not any more what it was when its length was promised.
 #[derive(Debug)]
-pub struct Changed;
+pub struct Stale;
 
 /// A part of a body that is sent from a file, or from what is put together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum Segment {
     /// These bytes.
     Bytes(Vec<u8>),
     /// These bytes of the file, or of the whole.
-    Span(Span),
+    ByteRange(ByteRange),
 }
 
 /// A field that the user adds to every response (`--header`).
@@ -190,20 +190,20 @@ impl Body {
             Self::None => None,
             Self::Bytes(bytes) => Some(bytes.len() as u64),
             Self::Charged(content) => Some((**content).as_ref().len() as u64),
-            Self::File(_, pieces) | Self::Assembled(_, pieces) => {
-                Some(pieces.iter().map(Piece::length).sum())
+            Self::File(_, segments) | Self::Streamed(_, segments) => {
+                Some(segments.iter().map(Segment::length).sum())
             }
         }
     }
 }
 
-impl Piece {
+impl Segment {
     /// Its length in bytes.
     #[must_use]
     pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Span(span) => span.length,
+            Self::ByteRange(span) => span.length,
         }
     }
 }
@@ -286,10 +286,12 @@ mod tests {
 
     #[test]
     fn pieces_add_up() {
-        let pieces =
-            vec![Piece::Bytes(b"abc".to_vec()), Piece::Span(Span { first: 10, length: 20 })];
+        let segments = vec![
+            Segment::Bytes(b"abc".to_vec()),
+            Segment::ByteRange(ByteRange { first: 10, length: 20 }),
+        ];
         let file = File::open("/dev/null").unwrap();
-        assert_eq!(Body::File(file, pieces).length(), Some(23));
+        assert_eq!(Body::File(file, segments).length(), Some(23));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! goes on for as long as it can without one, others make way for it by the rules of `eviction`,
 //! and it is rejected where that takes too long. It has the slot until it is closed.
 //!
-//! Part of the one state of the server: all of this happens under its lock, and nothing here waits.
+//! Chunk of the one state of the server: all of this happens under its lock, and nothing here waits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Shutdown, TcpStream};

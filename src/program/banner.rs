@@ -14,7 +14,7 @@ use rustix::termios::tcgetwinsize;
 use super::addresses;
 use super::qr::Code;
 use crate::access_log;
-use crate::sandbox::Level;
+use crate::sandbox::Enforcement;
 use crate::site::files::{self, Dotfiles};
 use crate::site::root::{Root, Symlinks};
 use crate::text::is_unprintable;
@@ -25,7 +25,7 @@ pub(crate) struct Banner<'a> {
     pub(crate) files: &'a files::Options,
     /// How many may ask, where a password is needed.
     pub(crate) users: Option<usize>,
-    pub(crate) sandbox: Level,
+    pub(crate) sandbox: Enforcement,
 }
 
 /// Whether the banner is printed: only a terminal has a reader for it.

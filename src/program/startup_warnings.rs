@@ -22,7 +22,7 @@ const COST_MIN: u32 = 10;
 
 /// What it means that other machines can reach a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum Exposure {
     /// They can read the folder.
     Open,
     /// They need a password, which comes in the clear.
@@ -32,11 +32,11 @@ pub(crate) enum Reach {
 }
 
 /// Warns of listeners that other machines can reach.
-pub(crate) fn warn_of_reach(addresses: &[SocketAddr], reach: Reach) {
+pub(crate) fn warn_of_reach(addresses: &[SocketAddr], reach: Exposure) {
     let so = match reach {
-        Reach::Open => "they can read this folder",
-        Reach::Password => "without TLS, passwords can be read on their way",
-        Reach::ProxiedPassword => return,
+        Exposure::Open => "they can read this folder",
+        Exposure::Password => "without TLS, passwords can be read on their way",
+        Exposure::ProxiedPassword => return,
     };
     for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
         log::warn!("port {} can be reached from other machines: {so}", address.port());

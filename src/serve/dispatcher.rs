@@ -9,7 +9,7 @@ use super::requester::Asking;
 use crate::http::date::Date;
 use crate::http::fields::Fields;
 use crate::http::forwarded::Network;
-use crate::http::request::{Framing, Known, Refused, Request, Version};
+use crate::http::request::{Framing, HeadSummary, Refused, Request, Version};
 use crate::http::response::Response;
 use crate::http::status::Status;
 use crate::net::{Connection, Lost};
@@ -29,7 +29,7 @@ impl<'a> Dispatcher<'a, '_> {
     /// Whether a head that is refused must come whole all the same: for the credentials, without
     /// which the client does not learn why.
     pub(super) fn waits_for_fields(&self, refused: &Refused<'_>) -> bool {
-        self.asks_who(refused) && !refused.known.is_whole
+        self.asks_who(refused) && !refused.summary.is_whole
     }
 
     fn asks_who(&self, refused: &Refused<'_>) -> bool {
@@ -43,17 +43,17 @@ impl<'a> Dispatcher<'a, '_> {
     /// The answer to a head that is no request. It gets none of the site's own pages.
     pub(super) fn refuse(&self, refused: Refused<'a>) -> Result<Exchange<'a>, Lost> {
         let asks_who = self.asks_who(&refused);
-        let Refused { refusal, known } = refused;
+        let Refused { refusal, summary } = refused;
         log::debug!("{}: refused: {}", self.connection.peer(), refusal.cause());
         let (response, cause) = (pages::error(refusal.status()), refusal.cause());
         if !asks_who {
-            let exchange = Exchange::refused(known, response, cause);
+            let exchange = Exchange::refused(summary, response, cause);
             return Ok(Exchange { raw_reply: refusal.raw_reply(), ..exchange });
         }
-        let requester = self.requester(&known.fields);
-        match self.site.access().authorize_refused(&known.fields, &requester) {
-            Ok(authorized) => Ok(Exchange::refused(known, response, cause).of(&authorized)),
-            Err(unauthorized) => self.deny(known, unauthorized, true),
+        let requester = self.requester(&summary.fields);
+        match self.site.access().authorize_refused(&summary.fields, &requester) {
+            Ok(authorized) => Ok(Exchange::refused(summary, response, cause).of(&authorized)),
+            Err(unauthorized) => self.deny(summary, unauthorized, true),
         }
     }
 
@@ -121,17 +121,17 @@ impl<'a> Dispatcher<'a, '_> {
     /// The answer to a client that may not ask.
     fn deny(
         &self,
-        known: Known<'a>,
+        summary: HeadSummary<'a>,
         unauthorized: Unauthorized,
         has_more_to_read: bool,
     ) -> Result<Exchange<'a>, Lost> {
         match unauthorized {
             Unauthorized::Answer { response, cause: Some(cause) } => {
-                let exchange = Exchange::refused(known, response, cause);
+                let exchange = Exchange::refused(summary, response, cause);
                 Ok(Exchange { has_more_to_read, ..exchange })
             }
             Unauthorized::Answer { response, cause: None } => {
-                Ok(Exchange::complete(known, response, has_more_to_read))
+                Ok(Exchange::complete(summary, response, has_more_to_read))
             }
             Unauthorized::Gone => Err(self.connection.lost()),
         }

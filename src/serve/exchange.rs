@@ -2,7 +2,7 @@
 
 use crate::access_log::Outcome;
 use crate::http::date::Date;
-use crate::http::request::{Known, Method, Version};
+use crate::http::request::{HeadSummary, Method, Version};
 use crate::http::response::{Body, ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::{Cause, Lost};
@@ -10,7 +10,7 @@ use crate::site::{Authorized, Site, pages};
 
 /// A request, as far as it came, and what answers it.
 pub(super) struct Exchange<'a> {
-    pub(super) known: Known<'a>,
+    pub(super) summary: HeadSummary<'a>,
     pub(super) response: Response,
     /// What the log says, if the response goes out whole.
     pub(super) outcome: Outcome,
@@ -24,19 +24,27 @@ pub(super) struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     /// A request that was answered as the site has it.
-    pub(super) fn complete(known: Known<'a>, response: Response, has_more_to_read: bool) -> Self {
+    pub(super) fn complete(
+        summary: HeadSummary<'a>,
+        response: Response,
+        has_more_to_read: bool,
+    ) -> Self {
         let outcome = response.cause().map_or(Outcome::Complete, Outcome::Refused);
-        Self { known, response, outcome, user: None, raw_reply: None, has_more_to_read }
+        Self { summary, response, outcome, user: None, raw_reply: None, has_more_to_read }
     }
 
     /// A request that is refused. More of it may be on its way.
-    pub(super) fn refused(known: Known<'a>, response: Response, cause: &'static str) -> Self {
-        Self { outcome: Outcome::Refused(cause), ..Self::complete(known, response, true) }
+    pub(super) fn refused(
+        summary: HeadSummary<'a>,
+        response: Response,
+        cause: &'static str,
+    ) -> Self {
+        Self { outcome: Outcome::Refused(cause), ..Self::complete(summary, response, true) }
     }
 
     /// A request that did not come whole.
-    pub(super) fn unfinished(known: Known<'a>, site: &Site, lost: Lost) -> Self {
-        let exchange = Self::complete(known, site.error(Status::RequestTimeout), true);
+    pub(super) fn unfinished(summary: HeadSummary<'a>, site: &Site, lost: Lost) -> Self {
+        let exchange = Self::complete(summary, site.error(Status::RequestTimeout), true);
         match lost {
             Lost::TimedOut => Self { outcome: Outcome::TimedOut("request-timeout"), ..exchange },
             Lost::Gone | Lost::Evicted(_) => exchange.lost(lost),
@@ -50,7 +58,7 @@ impl<'a> Exchange<'a> {
         }
         let response = pages::error(Status::ServiceUnavailable);
         let user = self.user;
-        Self { user, ..Self::refused(self.known, response, Cause::NoSlot.log_word()) }
+        Self { user, ..Self::refused(self.summary, response, Cause::NoSlot.log_word()) }
     }
 
     /// The same of a client that may ask.
@@ -67,7 +75,7 @@ impl Exchange<'_> {
 
     /// The body that follows the head, if one does.
     pub(super) fn body(&self) -> Option<&Body> {
-        let is_omitted = self.known.method == Some(Method::Head) || self.raw_reply.is_some();
+        let is_omitted = self.summary.method == Some(Method::Head) || self.raw_reply.is_some();
         (!is_omitted).then(|| self.response.body())
     }
 
@@ -80,7 +88,7 @@ impl Exchange<'_> {
     ) -> Option<&Body> {
         match self.raw_reply {
             Some(bytes) => output.extend_from_slice(bytes),
-            None if self.known.version == Some(Version::Http09) => {}
+            None if self.summary.version == Some(Version::Http09) => {}
             None => self.response.write_head(output, Some(now), extra),
         }
         self.body()

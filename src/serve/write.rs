@@ -16,10 +16,10 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 
 use crate::access_log::Outcome;
-use crate::http::range::Span;
-use crate::http::response::{Body, Piece};
+use crate::http::range::ByteRange;
+use crate::http::response::{Body, Segment};
 use crate::net::{Connection, Lost};
-use crate::transfers::Watch;
+use crate::transfers::Progress;
 
 /// Up to this size, in bytes, a body is sent with the head in one write.
 const ONE_WRITE_BYTES_MAX: u64 = 32 * 1024;
@@ -47,7 +47,7 @@ struct Writer<'a> {
     /// Bytes that went out, head included.
     sent: u64,
     /// What is told how many they are.
-    watch: Watch<'a>,
+    progress: Progress<'a>,
 }
 
 /// Sends the head in `output` and then `body`; `None` where the head is all.
@@ -56,11 +56,11 @@ pub(super) fn response(
     output: &mut Vec<u8>,
     body: Option<&Body>,
     stall_timeout: Duration,
-    watch: Watch<'_>,
+    progress: Progress<'_>,
 ) -> Sent {
     let head_length = output.len() as u64;
     let last_progress = Instant::now();
-    let mut writer = Writer { connection, stall_timeout, last_progress, sent: 0, watch };
+    let mut writer = Writer { connection, stall_timeout, last_progress, sent: 0, progress };
     let result = match connection.begin_answer() {
         Ok(()) => writer.head_and_body(output, body),
         Err(lost) => Err(lost.into()),
@@ -77,18 +77,18 @@ impl Writer<'_> {
             None | Some(Body::None) => self.bytes(output),
             Some(Body::Bytes(bytes)) => self.head_and_bytes(output, bytes),
             Some(Body::Charged(content)) => self.head_and_bytes(output, (**content).as_ref()),
-            Some(Body::File(file, pieces)) => match pieces[..] {
-                [Piece::Span(span)] if span.length <= ONE_WRITE_BYTES_MAX => {
+            Some(Body::File(file, segments)) => match segments[..] {
+                [Segment::ByteRange(span)] if span.length <= ONE_WRITE_BYTES_MAX => {
                     let result = append(output, file, span);
                     self.bytes(output)?;
                     result
                 }
                 _ => {
                     self.bytes(output)?;
-                    pieces.iter().try_for_each(|piece| self.piece(file, piece))
+                    segments.iter().try_for_each(|segment| self.segment(file, segment))
                 }
             },
-            Some(Body::Assembled(assembly, pieces)) => self.assembled(output, &**assembly, pieces),
+            Some(Body::Streamed(stream, segments)) => self.assembled(output, &**stream, segments),
         }
     }
 
@@ -101,10 +101,10 @@ impl Writer<'_> {
         self.bytes(bytes)
     }
 
-    fn piece(&mut self, file: &File, piece: &Piece) -> Result<(), Outcome> {
-        match piece {
-            Piece::Bytes(bytes) => self.bytes(bytes),
-            &Piece::Span(span) => self.span(file, span),
+    fn segment(&mut self, file: &File, segment: &Segment) -> Result<(), Outcome> {
+        match segment {
+            Segment::Bytes(bytes) => self.bytes(bytes),
+            &Segment::ByteRange(span) => self.span(file, span),
         }
     }
 
@@ -124,7 +124,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn span(&mut self, file: &File, span: Span) -> Result<(), Outcome> {
+    fn span(&mut self, file: &File, span: ByteRange) -> Result<(), Outcome> {
         let mut offset = span.first;
         while offset < span.end() {
             let slice =
@@ -135,8 +135,10 @@ impl Writer<'_> {
                 Ok(length) => self.advance(length),
                 // A file system without pages to send from, as some in user space are.
                 Err(Errno::INVAL) => {
-                    return self
-                        .span_by_reads(file, Span { first: offset, length: span.end() - offset });
+                    return self.span_by_reads(
+                        file,
+                        ByteRange { first: offset, length: span.end() - offset },
+                    );
                 }
                 Err(errno) if is_of_the_connection(errno) => self.wait_on(errno)?,
                 Err(errno) => return Err(unreadable(errno)),
@@ -146,16 +148,17 @@ impl Writer<'_> {
     }
 
     /// The same through a buffer of the program's own.
-    fn span_by_reads(&mut self, file: &File, span: Span) -> Result<(), Outcome> {
+    fn span_by_reads(&mut self, file: &File, span: ByteRange) -> Result<(), Outcome> {
         let mut buffer = Vec::new();
         let mut rest = span;
         while rest.length > 0 {
-            let slice = Span { first: rest.first, length: rest.length.min(ONE_WRITE_BYTES_MAX) };
+            let slice =
+                ByteRange { first: rest.first, length: rest.length.min(ONE_WRITE_BYTES_MAX) };
             buffer.clear();
             let result = append(&mut buffer, file, slice);
             self.bytes(&buffer)?;
             result?;
-            rest = Span { first: slice.end(), length: rest.length - slice.length };
+            rest = ByteRange { first: slice.end(), length: rest.length - slice.length };
         }
         Ok(())
     }
@@ -164,7 +167,7 @@ impl Writer<'_> {
     fn advance(&mut self, length: usize) {
         self.sent += length as u64;
         self.last_progress = Instant::now();
-        self.watch.note(self.last_progress, self.sent);
+        self.progress.note(self.last_progress, self.sent);
         self.connection.note_progress(length);
     }
 
@@ -174,7 +177,7 @@ impl Writer<'_> {
             Errno::INTR => Ok(()),
             Errno::AGAIN => {
                 let deadline = self.last_progress + self.stall_timeout;
-                self.watch.note(Instant::now(), self.sent);
+                self.progress.note(Instant::now(), self.sent);
                 self.connection.wait_to_send(Some(deadline)).map_err(Outcome::from)
             }
             Errno::NOMEM | Errno::NOBUFS if self.last_progress.elapsed() < self.stall_timeout => {
@@ -219,7 +222,7 @@ fn unreadable(errno: Errno) -> Outcome {
 }
 
 /// Appends a span of a file with as few reads as it takes; an error if not all of it was there.
-fn append(output: &mut Vec<u8>, file: &File, span: Span) -> Result<(), Outcome> {
+fn append(output: &mut Vec<u8>, file: &File, span: ByteRange) -> Result<(), Outcome> {
     let start = output.len();
     let end = start + usize::try_from(span.length).expect("at most ONE_WRITE_BYTES_MAX");
     output.reserve(end - start);

@@ -14,7 +14,7 @@ use std::ops::Range;
 use header::BLOCK_BYTES;
 
 use crate::http::conditional::ETag;
-use crate::http::range::Span;
+use crate::http::range::ByteRange;
 use crate::memory::{self, OutOfMemory};
 use crate::site::root::Metadata;
 
@@ -59,13 +59,13 @@ struct Entry {
     kind: Kind,
 }
 
-/// Part of an archive.
+/// Chunk of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum Chunk {
     /// These bytes.
     Bytes(Cow<'static, [u8]>),
     /// This span of the content of an entry.
-    Content { entry: usize, span: Span },
+    Content { entry: usize, span: ByteRange },
 }
 
 /// Why nothing more can be added to a plan.
@@ -164,7 +164,7 @@ impl Plan {
     }
 
     /// The parts that make up a span of the archive.
-    pub(crate) fn parts(&self, span: Span) -> impl Iterator<Item = Part> {
+    pub(crate) fn parts(&self, span: ByteRange) -> impl Iterator<Item = Chunk> {
         let after = self.entries.partition_point(|entry| entry.start <= span.first);
         Parts { plan: self, position: span.first, end: span.end(), entry: after.saturating_sub(1) }
     }
@@ -190,13 +190,13 @@ impl From<OutOfMemory> for Full {
 }
 
 impl Iterator for Parts<'_> {
-    type Item = Part;
+    type Item = Chunk;
 
-    fn next(&mut self) -> Option<Part> {
+    fn next(&mut self) -> Option<Chunk> {
         let left = self.end.saturating_sub(self.position);
         let zeros = |length: u64| {
             let length = usize::try_from(length).expect("no more than END_BYTES");
-            Part::Bytes(Cow::Borrowed(&ZEROS[..length]))
+            Chunk::Bytes(Cow::Borrowed(&ZEROS[..length]))
         };
         if left == 0 {
             return None;
@@ -215,12 +215,12 @@ impl Iterator for Parts<'_> {
                 header.drain(..from);
                 header.truncate(usize::try_from(left).unwrap_or(usize::MAX));
                 let length = header.len() as u64;
-                break (Part::Bytes(Cow::Owned(header)), length);
+                break (Chunk::Bytes(Cow::Owned(header)), length);
             }
             if self.position < content_end {
                 let length = left.min(content_end - self.position);
-                let span = Span { first: self.position - content_start, length };
-                break (Part::Content { entry: self.entry, span }, length);
+                let span = ByteRange { first: self.position - content_start, length };
+                break (Chunk::Content { entry: self.entry, span }, length);
             }
             let padded_end = content_end.next_multiple_of(BLOCK_BYTES);
             let length = left.min(padded_end.saturating_sub(self.position));

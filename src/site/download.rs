@@ -21,9 +21,9 @@ use crate::gate::{Charged, Permit, Requester};
 use crate::http::conditional::Validators;
 use crate::http::date::Date;
 use crate::http::disposition;
-use crate::http::range::Span;
+use crate::http::range::ByteRange;
 use crate::http::request::Request;
-use crate::http::response::{Assembly, Changed, Part, Response};
+use crate::http::response::{Chunk, Response, Stale, Stream};
 
 /// The name of the archived folder where it has none: the root of the file system.
 const UNNAMED: &[u8] = b"root";
@@ -64,24 +64,24 @@ pub(crate) fn respond(
     };
     let length = plan.length();
     let archive = Archive { root: Arc::clone(root), folder, path: path.to_vec(), plan };
-    let content = Content::Assembly(Box::new(archive));
+    let content = Content::Stream(Box::new(archive));
     let media_type = "application/x-tar".to_owned();
     let representation = Representation { content, length, media_type, description };
     Ok(representation::respond(representation, request))
 }
 
-impl Assembly for Archive {
-    fn parts(&self, span: Span) -> Box<dyn Iterator<Item = Result<Part, Changed>> + '_> {
+impl Stream for Archive {
+    fn parts(&self, span: ByteRange) -> Box<dyn Iterator<Item = Result<Chunk, Stale>> + '_> {
         Box::new(self.plan.parts(span).map(|part| match part {
-            archive::Part::Bytes(bytes) => Ok(Part::Bytes(bytes)),
-            archive::Part::Content { entry, span } => Ok(Part::File(self.open(entry)?, span)),
+            archive::Chunk::Bytes(bytes) => Ok(Chunk::Bytes(bytes)),
+            archive::Chunk::Content { entry, span } => Ok(Chunk::File(self.open(entry)?, span)),
         }))
     }
 }
 
 impl Archive {
     /// Opens the file of an entry, if it still is what it was.
-    fn open(&self, entry: usize) -> Result<File, Changed> {
+    fn open(&self, entry: usize) -> Result<File, Stale> {
         let (kind, noted) = self.plan.entry(entry);
         let path = self.plan.path_below(entry);
         let opened = match kind {
@@ -97,9 +97,9 @@ impl Archive {
             }
             Err(OpenError::Unavailable(errno) | OpenError::Failed(errno)) => {
                 log::warn!("cannot open a file of an archive that is being sent: {errno}");
-                Err(Changed)
+                Err(Stale)
             }
-            Ok(_) | Err(OpenError::NotFound | OpenError::Forbidden) => Err(Changed),
+            Ok(_) | Err(OpenError::NotFound | OpenError::Forbidden) => Err(Stale),
         }
     }
 }

@@ -12,9 +12,9 @@ use super::root::{Metadata, OpenError, OpenFile, Opened, Root};
 use crate::http::conditional::{ETag, Validators};
 use crate::http::date::Date;
 use crate::http::negotiation::{self, Coding};
-use crate::http::range::Span;
+use crate::http::range::ByteRange;
 use crate::http::request::Request;
-use crate::http::response::{Body, Piece, Response};
+use crate::http::response::{Body, Response, Segment};
 use crate::http::status::Status;
 use crate::http::target::Target;
 
@@ -243,7 +243,7 @@ fn validators(metadata: &Metadata, now: Date) -> Validators {
 /// A file as it is, without validators.
 #[must_use]
 pub(crate) fn plain(status: Status, file: OpenFile, media_type: String) -> Response {
-    let whole = Piece::Span(Span { first: 0, length: file.metadata.size });
+    let whole = Segment::ByteRange(ByteRange { first: 0, length: file.metadata.size });
     Response::new(status, Body::File(file.file, vec![whole])).with("Content-Type", media_type)
 }
 

@@ -12,9 +12,9 @@ use std::hash::{BuildHasher, Hasher};
 use super::pages;
 use crate::http::conditional::{self, Validators};
 use crate::http::negotiation::Coding;
-use crate::http::range::{self, Multipart, Ranges, Span};
+use crate::http::range::{self, ByteRange, Multipart, Ranges};
 use crate::http::request::{Method, Request};
-use crate::http::response::{Assembly, Body, Piece, Response};
+use crate::http::response::{Body, Response, Segment, Stream};
 use crate::http::status::Status;
 
 /// What the target of a request has to offer.
@@ -29,7 +29,7 @@ pub(crate) struct Representation {
 /// Where the bytes come from.
 pub(crate) enum Content {
     File(File),
-    Assembly(Box<dyn Assembly>),
+    Stream(Box<dyn Stream>),
 }
 
 /// What is said of it.
@@ -44,10 +44,10 @@ pub(crate) struct Description {
 }
 
 impl Content {
-    fn body(self, pieces: Vec<Piece>) -> Body {
+    fn body(self, segments: Vec<Segment>) -> Body {
         match self {
-            Self::File(file) => Body::File(file, pieces),
-            Self::Assembly(assembly) => Body::Assembled(assembly, pieces),
+            Self::File(file) => Body::File(file, segments),
+            Self::Stream(stream) => Body::Streamed(stream, segments),
         }
     }
 }
@@ -100,11 +100,13 @@ pub(crate) fn respond(representation: Representation, request: &Request<'_>) -> 
         ranges => ranges,
     };
     let one = |status, content: Content, span| {
-        Response::new(status, content.body(vec![Piece::Span(span)]))
+        Response::new(status, content.body(vec![Segment::ByteRange(span)]))
             .with("Content-Type", media_type.clone())
     };
     match ranges {
-        Ranges::Whole => description.describe(one(Status::Ok, content, Span { first: 0, length })),
+        Ranges::Whole => {
+            description.describe(one(Status::Ok, content, ByteRange { first: 0, length }))
+        }
         Ranges::One(span) => description.describe(
             one(Status::PartialContent, content, span)
                 .with("Content-Range", range::content_range(span, length)),
@@ -131,15 +133,15 @@ fn requested_ranges(request: &Request<'_>, validators: &Validators, length: u64)
 }
 
 /// Several spans, each with a head of its own (RFC 9110 section 15.3.7.2).
-fn multipart(content: Content, media_type: &str, spans: &[Span], length: u64) -> Response {
+fn multipart(content: Content, media_type: &str, spans: &[ByteRange], length: u64) -> Response {
     // It cannot be guessed, so no file can be made to contain it.
     let boundary = format!("{:016x}", RandomState::new().build_hasher().finish());
     let frame = Multipart::new(&boundary, media_type, spans, length);
     let parts = frame.parts.into_iter();
-    let mut pieces: Vec<Piece> = parts
-        .flat_map(|part| [Piece::Bytes(part.head.into_bytes()), Piece::Span(part.span)])
+    let mut segments: Vec<Segment> = parts
+        .flat_map(|part| [Segment::Bytes(part.head.into_bytes()), Segment::ByteRange(part.span)])
         .collect();
-    pieces.push(Piece::Bytes(frame.closing.into_bytes()));
-    Response::new(Status::PartialContent, content.body(pieces))
+    segments.push(Segment::Bytes(frame.closing.into_bytes()));
+    Response::new(Status::PartialContent, content.body(segments))
         .with("Content-Type", frame.content_type)
 }

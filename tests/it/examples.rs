@@ -120,10 +120,10 @@ fn clients_that_vanish_do_not_disturb_others() {
         }
         steady.write_all(rest).unwrap();
         assert_eq!(read_exactly(&mut steady, want.len()), want, "{name}");
-        let mut newcomer = server.connect();
-        newcomer.write_all(&[beginning, rest].concat()).unwrap();
-        assert_eq!(read_exactly(&mut newcomer, want.len()), want, "{name}");
-        newcomer.shutdown(Shutdown::Both).unwrap();
+        let mut third = server.connect();
+        third.write_all(&[beginning, rest].concat()).unwrap();
+        assert_eq!(read_exactly(&mut third, want.len()), want, "{name}");
+        third.shutdown(Shutdown::Both).unwrap();
         assert!(!server.log().iter().any(|line| line.contains("panicked")), "{name}");
     }
 }

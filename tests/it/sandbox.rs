@@ -6,7 +6,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::process::Command;
 
-use httpd::sandbox::{Level, Rules, restrict};
+use httpd::sandbox::{Enforcement, Rules, restrict};
 
 use crate::support::{Httpd, Tree, has_words, output_of};
 
@@ -72,7 +72,7 @@ fn restrict_yourself() {
     let path = std::path::Path::new(&root).join("socket");
     let _pathname = UnixListener::bind(&path).unwrap();
     let level = restrict(rules).unwrap();
-    if !matches!(level, Level::Landlock { .. }) {
+    if !matches!(level, Enforcement::Landlock { .. }) {
         return eprintln!("skipped: this kernel has no Landlock");
     }
     let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied);
@@ -104,7 +104,7 @@ fn restrict_yourself() {
 #[test]
 fn the_banner_names_what_each_version_denies() {
     let check = |version, files, want: &str| {
-        let banner = Level::Landlock { version, files }.to_string();
+        let banner = Enforcement::Landlock { version, files }.to_string();
         assert_eq!(banner, format!("Landlock {version}{want}"));
     };
     check(3, true, ", no other files");

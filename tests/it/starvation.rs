@@ -139,7 +139,7 @@ fn serve_with_threads(tree: &Tree, threads: u32) -> Option<Httpd> {
     Some(Httpd::spawn(command))
 }
 
-/// The main thread, the watchman's, the log's, and one that accepts and serves.
+/// The main thread, the housekeeper's, the log's, and one that accepts and serves.
 #[test]
 fn one_thread_serves_one_client_after_the_other() {
     let tree = Tree::with(&[("a", b"hello")]);

@@ -19,11 +19,11 @@ fn check_length(value: &str, complete_length: u64, want: &Ranges) {
 }
 
 fn one(first: u64, length: u64) -> Ranges {
-    Ranges::One(Span { first, length })
+    Ranges::One(ByteRange { first, length })
 }
 
 fn several(spans: &[(u64, u64)]) -> Ranges {
-    Ranges::Several(spans.iter().map(|&(first, length)| Span { first, length }).collect())
+    Ranges::Several(spans.iter().map(|&(first, length)| ByteRange { first, length }).collect())
 }
 
 /// `count` ranges of one byte, with a gap of one byte between each two.
@@ -166,9 +166,9 @@ fn too_many_ranges_are_ignored() {
 
 #[test]
 fn content_range_counts_from_zero_to_the_last() {
-    assert_eq!(content_range(Span { first: 0, length: 10 }, 100), "bytes 0-9/100");
-    assert_eq!(content_range(Span { first: 99, length: 1 }, 100), "bytes 99-99/100");
-    let longest = Span { first: 0, length: u64::MAX };
+    assert_eq!(content_range(ByteRange { first: 0, length: 10 }, 100), "bytes 0-9/100");
+    assert_eq!(content_range(ByteRange { first: 99, length: 1 }, 100), "bytes 99-99/100");
+    let longest = ByteRange { first: 0, length: u64::MAX };
     let want = "bytes 0-18446744073709551614/18446744073709551615";
     assert_eq!(content_range(longest, u64::MAX), want);
     assert_eq!(unsatisfied_content_range(100), "bytes */100");
@@ -177,7 +177,7 @@ fn content_range_counts_from_zero_to_the_last() {
 
 #[test]
 fn a_multipart_body_is_framed_as_rfc_2046_has_it() {
-    let spans = [Span { first: 0, length: 2 }, Span { first: 8, length: 1 }];
+    let spans = [ByteRange { first: 0, length: 2 }, ByteRange { first: 8, length: 1 }];
     let multipart = Multipart::new("B", "text/plain", &spans, 10);
     assert_eq!(multipart.content_type, "multipart/byteranges; boundary=B");
     let mut body = String::new();
@@ -213,7 +213,7 @@ fn model(specs: &[(Option<u64>, Option<u64>)], length: u64) -> BTreeSet<u64> {
     (0..length).filter(|&at| is_meant(at)).collect()
 }
 
-fn spans_of(ranges: Ranges) -> Vec<Span> {
+fn spans_of(ranges: Ranges) -> Vec<ByteRange> {
     match ranges {
         Ranges::One(span) => vec![span],
         Ranges::Several(spans) => spans,

@@ -162,7 +162,7 @@ fn limits_are_exact() {
 fn the_log_gets_the_first_line_as_it_came() {
     #[track_caller]
     fn check(bytes: &[u8], want: &[u8]) {
-        assert_eq!(Known::of(bytes).line, want);
+        assert_eq!(HeadSummary::of(bytes).line, want);
     }
     check(b"GET / HTTP/1.0\r\nA: b\r\n\r\n", b"GET / HTTP/1.0");
     check(b"\r\n\n\r\nGET /\n", b"GET /");
@@ -196,13 +196,13 @@ fn each_refusal_has_its_status() {
 /// What is known of a head: method, version, names of its fields.
 #[track_caller]
 fn check_known(head: &str, method: Option<Method>, version: Option<Version>, fields: &[&str]) {
-    let known = Known::of(head.as_bytes());
-    assert_eq!((known.method, known.version), (method, version), "{head:?}");
+    let summary = HeadSummary::of(head.as_bytes());
+    assert_eq!((summary.method, summary.version), (method, version), "{head:?}");
     for (name, value) in [("X-Forwarded-For", "192.0.2.7"), ("User-Agent", "curl")] {
         let want = fields.contains(&name).then_some(value.as_bytes());
-        assert_eq!(known.fields.first(name), want, "{name} in {head:?}");
+        assert_eq!(summary.fields.first(name), want, "{name} in {head:?}");
     }
-    assert_eq!(known.fields.len(), fields.len(), "{head:?}");
+    assert_eq!(summary.fields.len(), fields.len(), "{head:?}");
 }
 
 #[test]
@@ -234,10 +234,13 @@ fn what_is_right_in_a_refused_or_unfinished_head_is_known() {
 fn a_refusal_carries_what_is_known() {
     let head = b"HEAD /a%2fb HTTP/1.0\r\nUser-Agent: curl\r\n\r\n";
     let refused = parse(head).unwrap_err();
-    assert_eq!(refused, Refused { refusal: Refusal::EncodedSlash, known: Known::of(head) });
+    assert_eq!(refused, Refused { refusal: Refusal::EncodedSlash, summary: HeadSummary::of(head) });
     let Ok(Parsed::Complete { request, .. }) = parse(b"HEAD / HTTP/1.0\r\nReferer: b\r\n\r\n")
     else {
         panic!("it is a request")
     };
-    assert_eq!(Known::from(request), Known::of(b"HEAD / HTTP/1.0\r\nReferer: b\r\n\r\n"));
+    assert_eq!(
+        HeadSummary::from(request),
+        HeadSummary::of(b"HEAD / HTTP/1.0\r\nReferer: b\r\n\r\n")
+    );
 }

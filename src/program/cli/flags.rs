@@ -33,7 +33,7 @@ pub(crate) struct Flags {
     #[command(flatten, next_help_heading = "What is served")]
     pub(super) content: Content,
     #[command(flatten, next_help_heading = "Network and access")]
-    pub(super) audience: Audience,
+    pub(super) network: Reachability,
     #[command(flatten, next_help_heading = "Responses")]
     pub(super) responses: Responses,
     #[command(flatten, next_help_heading = "Limits")]
@@ -111,7 +111,7 @@ pub(super) struct Content {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct Audience {
+pub(super) struct Reachability {
     /// Port to listen on; 0 picks a free one
     #[arg(short, long, value_name = "PORT", default_value_t = 8080, env = "HTTPD_PORT")]
     pub(super) port: u16,
@@ -181,7 +181,7 @@ pub(super) struct Limits {
         long,
         value_name = "N",
         default_value = "1024",
-        value_parser = values::seats,
+        value_parser = values::slots,
         env = "HTTPD_MAX_CONNECTIONS"
     )]
     pub(super) max_connections: usize,

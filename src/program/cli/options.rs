@@ -22,8 +22,8 @@ use crate::site::root::Symlinks;
 use crate::{net, serve, site};
 use log::LevelFilter;
 
-use super::super::startup_warnings::Reach;
-use super::flags::{Audience, DotfilesFlag, Flags, LogFormatFlag, Page, SymlinksFlag};
+use super::super::startup_warnings::Exposure;
+use super::flags::{DotfilesFlag, Flags, LogFormatFlag, Page, Reachability, SymlinksFlag};
 
 /// What only some may see is for no cache that others share (RFC 9111 section 5.2.2.7).
 const PRIVATE: [(&str, &str); 1] = [("Cache-Control", "private, no-cache")];
@@ -37,7 +37,7 @@ impl Flags {
     /// What to ask instead of serving. Without a URL: the root of the server that these flags
     /// would start, at the first of its addresses.
     pub(crate) fn url_to_probe(&self) -> Result<Option<Url>, &'static str> {
-        let Audience { bind, port, .. } = &self.audience;
+        let Reachability { bind, port, .. } = &self.network;
         match (&self.probe, bind.first()) {
             (None, _) => Ok(None),
             (Some(Some(url)), _) => Ok(Some(url.clone())),
@@ -65,32 +65,32 @@ impl Flags {
 
     /// The addresses to listen on.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let Audience { bind, port, .. } = &self.audience;
+        let Reachability { bind, port, .. } = &self.network;
         bind.iter().map(|&address| SocketAddr::new(address, *port)).collect()
     }
 
     /// Where the users and their passwords are; `None`: no password is needed.
     pub(crate) fn password_file(&self) -> Option<&Path> {
-        self.audience.auth.as_deref()
+        self.network.auth.as_deref()
     }
 
     /// What it means that other machines can reach a listener.
-    pub(crate) fn reach(&self, are_inherited: bool) -> Reach {
-        match &self.audience.auth {
-            None => Reach::Open,
-            Some(_) if self.is_proxied(are_inherited) => Reach::ProxiedPassword,
-            Some(_) => Reach::Password,
+    pub(crate) fn reach(&self, are_inherited: bool) -> Exposure {
+        match &self.network.auth {
+            None => Exposure::Open,
+            Some(_) if self.is_proxied(are_inherited) => Exposure::ProxiedPassword,
+            Some(_) => Exposure::Password,
         }
     }
 
     /// Whether a proxy, or what passed the sockets, stands between the clients and us.
     fn is_proxied(&self, are_inherited: bool) -> bool {
-        are_inherited || !self.audience.trusted_proxy.is_empty()
+        are_inherited || !self.network.trusted_proxy.is_empty()
     }
 
     /// Whether the process restricts itself.
     pub(crate) fn wants_sandbox(&self) -> bool {
-        !self.audience.no_sandbox
+        !self.network.no_sandbox
     }
 
     /// How long active responses may take at shutdown.
@@ -134,7 +134,7 @@ impl Flags {
 
     /// Whether the URL is shown as a QR code.
     pub(crate) fn wants_qr(&self) -> bool {
-        self.audience.qr
+        self.network.qr
     }
 
     /// The least severe messages that are logged.
@@ -191,7 +191,7 @@ impl Flags {
     fn allowed_hosts(&self, listeners: &[SocketAddr], are_inherited: bool) -> AllowedHosts {
         let is_loopback = listeners.iter().all(|listener| listener.ip().is_loopback());
         if is_loopback && !self.is_proxied(are_inherited) {
-            AllowedHosts::local_and(self.audience.allow_host.clone())
+            AllowedHosts::local_and(self.network.allow_host.clone())
         } else {
             AllowedHosts::Any
         }
@@ -201,7 +201,7 @@ impl Flags {
     /// and `--cors` as they do of any other.
     fn extra_fields(&self) -> Vec<ExtraField> {
         let own = &self.responses.header;
-        let auth = PRIVATE.iter().filter(|_| self.audience.auth.is_some());
+        let auth = PRIVATE.iter().filter(|_| self.network.auth.is_some());
         let cors = cors::FIELDS.iter().filter(|_| self.responses.cors);
         let ours = auth.chain(cors);
         let ours = ours.filter(|(name, _)| !own.iter().any(|field| field.replaces(name)));
@@ -215,11 +215,11 @@ impl Flags {
             request_timeout: self.limits.request_timeout,
             stall_timeout: self.limits.stall_timeout,
             extra_fields: self.extra_fields(),
-            trusted_proxies: self.audience.trusted_proxy.clone(),
+            trusted_proxies: self.network.trusted_proxy.clone(),
             log_format: self.log_format(),
             log_colour: access_log::takes_colour() && self.log.log_file.is_none(),
             transfers: None,
-            tally: None,
+            statistics: None,
         }
     }
 }

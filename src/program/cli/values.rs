@@ -8,8 +8,8 @@ use std::time::Duration;
 /// About three years: longer than any use, and short enough for every clock to add.
 const SECONDS_MAX: f64 = 1e8;
 
-/// More seats than a machine has threads for.
-const SEATS_MAX: usize = 1_000_000;
+/// More slots than a machine has threads for.
+const SLOTS_MAX: usize = 1_000_000;
 
 /// At least a millisecond: to a socket, a timeout of zero means none at all.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
@@ -26,16 +26,16 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     seconds.ok_or_else(|| "expected seconds, such as 10 or 0.5".to_owned())
 }
 
-/// A number of seats.
-pub(super) fn seats(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|count| (1..=SEATS_MAX).contains(count));
-    count.ok_or_else(|| format!("expected a number from 1 to {SEATS_MAX}"))
+/// A number of slots.
+pub(super) fn slots(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=SLOTS_MAX).contains(count));
+    count.ok_or_else(|| format!("expected a number from 1 to {SLOTS_MAX}"))
 }
 
 /// A number of threads without a client.
 pub(super) fn idle_threads(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|count| (0..=SEATS_MAX).contains(count));
-    count.ok_or_else(|| format!("expected a number from 0 to {SEATS_MAX}"))
+    let count = text.parse().ok().filter(|count| (0..=SLOTS_MAX).contains(count));
+    count.ok_or_else(|| format!("expected a number from 0 to {SLOTS_MAX}"))
 }
 
 /// `EXT=TYPE`; a dot before the extension is ignored.

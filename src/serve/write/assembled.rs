@@ -8,26 +8,26 @@ use std::mem;
 
 use super::{ONE_WRITE_BYTES_MAX, Writer, append};
 use crate::access_log::Outcome;
-use crate::http::range::Span;
-use crate::http::response::{Assembly, Part, Piece};
+use crate::http::range::ByteRange;
+use crate::http::response::{Chunk, Segment, Stream};
 
 /// Bytes that are sent with one write, at most.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
 
 impl Writer<'_> {
-    /// Sends the head in `output` and then the pieces.
+    /// Sends the head in `output` and then the segments.
     pub(super) fn assembled(
         &mut self,
         output: &mut Vec<u8>,
-        assembly: &dyn Assembly,
-        pieces: &[Piece],
+        stream: &dyn Stream,
+        segments: &[Segment],
     ) -> Result<(), Outcome> {
         // A buffer of its own: the thread keeps the other one.
         let mut gathered = Vec::with_capacity(GATHERED_BYTES_MAX);
         gathered.append(output);
-        let result = pieces.iter().try_for_each(|piece| match piece {
-            Piece::Bytes(bytes) => self.gather(&mut gathered, bytes),
-            &Piece::Span(span) => self.parts(&mut gathered, assembly, span),
+        let result = segments.iter().try_for_each(|segment| match segment {
+            Segment::Bytes(bytes) => self.gather(&mut gathered, bytes),
+            &Segment::ByteRange(span) => self.parts(&mut gathered, stream, span),
         });
         // What precedes a file that has changed goes out all the same.
         if matches!(result, Ok(()) | Err(Outcome::Truncated(_))) {
@@ -39,17 +39,17 @@ impl Writer<'_> {
     fn parts(
         &mut self,
         gathered: &mut Vec<u8>,
-        assembly: &dyn Assembly,
-        span: Span,
+        stream: &dyn Stream,
+        span: ByteRange,
     ) -> Result<(), Outcome> {
-        for part in assembly.parts(span) {
+        for part in stream.parts(span) {
             match part.map_err(|_| Outcome::Truncated("file-changed"))? {
-                Part::Bytes(bytes) => self.gather(gathered, &bytes)?,
-                Part::File(file, span) if span.length <= ONE_WRITE_BYTES_MAX => {
+                Chunk::Bytes(bytes) => self.gather(gathered, &bytes)?,
+                Chunk::File(file, span) if span.length <= ONE_WRITE_BYTES_MAX => {
                     self.make_room(gathered, span.length)?;
                     append(gathered, &file, span)?;
                 }
-                Part::File(file, span) => {
+                Chunk::File(file, span) => {
                     self.bytes(&mem::take(gathered))?;
                     self.span(&file, span)?;
                 }

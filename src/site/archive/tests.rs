@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use proptest::prelude::*;
 
-use super::{Full, Kind, Part, Plan};
-use crate::http::range::Span;
+use super::{Chunk, Full, Kind, Plan};
+use crate::http::range::ByteRange;
 use crate::site::files;
 use crate::site::root::Metadata;
 
@@ -15,20 +15,20 @@ fn metadata(size: u64, modified_seconds: i64) -> Metadata {
 }
 
 /// The bytes of a file's content: other ones for each entry.
-fn content(entry: usize, span: Span) -> Vec<u8> {
+fn content(entry: usize, span: ByteRange) -> Vec<u8> {
     (span.first..span.end()).map(|at| (at * 31 + entry as u64 * 7 + 1).to_le_bytes()[0]).collect()
 }
 
-fn read(plan: &Plan, span: Span) -> Vec<u8> {
+fn read(plan: &Plan, span: ByteRange) -> Vec<u8> {
     let parts = plan.parts(span).map(|part| match part {
-        Part::Bytes(bytes) => bytes.into_owned(),
-        Part::Content { entry, span } => content(entry, span),
+        Chunk::Bytes(bytes) => bytes.into_owned(),
+        Chunk::Content { entry, span } => content(entry, span),
     });
     parts.collect::<Vec<_>>().concat()
 }
 
 fn whole(plan: &Plan) -> Vec<u8> {
-    read(plan, Span { first: 0, length: plan.length() })
+    read(plan, ByteRange { first: 0, length: plan.length() })
 }
 
 /// What a reader makes of it: path, whether it is a folder, mode, time, content.
@@ -66,7 +66,7 @@ fn check(path: &[u8], modified_seconds: i64, want_blocks: u64) {
     plan.push(path, Kind::File, metadata(3, modified_seconds)).unwrap();
     let file = want.len();
     assert_eq!(plan.path_below(file), path);
-    let bytes = content(file, Span { first: 0, length: 3 });
+    let bytes = content(file, ByteRange { first: 0, length: 3 });
     want.push(([b"top/", path].concat(), false, 0o644, modified_seconds, bytes));
     let archive = whole(&plan);
     assert_eq!(archive.len() as u64, plan.length());
@@ -114,10 +114,11 @@ fn a_huge_file_has_its_size() {
     let mut plan = Plan::new(b"top", metadata(0, 1));
     plan.push(b"huge", Kind::File, metadata(size, 1)).unwrap();
     plan.push(b"z", Kind::File, metadata(1, 1)).unwrap();
-    let header = read(&plan, Span { first: 512, length: 512 });
+    let header = read(&plan, ByteRange { first: 512, length: 512 });
     assert_eq!(tar::Header::from_byte_slice(&header).entry_size().unwrap(), size);
     assert_eq!(plan.length(), 512 + 512 + size.next_multiple_of(512) + 2 * 512 + 1024);
-    let behind = read(&plan, Span { first: 2 * 512 + size.next_multiple_of(512), length: 512 });
+    let behind =
+        read(&plan, ByteRange { first: 2 * 512 + size.next_multiple_of(512), length: 512 });
     assert_eq!(&behind[..6], b"top/z\0");
 }
 
@@ -213,7 +214,7 @@ proptest! {
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(whole.len() + 1)).collect();
         cuts.sort_unstable();
         for pair in cuts.windows(2) {
-            let span = Span { first: pair[0] as u64, length: (pair[1] - pair[0]) as u64 };
+            let span = ByteRange { first: pair[0] as u64, length: (pair[1] - pair[0]) as u64 };
             prop_assert_eq!(&read(&plan, span)[..], &whole[pair[0]..pair[1]]);
         }
     }
@@ -231,7 +232,7 @@ proptest! {
             let want = [above, below, slash].concat();
             prop_assert_eq!(path, std::ffi::OsStr::from_bytes(&want));
         }
-        let end = Span { first: plan.length() - 1024, length: 1024 };
+        let end = ByteRange { first: plan.length() - 1024, length: 1024 };
         prop_assert_eq!(read(&plan, end), [0; 1024]);
         prop_assert!(count > 0);
     }

@@ -306,8 +306,8 @@ mod tests {
     const PIECES: [&[u8]; 7] = [b"0", b"12345678", b"9", b"a", b"A", b"\0", b"-x"];
 
     fn longer() -> impl Strategy<Value = Vec<u8>> {
-        let piece = prop::sample::select(&PIECES[..]);
-        prop::collection::vec(piece, 0..7).prop_map(|pieces| pieces.concat())
+        let segment = prop::sample::select(&PIECES[..]);
+        prop::collection::vec(segment, 0..7).prop_map(|segments| segments.concat())
     }
 
     proptest! {

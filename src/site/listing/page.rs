@@ -88,12 +88,12 @@ fn push_breadcrumbs(out: &mut String, folders: &[&[u8]]) {
         return;
     };
     let up = |levels: usize| "../".repeat(levels);
-    for piece in ["<a href=\"", &up(folders.len()), "\" title=\"Root\">/</a>"] {
-        out.push_str(piece);
+    for segment in ["<a href=\"", &up(folders.len()), "\" title=\"Root\">/</a>"] {
+        out.push_str(segment);
     }
     for (at, folder) in parents.iter().enumerate() {
-        for piece in ["<a href=\"", &up(parents.len() - at), "\"><bdi>"] {
-            out.push_str(piece);
+        for segment in ["<a href=\"", &up(parents.len() - at), "\"><bdi>"] {
+            out.push_str(segment);
         }
         push_name(out, folder);
         out.push_str("</bdi></a>/<wbr>");
@@ -153,13 +153,13 @@ fn push_heading(out: &mut String, key: Key, order: Order) {
     let next = order.clicked(key);
     let direction = if next.descending { "desc" } else { "asc" };
     let name = key.word();
-    for piece in ["\n<th scope=\"col\"", sorted, "><form><button name=\"sort\" value=\"", name] {
-        out.push_str(piece);
+    for segment in ["\n<th scope=\"col\"", sorted, "><form><button name=\"sort\" value=\"", name] {
+        out.push_str(segment);
     }
-    for piece in
+    for segment in
         ["\">", label, "</button><input type=\"hidden\" name=\"order\" value=\"", direction]
     {
-        out.push_str(piece);
+        out.push_str(segment);
     }
     out.push_str("\"></form></th>");
 }
@@ -173,8 +173,8 @@ fn push_row(out: &mut String, entry: &Entry) {
     if let Some(date) = entry.modified {
         let moment = date.rfc3339();
         let (day, minute) = (&moment[..10], &moment[11..16]);
-        for piece in ["<time datetime=\"", &moment, "\">", day, " ", minute, "</time>"] {
-            out.push_str(piece);
+        for segment in ["<time datetime=\"", &moment, "\">", day, " ", minute, "</time>"] {
+            out.push_str(segment);
         }
     }
     match entry.content_size() {

@@ -47,8 +47,8 @@ pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory>
     let text = readme.shown();
     let rendered = readme.is_markdown().then(|| markdown::render(&text)).flatten();
     if let Some(html) = rendered {
-        for piece in ["<article dir=\"auto\">\n", &html, "</article>\n"] {
-            out.push_str(piece);
+        for segment in ["<article dir=\"auto\">\n", &html, "</article>\n"] {
+            out.push_str(segment);
         }
     } else {
         // The parser drops a line feed right after the tag, so the text can begin with its own.

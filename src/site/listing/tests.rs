@@ -62,8 +62,8 @@ fn html(path: &[u8], listing: &Listing) -> String {
 
 /// What stands between the two, wherever they follow each other.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
-    let pieces = text.split(before).skip(1);
-    pieces.map(|piece| piece.split(after).next().unwrap_or_default()).collect()
+    let segments = text.split(before).skip(1);
+    segments.map(|segment| segment.split(after).next().unwrap_or_default()).collect()
 }
 
 /// The references of the rows, without `../`.
@@ -310,10 +310,10 @@ proptest! {
     /// What the Markdown in it becomes is looked at in `markdown/tests.rs`.
     #[test]
     fn a_readme_of_any_bytes_leaves_the_page_as_it_is(
-        pieces in prop::collection::vec(any_name(), 0..8),
+        segments in prop::collection::vec(any_name(), 0..8),
         name in prop::sample::select(&["README.md", "README.markdown", "README.txt"][..]),
     ) {
-        let readme = Readme { name: name.into(), text: pieces.concat() };
+        let readme = Readme { name: name.into(), text: segments.concat() };
         let listing = Listing::default();
         let without = html(b"/", &listing);
         let page = page(b"/", &listing, Order::default(), Some(&readme), true).unwrap();

@@ -116,7 +116,7 @@ fn compare(bytes: &[u8]) -> Result<Option<Difference>, String> {
 #[track_caller]
 fn check_agreement(bytes: &[u8], request: &Request<'_>, peer: &Peer<'_>) {
     let line = format!("{} {} HTTP/1.{}", peer.method, peer.path, peer.minor);
-    assert_eq!(String::from_utf8_lossy(Known::of(bytes).line), line);
+    assert_eq!(String::from_utf8_lossy(HeadSummary::of(bytes).line), line);
     assert_eq!(request.method.name(), peer.method);
     assert_eq!(request.version == Version::Http11, peer.minor == 1);
     let is_asterisk = peer.method == "OPTIONS" && peer.path == "*";
@@ -199,7 +199,7 @@ fn why_the_peer_refuses(
     bytes: &[u8],
     request: &Request<'_>,
 ) -> Option<Difference> {
-    let words: Vec<_> = Known::of(bytes).line.split(|&byte| byte == b' ').collect();
+    let words: Vec<_> = HeadSummary::of(bytes).line.split(|&byte| byte == b' ').collect();
     match (&words[..], error) {
         ([b"GET", _], httparse::Error::Token) if request.version == Version::Http09 => {
             Some(Difference::SimpleRequest)

@@ -19,6 +19,6 @@ proptest! {
             let extended = [&bytes[..], &more].concat();
             prop_assert_eq!(judge(&extended), verdict);
         }
-        prop_assert!(!Known::of(&bytes).line.contains(&b'\n'));
+        prop_assert!(!HeadSummary::of(&bytes).line.contains(&b'\n'));
     }
 }

@@ -87,12 +87,12 @@ mod tests {
     proptest! {
         #[test]
         fn the_parser_goes_no_deeper(
-            pieces in prop::collection::vec(prop::sample::select(&[
+            segments in prop::collection::vec(prop::sample::select(&[
                 " ", "  ", "    ", "\t", ">", "> ", "- ", "-", "* ", "+\t", "1. ", "23) ", "1.",
                 "\n", "\n", "\r\n", "\r", "a", "a\n", "# ", "```\n", "|", "\u{b}", "\u{a0}", "<b>",
             ][..]), 0..40),
         ) {
-            let text = pieces.concat();
+            let text = segments.concat();
             prop_assert!(depth(&text) <= depth_max(&text), "{:?}", text);
         }
     }

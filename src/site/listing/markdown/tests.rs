@@ -525,11 +525,11 @@ const PIECES: [&str; 81] = [
 ];
 
 fn any_text() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
+    let segment = prop_oneof![
         8 => prop::sample::select(&PIECES[..]).prop_map(str::to_owned),
         1 => any::<char>().prop_map(String::from),
     ];
-    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    prop::collection::vec(segment, 0..60).prop_map(|segments| segments.concat())
 }
 
 proptest! {

@@ -18,7 +18,7 @@ pub(super) type Digest = hmac::digest::CtOutput<HmacReset<Sha256>>;
 
 /// The right password of a user, once it is known. It never changes: the file is read only once.
 #[derive(Default)]
-pub(super) struct Remembered(OnceLock<Digest>);
+pub(super) struct Verified(OnceLock<Digest>);
 
 impl Key {
     /// A key that no one can guess.
@@ -41,7 +41,7 @@ impl Key {
     }
 }
 
-impl Remembered {
+impl Verified {
     /// Whether this is what is remembered.
     pub(super) fn is(&self, digest: &Digest) -> bool {
         self.0.get().is_some_and(|kept| kept == digest)
@@ -62,14 +62,14 @@ mod tests {
     fn a_digest_is_that_of_one_pair_under_one_key() {
         let key = Key::random().unwrap();
         let digest = || key.digest(b"ann", b"secret");
-        let remembered = Remembered::default();
-        assert!(!remembered.is(&digest()));
-        remembered.set(digest());
-        assert!(remembered.is(&digest()));
+        let verified = Verified::default();
+        assert!(!verified.is(&digest()));
+        verified.set(digest());
+        assert!(verified.is(&digest()));
         for (user, password) in [("ann", "Secret"), ("ann", ""), ("an", "n:secret"), ("", "secret")]
         {
-            assert!(!remembered.is(&key.digest(user.as_bytes(), password.as_bytes())), "{user}");
+            assert!(!verified.is(&key.digest(user.as_bytes(), password.as_bytes())), "{user}");
         }
-        assert!(!remembered.is(&Key::random().unwrap().digest(b"ann", b"secret")));
+        assert!(!verified.is(&Key::random().unwrap().digest(b"ann", b"secret")));
     }
 }

@@ -12,7 +12,7 @@ const ADDRESSES_MAX: usize = 10_000;
 
 /// Counts every response that has an access line; for all threads.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Statistics {
     counted: Mutex<Counted>,
 }
 
@@ -36,7 +36,7 @@ struct Counted {
     has_more_addresses: bool,
 }
 
-impl Tally {
+impl Statistics {
     pub(super) fn count(&self, client: IpAddr, bytes: u64) {
         let client = client.to_canonical();
         let mut counted = lock(&self.counted);
@@ -67,23 +67,23 @@ mod tests {
 
     #[test]
     fn responses_bytes_and_addresses_are_counted() {
-        let tally = Tally::default();
+        let statistics = Statistics::default();
         for (client, bytes) in [("192.0.2.1", 5), ("::ffff:192.0.2.1", 0), ("2001:db8::1", 7)] {
-            tally.count(client.parse().unwrap(), bytes);
+            statistics.count(client.parse().unwrap(), bytes);
         }
         let want = Total { responses: 3, bytes: 12, addresses: 2, has_more_addresses: false };
-        assert_eq!(tally.total(), want);
+        assert_eq!(statistics.total(), want);
     }
 
     #[test]
     fn addresses_are_counted_up_to_a_limit() {
-        let tally = Tally::default();
+        let statistics = Statistics::default();
         let client = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
-        (0..ADDRESSES_MAX).for_each(|number| tally.count(client(number), 1));
-        tally.count(client(0), 1);
-        assert!(!tally.total().has_more_addresses);
-        tally.count(client(ADDRESSES_MAX), 1);
-        let total = tally.total();
+        (0..ADDRESSES_MAX).for_each(|number| statistics.count(client(number), 1));
+        statistics.count(client(0), 1);
+        assert!(!statistics.total().has_more_addresses);
+        statistics.count(client(ADDRESSES_MAX), 1);
+        let total = statistics.total();
         assert_eq!((total.addresses, total.has_more_addresses), (ADDRESSES_MAX, true));
         assert_eq!((total.responses, total.bytes), (ADDRESSES_MAX + 2, 10_002));
     }

@@ -19,13 +19,13 @@ pub struct Refused<'a> {
     /// What is wrong with it.
     pub refusal: Refusal,
     /// What could be read of it.
-    pub known: Known<'a>,
+    pub summary: HeadSummary<'a>,
 }
 
 /// What can be read of a head that may be malformed or unfinished: each part that is right by
 /// itself, whatever the parts around it are like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known<'a> {
+pub struct HeadSummary<'a> {
     /// The first line that is not blank, as far as it came, without its line end.
     pub(crate) line: &'a [u8],
     /// The method, if the line begins with one that this server knows.
@@ -40,7 +40,7 @@ pub struct Known<'a> {
     pub(crate) is_whole: bool,
 }
 
-impl<'a> Known<'a> {
+impl<'a> HeadSummary<'a> {
     /// Reads what there is.
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
         if tls::is_handshake(bytes) {
