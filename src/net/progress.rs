@@ -1,21 +1,24 @@
 //! How fast a connection takes its answer.
 //!
-//! The kernel takes the first megabytes of an answer at once, however slow the client, and a mobile
-//! network pauses for seconds. So the recent pace leaves out what went before the first wait, and
-//! looks at the last six to twelve seconds.
+//! The kernel takes the first megabytes of an answer within a second, however slow the client, and a
+//! mobile network pauses for seconds. So the recent pace leaves out the first second, and is that of
+//! the last five to ten seconds.
 
 use std::time::{Duration, Instant};
 
 /// The recent pace is that over at least this time, and at most twice as long.
-pub(super) const WINDOW: Duration = Duration::from_secs(6);
+pub(super) const WINDOW: Duration = Duration::from_secs(5);
+
+/// In this time the kernel's buffers fill.
+const BURST_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The bytes of an answer that the kernel has taken, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Progress {
     began: Instant,
     bytes: u64,
-    /// Where the window before this one began, and where this one did; `None` until there has been
-    /// a wait after the first bytes.
+    /// Where the window before this one began, and where this one did; `None` until the first bytes
+    /// are out.
     marks: Option<[Mark; 2]>,
 }
 
@@ -37,6 +40,7 @@ impl Progress {
         let mark = Mark { at: now, bytes: self.bytes };
         match &mut self.marks {
             None if self.bytes > 0 => self.marks = Some([mark; 2]),
+            Some(marks) if now < self.began + BURST_TIME_MAX => *marks = [mark; 2],
             Some(marks) if now.saturating_duration_since(marks[1].at) >= WINDOW => {
                 *marks = [marks[1], mark];
             }
@@ -95,20 +99,20 @@ mod tests {
 
     #[test]
     fn a_young_answer_has_no_recent_pace() {
-        check([], 5, 0, None);
-        check([(0, 9000)], 5, 1800, None);
+        check([], 4, 0, None);
+        check([(0, 9000)], 4, 2250, None);
         check([(4, 0)], 10, 0, None);
         check([(0, 0)], 10, 0, None);
-        check([(0, 0), (4, 10)], 7, 1, Some(0));
+        check([(0, 0), (4, 10)], 6, 1, Some(0));
     }
 
     #[test]
     fn the_first_burst_counts_on_average_only() {
-        let takes_nothing = |quarters| (0..quarters).map(|at| (at, 4_000_000 * u64::from(at == 0)));
+        let takes_nothing = |quarters| (0..quarters).map(|at| (at, 2_000_000 * u64::from(at < 2)));
         check(takes_nothing(20), 5, 800_000, None);
-        check(takes_nothing(28), 7, 571_428, Some(0));
+        check(takes_nothing(25), 6, 666_666, Some(0));
         check(takes_nothing(160), 40, 100_000, Some(0));
-        let a_trickle = (0..160).map(|at| (at, if at == 0 { 4_000_000 } else { 500 }));
+        let a_trickle = (0..160).map(|at| (at, if at < 4 { 1_000_000 } else { 500 }));
         let (progress, began) = progress(a_trickle);
         let recent = progress.recent_pace(began + Duration::from_secs(40)).unwrap();
         assert!((1900..=2000).contains(&recent), "{recent}");
@@ -116,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_steady_pace_is_seen_whenever_it_is_looked_at() {
-        for quarters in 45..400 {
+        for quarters in 25..400 {
             let (progress, began) = progress((0..quarters).map(|at| (at, 1250)));
             let now = began + Duration::from_millis(250) * quarters;
             let pace = progress.recent_pace(now).unwrap();
@@ -126,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_pause_shorter_than_the_window_is_no_standstill() {
-        let pauses = (0..100).map(|at| (at, if at < 80 { 25_000 } else { 0 }));
+        let pauses = (0..96).map(|at| (at, if at < 80 { 25_000 } else { 0 }));
         let (progress, began) = progress(pauses);
-        assert!(progress.recent_pace(began + Duration::from_secs(25)).unwrap() > 4096);
+        assert!(progress.recent_pace(began + Duration::from_secs(24)).unwrap() > 4096);
     }
 }

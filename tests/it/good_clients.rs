@@ -105,10 +105,13 @@ impl<'a> Siege<'a> {
         self.attacks.push(Attack::start(self.httpd.address(), sources, *count, manner.clone()));
     }
 
-    /// Waits until the attackers have so many threads; the process's own are few.
+    /// Waits until the attackers have so many threads, or have come back as often: those that
+    /// never pause don't make the server wait. The process's own threads are few.
     #[track_caller]
     fn await_threads(&self, count: usize) {
-        eventually("attackers have their threads", || self.httpd.usage().threads >= count);
+        eventually("attackers have their threads", || {
+            self.httpd.usage().threads >= count || self.returns() >= count
+        });
     }
 
     /// How often an attacker came back.
