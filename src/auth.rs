@@ -2,8 +2,8 @@
 //!
 //! bcrypt takes as long as its cost says, on purpose. So a password that was right once is
 //! remembered as a keyed hash, by which the next request is let in within microseconds. All other
-//! checks pass a gate, one at a time, and never slow down users whose password was verified. A wrong
-//! password takes the same time whatever the user, and an unknown user takes as long. Neither
+//! checks pass a gate, one at a time, and never slow down users whose password was verified. A
+//! wrong password takes the same time whatever the user, and an unknown user takes as long. Neither
 //! passwords nor hashes show in an error, a log line or a debug line.
 
 mod file;

@@ -4,22 +4,18 @@
 //! from outside comes in as a value. So a table of inputs and outputs is a whole test. A response
 //! may hold an open file, or what opens files, which only the connection asks for bytes.
 
-mod authority;
 pub(crate) mod conditional;
 pub(crate) mod cors;
 pub(crate) mod credentials;
 pub mod date;
-pub(crate) mod disposition;
 pub mod fields;
 pub(crate) mod forwarded;
 pub(crate) mod host;
 pub(crate) mod negotiation;
-pub(crate) mod percent;
 pub mod range;
 pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod status;
+pub(crate) mod syntax;
 pub mod target;
-mod tls;
-mod token;

@@ -3,7 +3,7 @@
 //! An allocation that fails ends the process. So what may become large is asked for by [`reserve`]
 //! or [`reserve_text`] and can be refused, while there still is enough for all that is small.
 //!
-//! The allocator keeps what has been freed, if it lies between segments that are in use: 30 MB after
+//! The allocator keeps what has been freed, if it lies between pieces that are in use: 30 MB after
 //! 5,000 clients, where 3 MB was the start. And it learns from large buffers to keep them, in each
 //! of its arenas: 80 MB after 80 listings.
 

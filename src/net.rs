@@ -55,12 +55,9 @@
 //! - `server`: bind, start, stop; `options`: what it may take.
 
 mod connection;
-mod effects;
 mod eviction;
 mod linger;
 mod listener;
-mod liveness;
-mod options;
 mod progress;
 mod server;
 mod shared;
@@ -72,5 +69,4 @@ mod worker;
 pub use connection::{Connection, Lost};
 pub use eviction::Cause;
 pub use listener::BindError;
-pub use options::Options;
-pub use server::{Running, Server};
+pub use server::{Options, Running, Server};

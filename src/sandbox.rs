@@ -2,8 +2,8 @@
 //!
 //! Afterwards it can read below the root, add to its log, and use the sockets that it has. What it
 //! is denied, whatever a client makes of it, depends on the kernel: each version of Landlock has
-//! rules for more, and [`Enforcement`] names those that hold. Landlock binds the thread that asks for it
-//! and those that it makes later: so this is for the main thread, before there is any other.
+//! rules for more, and [`Enforcement`] names those that hold. Landlock binds the thread that asks
+//! for it and those that it makes later: so this is for the main thread, before there is any other.
 
 use std::error::Error;
 use std::fmt;

@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::request::{Method, Request};
 use super::response::{Body, Response};
 use super::status::Status;
-use super::token::is_token;
+use super::syntax::is_token;
 
 /// The fields of every response. The second names the fields that a page may read beside the few
 /// that it always may: what players, viewers of documents and download tools look at.

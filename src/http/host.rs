@@ -9,7 +9,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::authority::{self, Host};
+use super::syntax::{self, Host};
 
 /// The domain whose names stand for the client's own machine, without a look-up (RFC 6761 section
 /// 6.3).
@@ -48,7 +48,7 @@ impl AllowedHosts {
 /// Old spellings of IPv4 addresses (`127.1`, `0x7f.1`) count as names: browsers rewrite them before
 /// they send them.
 fn is_local(host: &[u8]) -> bool {
-    match authority::host(host) {
+    match syntax::host(host) {
         Some(Host::Ipv6(_)) => true,
         Some(Host::Name(name)) => {
             name.is_empty() || name.parse::<Ipv4Addr>().is_ok() || is_local_name(name)
@@ -58,7 +58,7 @@ fn is_local(host: &[u8]) -> bool {
 }
 
 fn is_same_name(one: &[u8], other: &[u8]) -> bool {
-    match (authority::host(one), authority::host(other)) {
+    match (syntax::host(one), syntax::host(other)) {
         (Some(Host::Name(one)), Some(Host::Name(other))) => {
             without_trailing_dot(one).eq_ignore_ascii_case(without_trailing_dot(other))
         }

@@ -4,7 +4,17 @@
 //! round. No variant carries bytes of the request, so none can leak into an answer.
 
 use super::status::Status;
-use super::tls;
+
+/// What a TLS record with the start of a handshake begins with: its type, and the major version
+/// that all of TLS has kept (RFC 8446 section 5.1).
+const TLS_HANDSHAKE_START: [u8; 2] = [0x16, 0x03];
+
+/// A record with a fatal alert, `protocol_version` (RFC 8446 section 6.2), which every client
+/// understands before anything is negotiated, and takes for an end at once.
+const TLS_ALERT: &[u8] = &[0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46];
+
+/// What the log shows in place of the request line. One word, so it is no method and target.
+pub(crate) const TLS_LOG_WORD: &[u8] = b"TLS-handshake";
 
 /// What is wrong with a request head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +107,7 @@ impl Refusal {
     /// is then only for the log.
     pub(crate) fn raw_reply(self) -> Option<&'static [u8]> {
         match self {
-            Self::TlsHandshake => Some(tls::ALERT),
+            Self::TlsHandshake => Some(TLS_ALERT),
             _ => None,
         }
     }
@@ -133,4 +143,9 @@ impl Refusal {
             Self::ContentLengthConflict => "content-length-conflict",
         }
     }
+}
+
+/// Whether these are the first bytes of a TLS connection, which no request begins with.
+pub(crate) fn is_tls_handshake(bytes: &[u8]) -> bool {
+    bytes.starts_with(&TLS_HANDSHAKE_START)
 }

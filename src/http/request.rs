@@ -6,20 +6,18 @@
 //! parsers that guess differently are how requests get smuggled.
 
 mod grammar;
-mod lines;
 mod method;
 mod summary;
 
-use super::authority;
 use super::fields::Fields;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, is_tls_handshake};
+use super::syntax;
 use super::target::Target;
-use super::tls;
+use grammar::Lines;
 use grammar::{parse_field, parse_request_line};
-use lines::Lines;
 
 pub use grammar::Version;
-pub(crate) use lines::{FIELDS_MAX, HEAD_BYTES_MAX};
+pub(crate) use grammar::{FIELDS_MAX, HEAD_BYTES_MAX};
 pub use method::Method;
 pub use summary::{HeadSummary, Refused};
 
@@ -98,18 +96,18 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refused<'_>> {
 }
 
 /// Whether [`parse`] may find more than before, now that `bytes` have grown from `length`: a line
-/// has ended, or is too long whatever it is, or it is no line at all. Most heads come in one segment;
+/// has ended, or is too long whatever it is, or it is no line at all. Most heads come in one piece;
 /// this keeps those that trickle in from being read again with every byte.
 pub(crate) fn has_news(bytes: &[u8], length: usize) -> bool {
     let has_line_end = |bytes: &[u8]| bytes.contains(&b'\n');
     // A blank line may come before the request line.
     let is_one_line = bytes.len() > REQUEST_LINE_BYTES_MAX && !has_line_end(&bytes[2..]);
     let is_at_limit = is_one_line || bytes.len() >= HEAD_BYTES_MAX;
-    has_line_end(&bytes[length..]) || is_at_limit || tls::is_handshake(bytes)
+    has_line_end(&bytes[length..]) || is_at_limit || is_tls_handshake(bytes)
 }
 
 fn judge(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
-    if tls::is_handshake(bytes) {
+    if is_tls_handshake(bytes) {
         return Err(Refusal::TlsHandshake);
     }
     let mut lines = Lines::new(bytes);
@@ -161,7 +159,7 @@ fn check_host(version: Version, fields: &Fields<'_>) -> Result<(), Refusal> {
     match (hosts.next(), hosts.next()) {
         (None, _) if version == Version::Http11 => Err(Refusal::HostMissing),
         (Some(_), Some(_)) => Err(Refusal::HostRepeated),
-        (Some(host), None) if authority::host(host).is_none() => Err(Refusal::HostMalformed),
+        (Some(host), None) if syntax::host(host).is_none() => Err(Refusal::HostMalformed),
         _ => Ok(()),
     }
 }

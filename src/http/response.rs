@@ -9,10 +9,12 @@ use std::fmt;
 use std::fs::File;
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::date::Date;
 use super::range::ByteRange;
 use super::status::Status;
-use super::token::is_token;
+use super::syntax::is_token;
 
 /// The value of the Server field.
 pub(crate) const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
@@ -37,6 +39,21 @@ const RESERVED: [&str; 14] = [
 
 /// Fields that a response has of its own, unless it is unusual.
 const FIELDS_EXPECTED: usize = 8;
+
+/// What is encoded in `filename*`: all but `attr-char` (RFC 8187 section 3.2.1).
+const ATTR_CHAR_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
 
 /// A response: a status, its fields without those that every response has, and a body.
 #[derive(Debug)]
@@ -255,6 +272,19 @@ fn is_control(character: char) -> bool {
     character.is_control() && character != '\t'
 }
 
+/// The value of Content-Disposition for content that is to be saved under that name (RFC 6266):
+/// `filename` in ASCII for old clients, `filename*` in UTF-8 for all others (RFC 8187). No name
+/// ends its parameter or its field. What is not UTF-8 is replaced.
+#[must_use]
+pub(crate) fn attachment(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name).replace(char::is_control, "_");
+    // A percent sign and two digits would be decoded by some clients (RFC 6266 appendix D).
+    let is_plain = |c: char| (c.is_ascii_graphic() || c == ' ') && !matches!(c, '"' | '\\' | '%');
+    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let encoded = utf8_percent_encode(&name, ATTR_CHAR_ENCODED);
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,5 +365,34 @@ mod tests {
         {
             assert!(wrong.parse::<ExtraField>().is_err(), "{wrong}");
         }
+    }
+
+    #[track_caller]
+    fn check_attachment(name: &[u8], plain: &str, encoded: &str) {
+        let want = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
+        assert_eq!(attachment(name), want);
+    }
+
+    #[test]
+    fn the_name_is_given_in_both_forms() {
+        check_attachment(b"www.tar", "www.tar", "www.tar");
+        check_attachment(b"a b+c.tar", "a b+c.tar", "a%20b+c.tar");
+        check_attachment(
+            "Fotos für Änne.tar".as_bytes(),
+            "Fotos f_r _nne.tar",
+            "Fotos%20f%C3%BCr%20%C3%84nne.tar",
+        );
+        check_attachment(b"\xff.tar", "_.tar", "%EF%BF%BD.tar");
+    }
+
+    #[test]
+    fn no_name_ends_its_parameter() {
+        check_attachment(b"a\"; x=\"\\.tar", "a_; x=__.tar", "a%22%3B%20x%3D%22%5C.tar");
+        check_attachment(
+            b"a\r\nSet-Cookie: x\0.tar",
+            "a__Set-Cookie: x_.tar",
+            "a__Set-Cookie%3A%20x_.tar",
+        );
+        check_attachment(b"%41'.tar", "_41'.tar", "%2541%27.tar");
     }
 }

@@ -6,9 +6,9 @@
 
 use percent_encoding::percent_decode;
 
-use super::authority;
-use super::percent::{encode_segment, has_whole_triplets};
 use super::refusal::Refusal;
+use super::syntax;
+use super::syntax::{encode_segment, has_whole_triplets};
 
 /// A request-target, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ fn split_authority(raw: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Refusal> {
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     // A URI without a host must be refused (RFC 9110 section 4.2.1).
-    if authority.is_empty() || authority::host(authority).is_none() {
+    if authority.is_empty() || syntax::host(authority).is_none() {
         return Err(Refusal::TargetAuthority);
     }
     Ok((Some(authority), rest))

@@ -32,6 +32,9 @@ const QUEUE_INTERVAL: Duration = Duration::from_millis(50);
 /// How long to wait for memory of the kernel's: nothing tells when it has some again.
 const NO_MEMORY_INTERVAL: Duration = Duration::from_millis(10);
 
+/// How long after its request a client may close its own side of the stream and still wait.
+const HALF_CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
+
 thread_local! {
     /// The listener whose loop this thread keeps while it serves, if it leads there.
     static LEAD: Cell<Option<usize>> = const { Cell::new(None) };
@@ -51,9 +54,9 @@ pub struct Connection {
     /// Bytes of the answer that were sent since the last wait.
     sent: Cell<u64>,
     /// When it was first looked whether its client has gone.
-    pub(super) first_look: Cell<Option<Instant>>,
+    first_look: Cell<Option<Instant>>,
     /// Whether its stream was open when the client had had the time to close its own side.
-    pub(super) stays_open: Cell<bool>,
+    stays_open: Cell<bool>,
 }
 
 /// Why bytes don't move any more.
@@ -73,14 +76,19 @@ pub(super) fn set_lead(listener: Option<usize>) {
 }
 
 impl Connection {
-    /// A connection that was accepted just now, on a socket that does not block.
-    pub(super) fn new(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, id: u64) -> Self {
+    /// A connection on a socket that does not block, with its number and the time of its accept.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        (id, accepted_at): (u64, Instant),
+    ) -> Self {
         Self {
             shared,
             stream: Arc::new(stream),
             peer,
             id,
-            accepted_at: Instant::now(),
+            accepted_at,
             phase: Cell::new(Phase::New),
             is_waited_for: Cell::new(false),
             sent: Cell::new(0),
@@ -180,6 +188,28 @@ impl Connection {
                 result => result,
             },
         }
+    }
+
+    /// Whether its client has gone, or it was evicted. To be asked first when the request is whole.
+    ///
+    /// A client that has gone closes its stream, and so does one that only has nothing more to say
+    /// (`nc -N`), which does so right after its request. So a stream that has been open for a
+    /// second and is closed then belongs to a client that has gone; one that was closed earlier
+    /// proves nothing. A reset means that it has gone, whenever it comes.
+    pub(crate) fn is_gone(&self) -> bool {
+        let first_look = self.first_look.get().unwrap_or_else(Instant::now);
+        self.first_look.set(Some(first_look));
+        let mut stream = [PollFd::new(self.stream(), PollFlags::RDHUP)];
+        let is_known = poll(&mut stream, Some(&Timespec::default())).is_ok();
+        let events = stream[0].revents();
+        let is_closed = events.contains(PollFlags::RDHUP);
+        let has_gone = events.intersects(PollFlags::ERR | PollFlags::HUP)
+            || is_closed && self.stays_open.get()
+            || self.eviction().is_some();
+        if is_known && !is_closed && first_look.elapsed() >= HALF_CLOSE_TIME_MAX {
+            self.stays_open.set(true);
+        }
+        has_gone
     }
 
     /// What ends this connection if it holds too much of something that others wait for.

@@ -14,8 +14,6 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, acceptfrom_with, sockopt};
 
-use super::options::Options;
-
 /// Connections that the kernel holds until they are accepted (it may hold fewer: see `somaxconn`).
 const BACKLOG: i32 = 4096;
 
@@ -60,9 +58,9 @@ pub struct BindError {
 
 impl Listener {
     /// Binds `address` and listens on it; port 0 takes a free one.
-    pub(super) fn bind(address: SocketAddr, options: &Options) -> Result<Self, BindError> {
+    pub(super) fn bind(address: SocketAddr, defer_accept: bool) -> Result<Self, BindError> {
         let because = |errno| BindError { address, errno };
-        let socket = open(address, options).map_err(because)?;
+        let socket = open(address, defer_accept).map_err(because)?;
         let bound = socket.local_addr().map_err(|error| {
             because(Errno::from_io_error(&error).unwrap_or(Errno::ADDRNOTAVAIL))
         })?;
@@ -70,10 +68,10 @@ impl Listener {
     }
 
     /// Takes over a socket that listens already.
-    pub(super) fn inherit(socket: TcpListener, options: &Options) -> io::Result<Self> {
+    pub(super) fn inherit(socket: TcpListener, defer_accept: bool) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        if options.defer_accept {
-            defer_accept(&socket)?;
+        if defer_accept {
+            set_defer_accept(&socket)?;
         }
         // Between our waiting and our accepting, another process may have taken the client.
         socket.set_nonblocking(true)?;
@@ -164,7 +162,7 @@ fn is_readable_after_waiting(first: impl AsFd, second: impl AsFd) -> bool {
     poll(&mut descriptors, None).is_ok() && descriptors[0].revents().contains(PollFlags::IN)
 }
 
-fn open(address: SocketAddr, options: &Options) -> rustix::io::Result<TcpListener> {
+fn open(address: SocketAddr, defer_accept: bool) -> rustix::io::Result<TcpListener> {
     let family = match address.ip() {
         IpAddr::V4(_) => AddressFamily::INET,
         IpAddr::V6(_) => AddressFamily::INET6,
@@ -176,8 +174,8 @@ fn open(address: SocketAddr, options: &Options) -> rustix::io::Result<TcpListene
     }
     // A restarted server may bind its port while old connections are still closing.
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    if options.defer_accept {
-        defer_accept(&socket)?;
+    if defer_accept {
+        set_defer_accept(&socket)?;
     }
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
@@ -187,7 +185,7 @@ fn open(address: SocketAddr, options: &Options) -> rustix::io::Result<TcpListene
 /// Lets the kernel hand a connection over only when its first bytes are there: the thread that is
 /// woken for it then reads without waiting. A silent one is accepted after about a second.
 #[expect(unsafe_code, reason = "no safe wrapper offers TCP_DEFER_ACCEPT")]
-fn defer_accept(socket: impl AsFd) -> rustix::io::Result<()> {
+fn set_defer_accept(socket: impl AsFd) -> rustix::io::Result<()> {
     use std::os::fd::AsRawFd;
     let length = libc::socklen_t::try_from(size_of::<i32>()).expect("four bytes");
     // SAFETY: the descriptor is borrowed, so it is open; the value is a live `i32` and `length` is

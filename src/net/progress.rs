@@ -1,8 +1,8 @@
 //! How fast a connection takes its answer.
 //!
-//! The kernel takes the first megabytes of an answer within a second, however slow the client, and a
-//! mobile network pauses for seconds. So the recent pace leaves out the first second, and is that of
-//! the last five to ten seconds.
+//! The kernel takes the first megabytes of an answer within a second, however slow the client, and
+//! a mobile network pauses for seconds. So the recent pace leaves out the first second, and is that
+//! of the last five to ten seconds.
 
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::listener::{BindError, Listener};
-use super::options::Options;
 use super::shared::Shared;
 use super::slots::{SILENT_AT_STOP_TIME_MAX, Slots};
 use super::state::{Limits, Stage, State};
@@ -27,6 +26,22 @@ const BUSY_THREADS_MAX: usize = 512;
 /// What stands for a time limit that no clock can count.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
+/// What a server may take.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Connections that may make the server wait at once: slots.
+    pub max_connections: usize,
+    /// Connections that may be queued for a slot.
+    pub queue_max: usize,
+    /// How long a connection is queued before it is rejected.
+    pub queue_time_max: Duration,
+    /// Threads without a client that are kept for the next ones; 0 spawns one per client.
+    pub thread_cache: usize,
+    /// Clients are accepted when their first bytes are there, or after about a second. For
+    /// protocols in which the client speaks first, and at once.
+    pub defer_accept: bool,
+}
+
 /// A server that has its listeners, but does not accept yet.
 pub struct Server {
     listeners: Vec<Listener>,
@@ -39,10 +54,23 @@ pub struct Running {
     shared: Arc<Shared>,
 }
 
+impl Default for Options {
+    /// For a person at a terminal: clients are accepted while they are silent.
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            queue_max: 256,
+            queue_time_max: Duration::from_secs(20),
+            thread_cache: 128,
+            defer_accept: false,
+        }
+    }
+}
+
 impl Server {
     /// Listens on each of `addresses`; port 0 takes a free one.
     pub fn bind(addresses: &[SocketAddr], options: Options) -> Result<Self, BindError> {
-        let bind = |&address| Listener::bind(address, &options);
+        let bind = |&address| Listener::bind(address, options.defer_accept);
         let listeners = addresses.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
         Ok(Self::new(listeners, options))
     }
@@ -50,7 +78,7 @@ impl Server {
     /// Listens on sockets that were passed to the process. They are left as they are when it stops:
     /// connections still queued belong to our successor.
     pub(crate) fn inherit(sockets: Vec<TcpListener>, options: Options) -> io::Result<Self> {
-        let inherit = |socket| Listener::inherit(socket, &options);
+        let inherit = |socket| Listener::inherit(socket, options.defer_accept);
         let listeners = sockets.into_iter().map(inherit).collect::<io::Result<Vec<_>>>()?;
         Ok(Self::new(listeners, options))
     }

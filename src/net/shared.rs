@@ -8,8 +8,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::effects::{Effect, Effects};
 use super::listener::Listener;
+use super::slots::{Effect, Effects};
 use super::state::{Stage, State};
 use crate::lock::{lock, wait, wait_for};
 use crate::log_once::LogOnce;

@@ -5,7 +5,7 @@
 //! goes on for as long as it can without one, others make way for it by the rules of `eviction`,
 //! and it is rejected where that takes too long. It has the slot until it is closed.
 //!
-//! Chunk of the one state of the server: all of this happens under its lock, and nothing here waits.
+//! Part of the one state of the server: all of this happens under its lock, and nothing here waits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Shutdown, TcpStream};
@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use super::effects::{Effect, Effects};
 use super::eviction::{Activity, Candidate, Candidates, Cause};
 use super::progress::Progress;
 use crate::gate::{FairQueue, Queued, Source};
@@ -28,11 +27,11 @@ const LOOK_SHARE: u32 = 10;
 const EVICTIONS_MAX: usize = 16;
 
 /// For how long new connections of a source are queued behind those of others, once one of its
-/// connections was evicted.
+/// connections was evicted, or rejected since the queue was full.
 const BEHIND_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Sources of which that is known, at most: less than half a megabyte.
-const EVICTED_SOURCES_MAX: usize = 8 * 1024;
+const BEHIND_SOURCES_MAX: usize = 8 * 1024;
 
 /// How long a connection that has sent nothing may stay once the server stops.
 pub(super) const SILENT_AT_STOP_TIME_MAX: Duration = Duration::from_millis(50);
@@ -46,8 +45,8 @@ pub(super) struct Slots {
     connections: BTreeMap<u64, Waiting>,
     /// Before then, no one looks again for connections to evict.
     next_look: Instant,
-    /// Sources with an eviction behind them, and when that was.
-    evicted: HashMap<Source, Instant>,
+    /// Sources whose connections are queued behind others, and since when.
+    behind: HashMap<Source, Instant>,
     /// What is to be done when the lock has been given back, noted here by all of the state.
     pub(super) effects: Effects,
 }
@@ -88,6 +87,31 @@ pub(super) enum Phase {
     Closed { at: Instant, cause: Cause },
 }
 
+/// What changes of the state make necessary. It is done in this order, when the lock has been given
+/// back.
+pub(super) type Effects = Vec<Effect>;
+
+/// Something to do.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// A parked thread has something to do.
+    Unpark(Thread),
+    /// A connection ends. Its socket stays open until this is done, so no other's is hit.
+    ShutDown(Arc<TcpStream>, Shutdown),
+    /// A thread is to be spawned for that listener.
+    Spawn(usize),
+    /// The housekeeper sleeps, and there is something to see.
+    WakeHousekeeper,
+    /// Threads may wait for what has changed.
+    TellAll,
+    /// A connection was rejected.
+    WarnOfRejection,
+    /// A leader was held up.
+    NoteHeldUp,
+    /// Memory of a peak goes back to the system.
+    GiveMemoryBack,
+}
+
 impl Phase {
     /// When and why it was evicted, if it was.
     fn eviction(self) -> Option<(Instant, Cause)> {
@@ -109,9 +133,9 @@ impl Waiting {
 impl Slots {
     pub(super) fn new(slots: usize, places: usize, queue_time_max: Duration) -> Self {
         let queue = FairQueue::new(slots, places);
-        let (connections, evicted, effects) = (BTreeMap::new(), HashMap::new(), Effects::new());
+        let (connections, behind, effects) = (BTreeMap::new(), HashMap::new(), Effects::new());
         let next_look = Instant::now();
-        Self { queue, queue_time_max, connections, next_look, evicted, effects }
+        Self { queue, queue_time_max, connections, next_look, behind, effects }
     }
 
     /// Notes that a connection is about to make the server wait: it takes a slot or is queued.
@@ -122,10 +146,12 @@ impl Slots {
         self.connections.insert(id, waiting);
         if !is_free {
             let is_recent = |&at: &Instant| now.saturating_duration_since(at) < BEHIND_TIME_MAX;
-            let behind = self.evicted.get(&source).is_some_and(is_recent);
+            let behind = self.behind.get(&source).is_some_and(is_recent);
             let queued = Queued { source, weight: 1, since: now, behind, who: id };
-            let rejected = self.queue.join(queued);
-            rejected.inspect(|rejected| self.decide(rejected.who, Slot::Rejected));
+            if let Some(rejected) = self.queue.join(queued) {
+                self.put_behind(rejected.source, now);
+                self.decide(rejected.who, Slot::Rejected);
+            }
             self.look(now);
         }
     }
@@ -222,7 +248,7 @@ impl Slots {
             self.held().filter_map(|(&id, waiting)| candidate(id, waiting, now)).collect();
         for source in queued {
             let Some((candidate, cause)) = candidates.choose(source) else { return };
-            self.note_evicted(candidate.source, now);
+            self.put_behind(candidate.source, now);
             self.end(
                 candidate.id,
                 match candidate.activity {
@@ -234,13 +260,11 @@ impl Slots {
         }
     }
 
-    fn note_evicted(&mut self, source: Source, now: Instant) {
-        if self.evicted.len() >= EVICTED_SOURCES_MAX {
-            self.evicted.retain(|_, at| now.saturating_duration_since(*at) < BEHIND_TIME_MAX);
+    fn put_behind(&mut self, source: Source, now: Instant) {
+        if self.behind.len() >= BEHIND_SOURCES_MAX {
+            self.behind.clear();
         }
-        if self.evicted.len() < EVICTED_SOURCES_MAX {
-            self.evicted.insert(source, now);
-        }
+        self.behind.insert(source, now);
     }
 
     fn held(&self) -> impl Iterator<Item = (&u64, &Waiting)> {

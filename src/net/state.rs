@@ -11,9 +11,8 @@ use std::collections::HashMap;
 use std::thread::{Thread, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::effects::Effect;
 use super::eviction::Cause;
-use super::slots::{Phase, Slots, Waiting};
+use super::slots::{Effect, Phase, Slots, Waiting};
 
 /// After a lead that was held up, nobody leads there for so many rounds: where one request waits
 /// for a disk, the next ones may, too, and each would hold up those behind it.

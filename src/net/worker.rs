@@ -61,9 +61,12 @@ impl<H: FnMut(Connection) + Clone> Worker<H> {
         let Some((stream, peer)) = self.accept(listener) else {
             return self.shared.change(|state| state.left(listener));
         };
+        // Before another thread can accept a younger one.
+        let accepted_at = Instant::now();
         let (id, leads) = self.shared.change(|state| state.accepted(listener));
         set_lead(leads.then_some(listener));
-        let connection = Connection::new(Arc::clone(&self.shared), stream, peer, id);
+        let shared = Arc::clone(&self.shared);
+        let connection = Connection::new(shared, stream, peer, (id, accepted_at));
         // A panic costs one client, never the server.
         if catch_unwind(AssertUnwindSafe(|| (self.handler)(connection))).is_err() {
             log::error!("serving {peer} panicked; its connection is closed, the others go on");

@@ -1,13 +1,12 @@
 //! Writes a response: in slices, each of which must get somewhere within the stall timeout.
 //!
 //! A small body goes out with its head in one write; a large one straight from the file's pages
-//! with `sendfile`, or by reads where the file system cannot do that. Never more nor fewer bytes
-//! than Content-Length promised: where a file has become too short, the connection is reset, so
-//! that the client can't take the part for the whole.
-
-mod assembled;
+//! with `sendfile`, or by reads where the file system cannot do that; an archive's small files many
+//! at once. Never more nor fewer bytes than Content-Length promised: where a file has become too
+//! short, the connection is reset, so that the client can't take the part for the whole.
 
 use std::fs::File;
+use std::mem;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use rustix::net::SendFlags;
 
 use crate::access_log::Outcome;
 use crate::http::range::ByteRange;
-use crate::http::response::{Body, Segment};
+use crate::http::response::{Body, Chunk, Segment, Stream};
 use crate::net::{Connection, Lost};
 use crate::transfers::Progress;
 
@@ -29,6 +28,9 @@ const SLICE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// How long to wait for memory of the kernel's: nothing tells when it has some again.
 const NO_MEMORY_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Bytes that are sent with one write, at most.
+const GATHERED_BYTES_MAX: usize = 64 * 1024;
 
 /// What became of a response.
 #[derive(Default)]
@@ -88,7 +90,7 @@ impl Writer<'_> {
                     segments.iter().try_for_each(|segment| self.segment(file, segment))
                 }
             },
-            Some(Body::Streamed(stream, segments)) => self.assembled(output, &**stream, segments),
+            Some(Body::Streamed(stream, segments)) => self.streamed(output, &**stream, segments),
         }
     }
 
@@ -159,6 +161,66 @@ impl Writer<'_> {
             self.bytes(&buffer)?;
             result?;
             rest = ByteRange { first: slice.end(), length: rest.length - slice.length };
+        }
+        Ok(())
+    }
+
+    /// Sends the head in `output` and then the segments. A folder of a thousand small files would
+    /// be thousands of small writes: so small files are gathered in a buffer first, which is given
+    /// back while a large one is under way.
+    fn streamed(
+        &mut self,
+        output: &mut Vec<u8>,
+        stream: &dyn Stream,
+        segments: &[Segment],
+    ) -> Result<(), Outcome> {
+        // A buffer of its own: the thread keeps the other one.
+        let mut gathered = Vec::with_capacity(GATHERED_BYTES_MAX);
+        gathered.append(output);
+        let result = segments.iter().try_for_each(|segment| match segment {
+            Segment::Bytes(bytes) => self.gather(&mut gathered, bytes),
+            &Segment::ByteRange(span) => self.parts(&mut gathered, stream, span),
+        });
+        // What precedes a file that has changed goes out all the same.
+        if matches!(result, Ok(()) | Err(Outcome::Truncated(_))) {
+            self.bytes(&gathered)?;
+        }
+        result
+    }
+
+    fn parts(
+        &mut self,
+        gathered: &mut Vec<u8>,
+        stream: &dyn Stream,
+        span: ByteRange,
+    ) -> Result<(), Outcome> {
+        for part in stream.parts(span) {
+            match part.map_err(|_| Outcome::Truncated("file-changed"))? {
+                Chunk::Bytes(bytes) => self.gather(gathered, &bytes)?,
+                Chunk::File(file, span) if span.length <= ONE_WRITE_BYTES_MAX => {
+                    self.make_room(gathered, span.length)?;
+                    append(gathered, &file, span)?;
+                }
+                Chunk::File(file, span) => {
+                    self.bytes(&mem::take(gathered))?;
+                    self.span(&file, span)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, gathered: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Outcome> {
+        self.make_room(gathered, bytes.len() as u64)?;
+        gathered.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Sends what is gathered, where so many bytes more would be too many.
+    fn make_room(&mut self, gathered: &mut Vec<u8>, bytes: u64) -> Result<(), Outcome> {
+        if gathered.len() as u64 + bytes > GATHERED_BYTES_MAX as u64 {
+            self.bytes(gathered)?;
+            gathered.clear();
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ struct Entry {
     kind: Kind,
 }
 
-/// Chunk of an archive.
+/// Part of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Chunk {
     /// These bytes.

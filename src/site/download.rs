@@ -20,10 +20,9 @@ use super::walk::Walk;
 use crate::gate::{Charged, Permit, Requester};
 use crate::http::conditional::Validators;
 use crate::http::date::Date;
-use crate::http::disposition;
 use crate::http::range::ByteRange;
 use crate::http::request::Request;
-use crate::http::response::{Chunk, Response, Stale, Stream};
+use crate::http::response::{self, Chunk, Response, Stale, Stream};
 
 /// The name of the archived folder where it has none: the root of the file system.
 const UNNAMED: &[u8] = b"root";
@@ -60,7 +59,7 @@ pub(crate) fn respond(
         validators: Validators::new(plan.etag(), None, now),
         coding: None,
         varies_by: None,
-        disposition: Some(disposition::attachment(&[name, b".tar"].concat())),
+        disposition: Some(response::attachment(&[name, b".tar"].concat())),
     };
     let length = plan.length();
     let archive = Archive { root: Arc::clone(root), folder, path: path.to_vec(), plan };

@@ -119,8 +119,8 @@ fn words(text: &str, quote: char) -> impl Iterator<Item = &str> {
     quoted.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
 }
 
-/// The causes that the code gives: the words in each function `cause` or `log_word`, and those that an
-/// outcome or a refusal is made with.
+/// The causes that the code gives: the words in each function `cause` or `log_word`, and those that
+/// an outcome or a refusal is made with.
 fn causes_in(folder: &Path) -> BTreeSet<String> {
     let mut causes = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {

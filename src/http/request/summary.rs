@@ -1,12 +1,11 @@
 //! What can be read of a head that is refused or unfinished: for the log, and for the form of the
 //! answer; never for what to serve.
 
+use super::grammar::Lines;
 use super::grammar::{Version, parse_field, parse_version};
-use super::lines::Lines;
 use super::method::Method;
 use crate::http::fields::Fields;
-use crate::http::refusal::Refusal;
-use crate::http::tls;
+use crate::http::refusal::{Refusal, TLS_LOG_WORD, is_tls_handshake};
 
 /// The fields that the log shows, or needs to find the client behind a proxy, and those that say
 /// whether the client may ask at all.
@@ -43,8 +42,8 @@ pub struct HeadSummary<'a> {
 impl<'a> HeadSummary<'a> {
     /// Reads what there is.
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
-        if tls::is_handshake(bytes) {
-            return Self { line: tls::LOG_WORD, ..Self::default() };
+        if is_tls_handshake(bytes) {
+            return Self { line: TLS_LOG_WORD, ..Self::default() };
         }
         let mut lines = Lines::new(bytes);
         let Some(line) = lines.find(|line| !line.is_empty()) else {

@@ -37,7 +37,7 @@ impl Server {
         stream.set_nonblocking(true).unwrap();
         let (id, leads) = self.shared.change(|state| state.accepted(0));
         set_lead(leads.then_some(0));
-        (Connection::new(Arc::clone(&self.shared), stream, peer, id), far_end)
+        (Connection::new(Arc::clone(&self.shared), stream, peer, (id, Instant::now())), far_end)
     }
 
     fn spawned(&self) -> usize {
