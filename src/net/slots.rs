@@ -27,7 +27,7 @@ const LOOK_SHARE: u32 = 10;
 const EVICTIONS_MAX: usize = 16;
 
 /// For how long new connections of a source are queued behind those of others, once one of its
-/// connections was evicted, or rejected since the queue was full.
+/// connections was evicted.
 const BEHIND_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Sources of which that is known, at most: less than half a megabyte.
@@ -149,7 +149,6 @@ impl Slots {
             let behind = self.behind.get(&source).is_some_and(is_recent);
             let queued = Queued { source, weight: 1, since: now, behind, who: id };
             if let Some(rejected) = self.queue.join(queued) {
-                self.put_behind(rejected.source, now);
                 self.decide(rejected.who, Slot::Rejected);
             }
             self.look(now);

@@ -3,12 +3,17 @@
 //! `cargo test --release good_clients::measured -- --include-ignored --nocapture --test-threads 1`.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{Group, QUIET, Siege, Site, heads, readers, readers_of};
 use crate::attack::{Manner, loopback, loopbacks};
+use crate::support::PATIENCE;
 
 const TINY_REQUESTS: usize = 300;
+
+/// What the field of that name says.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// One row of the table.
 struct Row {
@@ -88,7 +93,7 @@ fn measure(site: &Site, slots: usize, row: &Row) -> Vec<String> {
     let siege = Siege::start(site, slots, row.flags, &row.groups);
     siege.await_threads(slots.min(row.groups.iter().map(|group| group.count).sum()));
     let tiny: Vec<_> = (0..TINY_REQUESTS).map(|_| siege.ask_tiny(row.from)).collect();
-    let large: Vec<_> = (0..row.large).map(|_| siege.ask_large(row.from)).collect();
+    let large: Vec<_> = (0..row.large).map(|_| ask_patiently(&siege, row.from)).collect();
     let (tiny_times, large_times) = (sorted(&tiny), sorted(&large));
     let at = |share: usize| match tiny_times.len() {
         0 => "-".to_owned(),
@@ -109,6 +114,19 @@ fn measure(site: &Site, slots: usize, row: &Row) -> Vec<String> {
     let large = if row.large_may_fail { Vec::new() } else { large };
     let failed = tiny.into_iter().chain(large).filter_map(Result::err);
     failed.map(|error| format!("{}, {slots} slots: {error}", row.attackers)).collect()
+}
+
+/// A large answer, and how long it took. Where there is none for now, the client comes back after
+/// the time that Retry-After says, as long as a person might.
+fn ask_patiently(siege: &Siege<'_>, source: IpAddr) -> Result<Duration, String> {
+    let asked = Instant::now();
+    loop {
+        match siege.ask_large(source) {
+            Ok(_) => return Ok(asked.elapsed()),
+            Err(error) if asked.elapsed() + RETRY_AFTER > PATIENCE => return Err(error),
+            Err(_) => thread::sleep(RETRY_AFTER),
+        }
+    }
 }
 
 fn sorted(answers: &[Result<Duration, String>]) -> Vec<Duration> {
