@@ -1,12 +1,13 @@
 //! The documents: that they fit the screen, and that what they name is there.
 //!
-//! Paths, links, tests that are named as evidence, the map of the sources: whatever a reader would
-//! look for after reading, a machine looks for here first.
+//! Paths, links, tests that are named as evidence, places where something is decided: a machine looks
+//! here first for what readers will look for.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{COLUMNS_MAX, assert_none, rust_files};
+use super::{COLUMNS_MAX, assert_none};
 
 const README_LINES_MAX: usize = 160;
 
@@ -156,17 +157,58 @@ fn every_file_to_copy_is_explained() {
     assert_none("every file to copy is explained", &offences);
 }
 
+/// The cells of each row of the table whose header begins with that.
+fn rows<'a>(document: &'a Document, header: &str) -> Vec<Vec<&'a str>> {
+    let lines = document.text.lines().skip_while(|line| !line.starts_with(header));
+    let rows = lines.take_while(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
+}
+
 #[test]
-fn the_map_has_every_source_file() {
-    let map = Document::read("docs/architecture.md");
+fn each_folder_of_the_source_has_a_row() {
+    let architecture = Document::read("docs/architecture.md");
+    let told = rows(&architecture, "| folder |");
+    let told: BTreeSet<_> = told.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    let entries = fs::read_dir(repository().join("src")).unwrap().map(Result::unwrap);
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    let folders = folders.map(|entry| format!("{}/", entry.file_name().display()));
+    assert_eq!(told, folders.collect());
+}
+
+/// Whether one of these lines defines a function, a type or a constant of that name.
+fn defines(code: &str, name: &str) -> bool {
+    let is_definition = |line: &str| {
+        let words: Vec<_> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let kinds = ["const", "enum", "fn", "static", "struct", "trait", "type"];
+        words.windows(2).any(|pair| kinds.contains(&pair[0]) && pair[1] == name)
+    };
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).any(is_definition)
+}
+
+#[test]
+fn what_is_decided_is_decided_there() {
+    let architecture = Document::read("docs/architecture.md");
+    let rows = rows(&architecture, "| where is it decided ... |");
+    assert!(rows.len() > 15, "{rows:?}");
     let mut offences = Vec::new();
-    for source in rust_files("src").into_iter().filter(|source| !source.is_test()) {
-        let below_src = source.path.strip_prefix(repository().join("src")).unwrap();
-        if !map.text.contains(&format!("| `{}` |", below_src.display())) {
-            offences.push(format!("{} is not on it", below_src.display()));
-        }
+    for row in rows {
+        let [_, file, names] = row[..] else { panic!("{row:?}") };
+        let path = repository().join("src").join(file.trim_matches('`'));
+        let code = fs::read_to_string(&path).unwrap_or_default();
+        let missing = code_spans(names).filter(|name| !defines(&code, name));
+        offences.extend(missing.map(|name| format!("{file} does not define {name}")));
     }
-    assert_none("the map has every source file", &offences);
+    assert_none("what is decided is decided there", &offences);
+}
+
+#[test]
+fn definitions_are_told_from_mentions() {
+    for code in ["fn name(", "    pub(super) fn name<T>(", "const name: u8 = 1;", "enum name {"] {
+        assert!(defines(code, "name"), "{code}");
+    }
+    for code in ["name(", "// fn name()", "fn names()", "let name = 1;", "fn a(name: u8)", ""] {
+        assert!(!defines(code, "name"), "{code}");
+    }
 }
 
 #[test]
