@@ -1,7 +1,7 @@
 //! The documents: that they fit the screen, and that what they name is there.
 //!
-//! Paths, links, tests that are named as evidence, places where something is decided: a machine looks
-//! here first for what readers will look for.
+//! Paths, links, tests that are named as evidence, places where something is decided: a machine
+//! looks here first for what readers will look for.
 
 use std::collections::BTreeSet;
 use std::fs;
