@@ -108,7 +108,7 @@ impl Shared {
         builder.stack_size(HOUSEKEEPER_STACK_BYTES).spawn(move || shared.keep_house())?;
         for listener in 0..self.listeners.len() {
             let mut state = lock(&self.state);
-            state.add_acceptor(listener);
+            state.begin(listener);
             let effects = std::mem::take(&mut state.slots.effects);
             drop(state);
             for effect in effects {

@@ -101,10 +101,10 @@ pub(super) enum Job {
 }
 
 impl State {
-    /// A server whose loops, `inherited` or not, have no thread yet.
+    /// A server whose loops, `inherited` or not, count a thread each that is still to come.
     pub(super) fn new(limits: Limits, inherited: &[bool], slots: Slots) -> Self {
         let new_loop = |&is_inherited: &bool| Loop {
-            acceptors: 0,
+            acceptors: 1,
             // A thread that waits for a passed socket is woken for every client: one is enough.
             acceptors_max: if is_inherited { 1 } else { limits.acceptors_max },
             led: None,
@@ -127,7 +127,12 @@ impl State {
         }
     }
 
-    /// Adds a thread to a loop, for its beginning and its end.
+    /// Finds the first thread of a loop.
+    pub(super) fn begin(&mut self, listener: usize) {
+        self.find_thread(listener);
+    }
+
+    /// Adds a thread to a loop.
     pub(super) fn add_acceptor(&mut self, listener: usize) {
         self.loops[listener].acceptors += 1;
         self.find_thread(listener);

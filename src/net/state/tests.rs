@@ -40,7 +40,7 @@ fn state(leads: bool) -> State {
 /// A state with its first thread, and the number of a connection that it serves.
 fn with_leader() -> (State, u64) {
     let mut state = state(true);
-    state.add_acceptor(0);
+    state.begin(0);
     let (id, leads) = state.accepted(0);
     assert!(leads);
     take_effects(&mut state);
@@ -79,7 +79,7 @@ fn a_leader_that_steps_aside_is_replaced_once() {
 #[test]
 fn without_a_cache_nobody_leads() {
     let mut state = state(false);
-    state.add_acceptor(0);
+    state.begin(0);
     take_effects(&mut state);
     assert!(!state.accepted(0).1);
     assert_eq!(spawned(&mut state), 1);
@@ -236,7 +236,7 @@ struct Model {
 impl Model {
     fn new() -> Self {
         let mut state = state(true);
-        state.add_acceptor(0);
+        state.begin(0);
         let now = Instant::now();
         let mut model = Self { state, now, served: vec![], acceptors: 0, idle: 0, refusals: 0 };
         model.run();
