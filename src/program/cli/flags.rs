@@ -23,7 +23,7 @@ pub(super) const ABOUT: &str = "About";
 
 /// Serve a folder over HTTP.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(name = "httpd", version, about, max_term_width = 100)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
 pub(crate) struct Flags {
     /// Folder to serve [default: .]
