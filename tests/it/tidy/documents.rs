@@ -54,8 +54,12 @@ fn repository() -> &'static Path {
 
 fn documents() -> Vec<Document> {
     let single = ["README.md", "CHANGELOG.md", "examples/README.md"].map(PathBuf::from);
-    let pages = fs::read_dir(repository().join("docs")).unwrap();
-    let pages = pages.map(|entry| Path::new("docs").join(entry.unwrap().file_name()));
+    // The crate is without `.github`.
+    let folders = ["docs", ".github"].into_iter().filter(|it| repository().join(it).exists());
+    let pages = folders.flat_map(|folder| {
+        let entries = fs::read_dir(repository().join(folder)).unwrap();
+        entries.map(move |entry| Path::new(folder).join(entry.unwrap().file_name()))
+    });
     let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     single.into_iter().chain(pages).map(Document::read).collect()
 }
@@ -87,10 +91,18 @@ fn documents_fit_the_screen() {
 }
 
 #[test]
-fn the_version_is_in_the_changelog() {
-    let heading = concat!("## [", env!("CARGO_PKG_VERSION"), "] - ");
+fn changelog_and_image_have_the_version() {
+    let version = env!("CARGO_PKG_VERSION");
     let changelog = Document::read("CHANGELOG.md");
-    assert!(changelog.text.lines().any(|line| line.starts_with(heading)), "{heading}");
+    let mut headings = changelog.text.lines().filter(|line| line.starts_with("## "));
+    assert_eq!(headings.next(), Some("## [Unreleased]"));
+    let newest = headings.next().unwrap();
+    let date =
+        newest.strip_prefix(&format!("## [{version}] - ")).unwrap_or_else(|| panic!("{newest}"));
+    let form: String = date.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    assert_eq!(form, "0000-00-00", "{newest}");
+    let label = format!("org.opencontainers.image.version=\"{version}\"");
+    assert!(Document::read("contrib/Dockerfile").text.contains(&label), "{label}");
 }
 
 #[test]
