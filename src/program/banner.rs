@@ -1,11 +1,10 @@
 //! What standard output gets at the start: a line for each listener, for scripts and people alike.
 //!
-//! On a terminal the lines follow a summary: what is served, under which rules, and how to stop.
+//! On a terminal the lines follow a summary: who can reach what, by which rules, and how to stop.
 //! There each line is a URL that can be opened: a listener that stands for every address is named
 //! by the addresses of the machine's interfaces. With `--qr`, a QR code comes last. A script gets
 //! exactly one line for each listener.
 
-use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 
@@ -18,6 +17,9 @@ use crate::sandbox::Enforcement;
 use crate::site::files::{self, Dotfiles};
 use crate::site::root::{Root, Symlinks};
 use crate::text::is_unprintable;
+
+/// The columns of the rows' labels.
+const LABEL_WIDTH: usize = 16;
 
 /// What the banner describes.
 pub(crate) struct Banner<'a> {
@@ -41,10 +43,11 @@ pub(crate) fn print(
     code: Option<&Code>,
 ) -> io::Result<()> {
     let text = if is_wanted() {
-        let lines = lines(&addresses::reachable(listeners));
-        let colour = access_log::terminal_takes_colour();
-        let code = code.map(|code| code.lines(columns(), colour)).unwrap_or_default();
-        format!("{banner}{lines}{code}")
+        let reachable = addresses::reachable(listeners);
+        let (columns, colour) = (columns(), access_log::terminal_takes_colour());
+        let summary = banner.summary(&reach(listeners, &reachable), columns);
+        let code = code.map(|code| code.lines(columns, colour)).unwrap_or_default();
+        format!("{summary}{}{code}", lines(&reachable))
     } else {
         lines(listeners)
     };
@@ -74,29 +77,63 @@ fn lines(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(line).collect::<Vec<_>>().concat()
 }
 
-impl fmt::Display for Banner<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listed = match (self.files.listing, self.files.dotfiles) {
-            (false, _) => "no folders",
-            (true, Dotfiles::Deny) => "all but names that start with a dot",
-            (true, Dotfiles::Unlisted) => "all but names that start with a dot, which are served",
-            (true, Dotfiles::Serve) => "all, names that start with a dot too",
+/// Who can reach the listeners: this machine alone, or the network at these URLs.
+fn reach(listeners: &[SocketAddr], reachable: &[SocketAddr]) -> String {
+    let is_local = |address: &&SocketAddr| address.ip().is_loopback();
+    let urls = reachable.iter().filter(|it| !is_local(it)).map(|it| format!("http://{it}/"));
+    let urls: Vec<_> = urls.collect();
+    if listeners.iter().all(|address| is_local(&address)) {
+        "this machine only (-b 0.0.0.0: the network)".to_owned()
+    } else if urls.is_empty() {
+        "the network, once there is one".to_owned()
+    } else {
+        urls.join(" ")
+    }
+}
+
+/// A row of the summary: the value in lines of so many columns, if its words are short enough.
+fn row(label: &str, value: &str, columns: usize) -> String {
+    let mut row = format!("  {label:<width$}", width = LABEL_WIDTH - 2);
+    let mut used = LABEL_WIDTH;
+    for word in value.split_inclusive(' ') {
+        used += word.len();
+        if used > columns && used > LABEL_WIDTH + word.len() {
+            row.extend(["\n", &" ".repeat(LABEL_WIDTH)]);
+            used = LABEL_WIDTH + word.len();
+        }
+        row.push_str(word);
+    }
+    row + "\n"
+}
+
+impl Banner<'_> {
+    fn summary(&self, reach: &str, columns: usize) -> String {
+        let listings = if self.files.listing { "folders without an index page" } else { "none" };
+        let hidden = match self.files.dotfiles {
+            Dotfiles::Deny => "not served",
+            Dotfiles::Unlisted => "served, but not listed",
+            Dotfiles::Serve => "served and listed",
         };
-        let followed = match self.root.symlinks() {
-            Symlinks::Deny => "no links",
-            Symlinks::Within => "links that stay inside",
-            Symlinks::Follow => "all links, wherever they lead",
+        let links = match self.root.symlinks() {
+            Symlinks::Deny => "not followed",
+            Symlinks::Within => "inside the folder only",
+            Symlinks::Follow => "followed anywhere",
         };
+        let password = self.users.map(|users| format!("needed; users: {users}"));
+        let sandbox = self.sandbox.to_string();
+        let rows = [
+            ("reach", Some(reach)),
+            ("listings", Some(listings)),
+            ("hidden files", Some(hidden)),
+            ("symlinks", Some(links)),
+            ("password", password.as_deref()),
+            ("sandbox", Some(&sandbox)),
+        ];
+        let rows = rows.iter().filter_map(|(label, value)| Some(row(label, (*value)?, columns)));
         let path = self.root.real_path().to_string_lossy();
         let path: String =
             path.chars().map(|it| if is_unprintable(it) { '?' } else { it }).collect();
-        writeln!(out, "httpd {} serves {path}", env!("CARGO_PKG_VERSION"))?;
-        writeln!(out, "  listed    {listed}")?;
-        writeln!(out, "  followed  {followed}")?;
-        if let Some(users) = self.users {
-            writeln!(out, "  password  needed; users: {users}")?;
-        }
-        writeln!(out, "  sandbox   {}", self.sandbox)?;
-        writeln!(out, "  to stop   Ctrl-C")
+        let (version, rows) = (env!("CARGO_PKG_VERSION"), rows.collect::<String>());
+        format!("httpd {version} serves {path}\n{rows}Press Ctrl-C to stop\n")
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::screen::OnScreen;
 use crate::support::{
     Lines, PATIENCE, Tree, eventually, has_words, pseudo_terminal, read_to_end, without_variables,
 };
@@ -123,8 +124,8 @@ fn the_banner_shows_the_rule_of_each_flag() {
     let mut seen = usual.clone();
     for (rule, subject) in [
         (&["--no-listing"][..], "list"),
-        (&["--dotfiles", "unlisted"], "dot"),
-        (&["--dotfiles", "serve"], "dot"),
+        (&["--dotfiles", "unlisted"], "hidden"),
+        (&["--dotfiles", "serve"], "hidden"),
         (&["--symlinks", "deny"], "link"),
         (&["--symlinks", "follow"], "link"),
     ] {
@@ -135,6 +136,40 @@ fn the_banner_shows_the_rule_of_each_flag() {
         assert!(changed[0].contains(subject), "{rule:?}: {changed:?}");
         assert!(!seen.contains(&changed[0]), "{rule:?} looks like another rule: {changed:?}");
         seen.extend(changed);
+    }
+}
+
+#[test]
+fn the_banner_says_who_can_reach_it() {
+    let tree = Tree::new();
+    let reach = |flags: &[&str]| {
+        let lines = banner(tree.path(), flags);
+        let row = lines.iter().find(|line| line.starts_with("  reach ")).expect("a row");
+        row.trim_end().to_owned()
+    };
+    for flags in [&[][..], &["--bind", "127.0.0.5"], &["--bind", "::1"]] {
+        assert!(has_words(&reach(flags), &["-b", "0.0.0.0"]), "{flags:?}");
+    }
+    let everywhere = ["--bind", "0.0.0.0"];
+    let shown = OnTerminal::start(&everywhere, tree.path(), &[], None);
+    let address = shown.addresses().into_iter().find(|it| !it.ip().is_loopback());
+    let Some(address) = address else { return };
+    shown.line(|line| line.starts_with("  reach ") && line.contains(&format!("http://{address}/")));
+}
+
+#[test]
+fn the_banner_fits_narrow_terminals() {
+    let tree = Tree::with(&[("passwords", crate::auth::ANN.as_bytes())]);
+    std::fs::create_dir(tree.join("root")).unwrap();
+    let passwords = tree.join("passwords");
+    let flags = ["--dotfiles", "unlisted", "--auth", passwords.to_str().unwrap()];
+    for columns in [60, 80] {
+        let httpd = OnScreen::start(&tree.join("root"), &flags, &[], [40, columns]);
+        httpd.wait_for("it listens", |rows| rows.iter().any(|row| row.contains("listening on ")));
+        let raw = String::from_utf8(httpd.raw()).unwrap();
+        for line in raw.lines().filter(|line| !line.contains("WARN")) {
+            assert!(line.chars().count() <= columns.into(), "{columns}: {line:?}");
+        }
     }
 }
 
