@@ -13,6 +13,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use clap::builder::{OsStr, Resettable};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -24,13 +25,21 @@ pub(crate) use flags::Flags;
 /// What the names of the variables begin with.
 const PREFIX: &str = "HTTPD_";
 
+/// What flags of other servers mean there, and what there is here.
+const FOREIGN: [(&[&str], &str); 4] = [
+    (&["-a"], "an address is '--bind ADDR', a password '--auth FILE'"),
+    (&["--upload", "--upload-files", "--allow-upload"], "httpd only serves: it takes no uploads"),
+    (&["--tls-cert", "--tls-key", "--tls", "--cert"], "TLS is a proxy's job, such as nginx's"),
+    (&["--open", "-o"], "httpd opens no browser: it prints its URL"),
+];
+
 /// In place of a flag's variable.
 const UNSET: Resettable<OsStr> = Resettable::Reset;
 
 /// Reads the command line and the environment. Wrong flags end the process with status 2.
 pub(crate) fn read() -> Flags {
     let matches = matches(|name| env::var_os(name).is_none_or(|value| value.is_empty()));
-    let matches = matches.unwrap_or_else(|error| end(&blame_variable(error)));
+    let matches = matches.unwrap_or_else(|error| end(&advise(blame_variable(error))));
     help::print_if_asked(&matches);
     let is_given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
     if is_given("folder") && is_given("root") {
@@ -67,6 +76,45 @@ fn blame_variable(mut error: Error) -> Error {
         error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
     }
     error
+}
+
+/// What helps whoever takes `text` for a port.
+pub(crate) fn port_advice(text: &str) -> Option<String> {
+    let port = text.parse::<u16>().ok()?;
+    Some(format!("to serve on port {port}: httpd -p {port}"))
+}
+
+/// Says what to do instead, in an error about a word that is not known here. Of clap's own tips,
+/// those are left that are right: a flag that was misspelt, or a folder that looks like a flag.
+fn advise(mut error: Error) -> Error {
+    let word = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => word.clone(),
+        _ => return error,
+    };
+    let foreign = FOREIGN.iter().find(|(flags, _)| flags.contains(&word.as_str()));
+    let advice = foreign.map(|(_, advice)| (*advice).to_owned()).or_else(|| port_advice(&word));
+    let is_misspelt = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(flag)) => advice.is_none() && is_alike(flag, &word),
+        _ => true,
+    };
+    if !is_misspelt {
+        error.remove(ContextKind::SuggestedArg);
+        let usage = ContextValue::StyledStr(help::command().render_usage());
+        error.insert(ContextKind::Usage, usage);
+    }
+    if let Some(advice) = advice {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]));
+    } else if !Path::new(&word).exists() {
+        error.remove(ContextKind::Suggested);
+    }
+    error
+}
+
+/// Whether one is the other's start, or has nearly the same letters.
+fn is_alike(a: &str, b: &str) -> bool {
+    let difference = |sign| a.matches(sign).count().abs_diff(b.matches(sign).count());
+    let differences = ('a'..='z').chain(['-']).map(difference);
+    a.starts_with(b) || b.starts_with(a) || differences.sum::<usize>() <= 2
 }
 
 /// Prints an error, or the help or the version that was asked for, and ends the process: with 1

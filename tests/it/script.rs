@@ -4,12 +4,13 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::{Httpd, Tree, has_words, output_of, run, tool};
 
 /// How many lines count as one screen of a terminal.
-const SCREEN_LINES: usize = 45;
+const SCREEN_LINES: usize = 40;
 
 /// Flags that only print something, for which a variable would make no sense.
 const WITHOUT_VARIABLE: [&str; 4] = ["generate", "help", "probe", "version"];
@@ -233,6 +234,44 @@ fn check_page(page: &str, program: &str, arguments: &[&str]) {
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && errors.is_empty(), "{program}: {errors}");
+}
+
+/// What bash completes after this flag.
+#[track_caller]
+fn completed(flag: &str, start: &str) -> Vec<String> {
+    let script = r#"
+        eval "$("$1" --generate bash)"
+        compopt() { echo "$*"; }
+        COMP_WORDS=(httpd "$2" "$3") COMP_CWORD=2
+        _httpd httpd "$3" "$2"
+        printf '%s\n' "${COMPREPLY[@]}"
+    "#;
+    let mut command = Command::new("bash");
+    let output =
+        output_of(command.args(["-c", script, "bash", env!("CARGO_BIN_EXE_httpd"), flag, start]));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn folders_files_and_addresses_are_completed_where_they_are_meant() {
+    if tool("bash").is_some() {
+        assert_eq!(completed("--bind", "127"), ["127.0.0.1"]);
+        assert_eq!(completed("-b", "0"), ["0.0.0.0"]);
+        assert_eq!(completed("--root", ""), ["-o plusdirs"]);
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/li");
+        let files = completed("--auth", src.to_str().unwrap());
+        assert!(files.iter().any(|file| file.ends_with("/src/lib.rs")), "{files:?}");
+        assert_eq!(completed("--port", "80"), ["-o nospace", "80"]);
+    }
+    let (_, bash, _) = run(&["--generate", "bash"]);
+    assert!(bash.contains("-o dirnames httpd") && !bash.contains("-o default"), "{bash}");
+    let (_, zsh, _) = run(&["--generate", "zsh"]);
+    let line = |start: &str| zsh.lines().find(|line| line.contains(start)).unwrap_or_default();
+    for (start, end) in [("'--root=", ":_files -/'"), ("'--auth=", ":_files'"), ("::folder", "-/'")]
+    {
+        assert!(line(start).contains(end), "{start}: {:?}", line(start));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum, ValueHint};
 
 use super::values;
 use crate::http::forwarded::Network;
@@ -27,7 +27,7 @@ pub(super) const ABOUT: &str = "About";
 #[command(disable_help_flag = true, disable_version_flag = true)]
 pub(crate) struct Flags {
     /// Folder to serve [default: .]
-    #[arg(value_name = "ROOT")]
+    #[arg(value_name = "ROOT", value_hint = ValueHint::DirPath)]
     pub(super) folder: Option<PathBuf>,
 
     #[command(flatten, next_help_heading = "What is served")]
@@ -59,9 +59,10 @@ pub(crate) struct Flags {
 pub(super) struct Content {
     /// Folder to serve (same as ROOT)
     #[arg(short, long, value_name = "DIR", env = "HTTPD_ROOT")]
+    #[arg(alias = "directory", short_alias = 'd', value_hint = ValueHint::DirPath)]
     pub(super) root: Option<PathBuf>,
 
-    /// File to serve for a folder; repeatable
+    /// Index page; repeatable
     #[arg(
         long,
         value_name = "NAME",
@@ -72,62 +73,66 @@ pub(super) struct Content {
     )]
     pub(super) index: Vec<String>,
 
-    /// Answer 404 for a folder without an index
+    /// Disable directory listings
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_NO_LISTING")]
     pub(super) no_listing: bool,
 
-    /// Serve about.html for /about, where there is no about
+    /// Serve about.html for /about
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_PRETTY_URLS")]
     pub(super) pretty_urls: bool,
 
-    /// Serve the index of the root where nothing is found
+    /// Serve the root index.html for unknown paths
     ///
-    /// For single-page applications. Only clients that want HTML get it, and no path whose last
+    /// For single-page applications. Only clients that accept HTML get it, and no path whose last
     /// name has an extension.
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_SPA")]
     pub(super) spa: bool,
 
-    /// Maximum number of entries in a listing
+    /// Most entries in a listing
     #[arg(long, value_name = "N", default_value_t = 10_000, env = "HTTPD_LISTING_LIMIT")]
     pub(super) listing_limit: usize,
 
-    /// Maximum number of entries in an archive of a folder; 0: no archives
+    /// Most entries in a .tar; 0: none
     #[arg(long, value_name = "N", default_value_t = 100_000, env = "HTTPD_ARCHIVE_LIMIT")]
     pub(super) archive_limit: usize,
 
-    /// Names that start with a dot: deny, unlisted or serve
+    /// Hidden files: deny, unlisted, serve
     ///
     /// .well-known is always served.
     #[arg(long, value_name = "HOW", default_value = "deny", env = "HTTPD_DOTFILES")]
     pub(super) dotfiles: DotfilesFlag,
 
-    /// Symbolic links: deny, within (the folder) or follow
+    /// Symlinks: deny, within or follow
     #[arg(long, value_name = "WHICH", default_value = "within", env = "HTTPD_SYMLINKS")]
     pub(super) symlinks: SymlinksFlag,
 
-    /// Path that has moved (301); repeatable
+    /// Redirect a path (301); repeatable
     #[arg(long, value_name = "FROM=TO", value_delimiter = '\n', env = "HTTPD_REDIRECT")]
     pub(super) redirect: Vec<Redirect>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Reachability {
-    /// Port to listen on; 0 picks a free one
+    /// Port; 0 picks a free one
     #[arg(short, long, value_name = "PORT", default_value_t = 8080, env = "HTTPD_PORT")]
     pub(super) port: u16,
 
-    /// Address to listen on, IPv4 or IPv6; repeatable
+    /// Address to listen on; repeatable
+    ///
+    /// It may be `localhost`, or have a port of its own: `127.0.0.1:9000` or `[::1]:9000`.
     #[arg(
         short,
         long,
         value_name = "ADDR",
         default_value = "127.0.0.1",
+        value_parser = values::listener,
         value_delimiter = ',',
         env = "HTTPD_BIND"
     )]
-    pub(super) bind: Vec<IpAddr>,
+    #[arg(aliases = ["host", "address", "addr", "interfaces", "listen"], short_alias = 'i')]
+    pub(super) bind: Vec<(IpAddr, Option<u16>)>,
 
-    /// Show the URL for other machines as a QR code, on a terminal
+    /// Print a QR code of the URL
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_QR")]
     pub(super) qr: bool,
 
@@ -138,7 +143,7 @@ pub(super) struct Reachability {
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "HTTPD_ALLOW_HOST")]
     pub(super) allow_host: Vec<String>,
 
-    /// Ask for a password: file of users, made by htpasswd -B
+    /// Require a password; FILE comes from `htpasswd -B`
     ///
     /// The file is read once, at the start.
     #[arg(long, value_name = "FILE", env = "HTTPD_AUTH")]
@@ -155,11 +160,11 @@ pub(super) struct Reachability {
 
 #[derive(Args, Debug)]
 pub(super) struct Responses {
-    /// Header field added to every response; repeatable
+    /// Header field for every response; repeatable
     #[arg(long, value_name = "NAME: VALUE", value_delimiter = '\n', env = "HTTPD_HEADER")]
     pub(super) header: Vec<ExtraField>,
 
-    /// Allow pages of any origin to read (CORS)
+    /// Allow cross-origin requests (CORS)
     #[arg(long, value_parser = FalseyValueParser::new(), env = "HTTPD_CORS")]
     pub(super) cors: bool,
 
@@ -176,7 +181,7 @@ pub(super) struct Responses {
 
 #[derive(Args, Debug)]
 pub(super) struct Limits {
-    /// Maximum number of clients served at once
+    /// Most slow connections at once
     #[arg(
         long,
         value_name = "N",
@@ -208,7 +213,7 @@ pub(super) struct Limits {
     )]
     pub(super) request_timeout: Duration,
 
-    /// Time limit without progress while sending
+    /// Drop a download that stalls this long
     #[arg(
         long,
         value_name = "SECONDS",
@@ -218,7 +223,7 @@ pub(super) struct Limits {
     )]
     pub(super) stall_timeout: Duration,
 
-    /// How long active responses may take at shutdown
+    /// How long to wait for downloads at shutdown
     #[arg(
         long,
         value_name = "SECONDS",
@@ -236,7 +241,7 @@ pub(super) struct Log {
     #[arg(long, value_name = "FORMAT", default_value = "auto", env = "HTTPD_LOG_FORMAT")]
     pub(super) log_format: LogFormatFlag,
 
-    /// File for access lines, reopened on SIGHUP [default: standard error]
+    /// Log requests to this file, reopened on SIGHUP
     #[arg(long, value_name = "PATH", env = "HTTPD_LOG_FILE")]
     pub(super) log_file: Option<PathBuf>,
 

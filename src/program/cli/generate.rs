@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use clap::Command;
+use clap::{Command, ValueHint};
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
@@ -39,6 +39,9 @@ const CHAPTERS: [(&str, &str); 3] = [
     ),
 ];
 
+/// Addresses that are often meant.
+const ADDRESSES: [&str; 5] = ["127.0.0.1", "0.0.0.0", "::1", "::", "localhost"];
+
 impl Page {
     /// Writes the page.
     pub(crate) fn write(self, out: &mut impl Write) -> io::Result<()> {
@@ -49,10 +52,24 @@ impl Page {
             Self::Fish => Shell::Fish,
         };
         let mut page = Vec::new();
-        generate(shell, &mut help::command(), "httpd", &mut page);
-        out.write_all(&page)?;
+        generate(shell, &mut command_to_complete(), "httpd", &mut page);
+        // Where nothing else is meant, the folder to serve is.
+        let page =
+            String::from_utf8_lossy(&page).replace("-o bashdefault -o default", "-o dirnames");
+        out.write_all(page.as_bytes())?;
         out.flush()
     }
+}
+
+/// The flags, with what their values are.
+fn command_to_complete() -> Command {
+    let command = help::command().mut_arg("bind", |flag| flag.value_parser(ADDRESSES));
+    command.mut_args(|flag| {
+        // Shells offer files for what they know nothing of.
+        let takes_any = flag.get_action().takes_values() && flag.get_possible_values().is_empty();
+        let is_unknown = takes_any && flag.get_value_hint() == ValueHint::Unknown;
+        if is_unknown { flag.value_hint(ValueHint::Other) } else { flag }
+    })
 }
 
 fn manual(out: &mut impl Write) -> io::Result<()> {

@@ -30,18 +30,20 @@ const BRIEF: [&str; 14] = [
 /// Command lines, and what they do.
 pub(super) const EXAMPLES: [(&str, &str); 6] = [
     ("httpd", "serve this folder at http://127.0.0.1:8080/"),
-    ("httpd --port 0 ~/Downloads", "serve that folder, on a free port"),
-    ("httpd -b 0.0.0.0 -b ::", "serve every machine in reach"),
-    ("httpd -b 0.0.0.0 --qr ~/Pictures", "show a phone the address to scan"),
-    ("httpd --log-file /var/log/httpd/access.log", "keep the log in a file"),
-    ("HTTPD_PORT=3000 httpd", "take a flag from the environment"),
+    ("httpd --port 0 ~/Downloads", "serve that folder on a free port"),
+    ("httpd -b 0.0.0.0 -b ::", "listen on all interfaces"),
+    ("httpd -b 0.0.0.0 --qr ~/Pictures", "share with a phone (QR code)"),
+    ("httpd --log-file ~/httpd.log", "log requests to a file"),
+    ("HTTPD_PORT=3000 httpd", "set a flag by its variable"),
 ];
 
 const VARIABLES: &str = "\
-Each flag is also an environment variable: HTTPD_LOG_FORMAT is --log-format. The variable of a
-repeatable flag takes one value on each line; commas may also separate addresses and host names.
+Each flag is also an environment variable: HTTPD_LOG_FORMAT is --log-format. The
+variable of a repeatable flag takes one value per line; commas may also separate
+addresses and host names.
 
-The exit status is 0 after Ctrl-C or SIGTERM, 1 when it cannot start, and 2 for wrong flags.
+The exit status is 0 after Ctrl-C or SIGTERM, 1 when it cannot start, and 2 for
+wrong flags.
 The manual: httpd --generate man | man -l -";
 
 /// The flags as clap takes them.
@@ -55,7 +57,7 @@ fn flags_about_the_program() -> [Arg; 3] {
             .short('h')
             .action(ArgAction::SetTrue)
             .help("The flags that most people need"),
-        Arg::new("help").long("help").action(ArgAction::HelpShort).help("All flags, and examples"),
+        Arg::new("help").long("help").action(ArgAction::HelpShort).help("All flags"),
         Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Version"),
     ]
     .map(|flag| flag.help_heading(ABOUT))
@@ -86,6 +88,6 @@ pub(super) fn print_if_asked(matches: &ArgMatches) {
 }
 
 fn examples() -> String {
-    let lines = EXAMPLES.map(|(line, does)| format!("  {line:<42}  {does}\n"));
+    let lines = EXAMPLES.map(|(line, does)| format!("  {line:<32}  {does}\n"));
     format!("Examples:\n{}", lines.concat())
 }

@@ -37,12 +37,12 @@ impl Flags {
     /// What to ask instead of serving. Without a URL: the root of the server that these flags
     /// would start, at the first of its addresses.
     pub(crate) fn url_to_probe(&self) -> Result<Option<Url>, &'static str> {
-        let Reachability { bind, port, .. } = &self.network;
-        match (&self.probe, bind.first()) {
+        match (&self.probe, self.addresses().first()) {
             (None, _) => Ok(None),
             (Some(Some(url)), _) => Ok(Some(url.clone())),
-            (Some(None), Some(&address)) if *port != 0 => {
-                Ok(Some(Url::root_of(addresses::from_this_machine(address), *port)))
+            (Some(None), Some(address)) if address.port() != 0 => {
+                let ip = addresses::from_this_machine(address.ip());
+                Ok(Some(Url::root_of(ip, address.port())))
             }
             (Some(None), _) => Err("--probe needs a URL where --port is 0"),
         }
@@ -63,10 +63,10 @@ impl Flags {
         }
     }
 
-    /// The addresses to listen on.
+    /// The addresses to listen on, each at its own port, or at that of all.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let Reachability { bind, port, .. } = &self.network;
-        bind.iter().map(|&address| SocketAddr::new(address, *port)).collect()
+        let Reachability { bind, port: of_all, .. } = &self.network;
+        bind.iter().map(|&(ip, port)| SocketAddr::new(ip, port.unwrap_or(*of_all))).collect()
     }
 
     /// Where the users and their passwords are; `None`: no password is needed.
@@ -246,7 +246,10 @@ mod tests {
         check_probe(&["--bind", "::"], Ok("http://[::1]:8080/"));
         check_probe(&["--bind", "192.0.2.1,::1"], Ok("http://192.0.2.1:8080/"));
         check_probe(&["http://a:1/b", "--port", "0"], Ok("http://a:1/b"));
+        check_probe(&["--bind", "localhost:1", "--port", "0"], Ok("http://127.0.0.1:1/"));
+        check_probe(&["--bind", "[::]:1"], Ok("http://[::1]:1/"));
         check_probe(&["--port", "0"], Err(()));
+        check_probe(&["--bind", "127.0.0.1:0"], Err(()));
     }
 
     /// Whether a server with these flags and listeners checks the Host.

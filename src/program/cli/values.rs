@@ -3,6 +3,7 @@
 //! The error of each function is what it expected; clap adds the flag's name and the value that was
 //! given.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// About three years: longer than any use, and short enough for every clock to add.
@@ -10,6 +11,17 @@ const SECONDS_MAX: f64 = 1e8;
 
 /// More slots than a machine has threads for.
 const SLOTS_MAX: usize = 1_000_000;
+
+/// An address, perhaps with a port of its own.
+pub(super) fn listener(text: &str) -> Result<(IpAddr, Option<u16>), &'static str> {
+    let numeric = match text.strip_prefix("localhost") {
+        Some(rest) if rest.is_empty() || rest.starts_with(':') => format!("127.0.0.1{rest}"),
+        _ => text.to_owned(),
+    };
+    let with_port = numeric.parse().map(|it: SocketAddr| (it.ip(), Some(it.port())));
+    let address = with_port.or_else(|_| numeric.parse().map(|ip| (ip, None)));
+    address.map_err(|_| "expected an address, such as 0.0.0.0, ::1, localhost or [::1]:8080")
+}
 
 /// At least a millisecond: to a socket, a timeout of zero means none at all.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
@@ -50,5 +62,33 @@ pub(super) fn media_type(text: &str) -> Result<(String, String), String> {
             Ok((extension.to_owned(), kind.to_owned()))
         }
         _ => Err("expected EXT=TYPE, such as md=text/plain".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: Option<(&str, Option<u16>)>) {
+        let want = want.map(|(ip, port)| (ip.parse().unwrap(), port));
+        assert_eq!(listener(text).ok(), want, "{text}");
+    }
+
+    #[test]
+    fn a_listener_is_an_address_perhaps_with_a_port() {
+        check("0.0.0.0", Some(("0.0.0.0", None)));
+        check("127.0.0.1:9000", Some(("127.0.0.1", Some(9000))));
+        check("::", Some(("::", None)));
+        check("::1:8080", Some(("::1:8080", None)));
+        check("[::1]:8080", Some(("::1", Some(8080))));
+        check("localhost", Some(("127.0.0.1", None)));
+        check("localhost:0", Some(("127.0.0.1", Some(0))));
+        for wrong in ["", "8080", ":8080", "localhost1", "localhost.example", "localhost:x"] {
+            check(wrong, None);
+        }
+        for wrong in ["127.0.0.1:", "127.0.0.1:65536", "[::1]", "[::1", "::1]", "[::1]:", "a b"] {
+            check(wrong, None);
+        }
     }
 }
