@@ -18,6 +18,7 @@ mod systemd;
 use std::error::Error;
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 use crate::access_log::{self, Logger, Queue};
 use crate::auth::Passwords;
 use crate::memory;
-use crate::net::{self, Server};
+use crate::net::{self, BindError, Server};
 use crate::quantity::push_counted;
 use crate::sandbox::{self, Enforcement};
 use crate::serve::{self, Service, Statistics};
@@ -77,7 +78,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let server = if are_inherited {
         Server::inherit(passed, net_options(flags))?
     } else {
-        Server::bind(&flags.addresses(), net_options(flags))?
+        Server::bind(&flags.addresses(), net_options(flags)).map_err(|error| no_listener(&error))?
     };
     let addresses = server.addresses();
     let code = qr_code(flags, &addresses)?;
@@ -109,13 +110,16 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
         .on_lost_listener(signals.interrupt())
         .start(move |connection| service.serve(connection))?;
     systemd::notify(&systemd::READY);
-    signals.wait_for_stop(|| log.reopen());
-    log::info!("{}", stopping(transfers.map_or(0, |it| it.close()), flags.drain_timeout()));
+    let is_ctrl_c = signals.wait_for_stop(|| log.reopen());
+    let under_way = transfers.map_or(0, |it| it.close());
+    log::info!("{}", stopping(under_way, flags.drain_timeout(), is_ctrl_c));
     systemd::notify(&systemd::STOPPING);
     let has_failed = running.has_lost_listener();
     let cut_off = running.stop(flags.drain_timeout());
     if cut_off > 0 {
-        log::warn!("{cut_off} connections were cut off after {:?}", flags.drain_timeout());
+        let mut were = String::new();
+        push_counted(&mut were, cut_off, "connection was", "connections were");
+        log::warn!("{were} cut off after {:?}", flags.drain_timeout());
     }
     log_last_line(statistics.as_deref(), started.elapsed(), log.close_file());
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -151,14 +155,15 @@ fn qr_code(flags: &Flags, listeners: &[SocketAddr]) -> Result<Option<Code>, Stri
     Ok(Some(code))
 }
 
-/// What a person who has pressed Ctrl-C may have to wait for: so many responses.
-fn stopping(under_way: usize, drain: Duration) -> String {
+/// What a person may have to wait for: so many responses, unless Ctrl-C is pressed again.
+fn stopping(under_way: usize, drain: Duration, is_ctrl_c: bool) -> String {
     if under_way == 0 {
         return "stopping".to_owned();
     }
     let mut line = "stopping: ".to_owned();
     push_counted(&mut line, under_way, "response", "responses");
-    line + &format!(" may finish within {drain:?}; Ctrl-C again stops at once")
+    let again = if is_ctrl_c { "; Ctrl-C again stops at once" } else { "" };
+    line + &format!(" may finish within {drain:?}{again}")
 }
 
 /// The last line: what was served, and how many lines of the log were lost, if any were.
@@ -180,6 +185,12 @@ fn summary_level() -> log::Level {
 /// Reads the password file, if the flags name one: before the sandbox, which denies that.
 fn read_passwords(flags: &Flags, root: &Root) -> Result<Option<Passwords>, Box<dyn Error>> {
     let Some(path) = flags.password_file() else { return Ok(None) };
+    // What was given may be a password, so it is not repeated.
+    if path.as_os_str().as_bytes().contains(&b':') && !path.exists() {
+        return Err("--auth takes a file of users, which lies outside the served folder: \
+                    htpasswd -B -C 12 -c FILE USER makes one"
+            .into());
+    }
     private_files::check(root, "the password file", path)?;
     Ok(Some(Passwords::read(path)?))
 }
@@ -193,7 +204,7 @@ fn net_options(flags: &Flags) -> net::Options {
     if slots < max_connections {
         log::warn!(
             "{slots} slow connections at once instead of {max_connections}: \
-             the limit of open files (ulimit -n) or of memory maps (vm.max_map_count) is too low"
+             open-file limit too low (ulimit -n), or too few memory maps (vm.max_map_count)"
         );
     }
     net::Options { max_connections: slots, queue_max: queue, ..wanted }
@@ -220,10 +231,25 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Enforcement, Box<dyn Error>> {
     Ok(level)
 }
 
+/// Why a listener could not be had, and what helps.
+fn no_listener(error: &BindError) -> String {
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => " (--port 0 takes a free one)",
+        ErrorKind::PermissionDenied => {
+            ": use another --port, run as root, or allow it: \
+             sudo setcap cap_net_bind_service=+ep \"$(command -v httpd)\""
+        }
+        _ => "",
+    };
+    format!("{error}{hint}")
+}
+
 fn no_root(path: &Path, error: &io::Error) -> String {
+    let advice = path.to_str().and_then(cli::port_advice);
+    let advice = advice.map_or(String::new(), |advice| format!(" ({advice})"));
     let path = path.display();
     match error.kind() {
-        ErrorKind::NotFound => format!("no such folder: {path}"),
+        ErrorKind::NotFound => format!("no such folder: {path}{advice}"),
         ErrorKind::NotADirectory => format!("{path} is not a folder"),
         ErrorKind::PermissionDenied => format!("cannot read the folder {path}: permission denied"),
         _ => format!("cannot serve the folder {path}: {error}"),

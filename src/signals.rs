@@ -46,13 +46,15 @@ impl Signals {
         move || handle.close()
     }
 
-    /// Waits until the process must stop; `on_hangup` is called for each SIGHUP before.
-    pub fn wait_for_stop(&mut self, mut on_hangup: impl FnMut()) {
+    /// Waits until the process must stop; `on_hangup` is called for each SIGHUP before. Returns
+    /// whether SIGINT stops it, which Ctrl-C sends.
+    pub fn wait_for_stop(&mut self, mut on_hangup: impl FnMut()) -> bool {
         for signal in self.iterator.forever() {
             if signal != SIGHUP {
-                return;
+                return signal == SIGINT;
             }
             on_hangup();
         }
+        false
     }
 }

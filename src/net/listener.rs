@@ -205,6 +205,13 @@ fn set_defer_accept(socket: impl AsFd) -> rustix::io::Result<()> {
     Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL))
 }
 
+impl BindError {
+    /// What kind of error it is.
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        io::Error::from(self.errno).kind()
+    }
+}
+
 /// One plain sentence: which address or port, and why.
 impl fmt::Display for BindError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

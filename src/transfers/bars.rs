@@ -33,6 +33,9 @@ const CUT_MARK: &str = "...";
 /// The rate is that of the last seconds: once or twice so many.
 const RATE_TIME: Duration = Duration::from_secs(4);
 
+/// Before this time, a rate says nothing, and is not shown.
+const RATE_TIME_MIN: Duration = Duration::from_millis(500);
+
 /// A response under way. One thread sends it, another draws it.
 #[derive(Debug)]
 pub(crate) struct Transfer {
@@ -78,28 +81,35 @@ impl Transfer {
         let bar = bar(part(sent, bytes, width), sent > 0, width);
         let percent = part(sent, bytes, 100);
         let mut speed = String::new();
-        push_human_size(&mut speed, rate);
+        if let Some(rate) = rate {
+            push_human_size(&mut speed, rate);
+            speed.push_str("/s");
+        }
         // Nothing where nothing moves.
-        let left = bytes.saturating_sub(sent).checked_div(rate).map(Duration::from_secs);
+        let left = bytes.saturating_sub(sent).checked_div(rate.unwrap_or(0));
+        let left = left.map(Duration::from_secs);
         let left = left.map_or(String::new(), |left| format!("{} left", Human(left)));
         let rest = columns.saturating_sub(1 + width + NUMBERS_WIDTH);
         let rest = client_and_target(&self.client.to_canonical().to_string(), &self.target, rest);
         // The cursor rests on the first column.
-        let line = format!(" {on}{bar}{off} {percent:>3}% {speed:>6}/s {left:>11}{rest}");
+        let line = format!(" {on}{bar}{off} {percent:>3}% {speed:>8} {left:>11}{rest}");
         line.trim_end().to_owned()
     }
 }
 
 impl Pace {
-    /// Bytes a second, where so many have been sent by now.
-    fn rate(&mut self, now: Instant, sent: u64) -> u64 {
+    /// Bytes a second, where so many have been sent by now; `None`: it is not known yet.
+    fn rate(&mut self, now: Instant, sent: u64) -> Option<u64> {
         if now.saturating_duration_since(self.0[1].0) > RATE_TIME {
             self.0 = [self.0[1], (now, sent)];
         }
         let (from, sent_before) = self.0[0];
-        let time = now.saturating_duration_since(from).as_millis().max(1);
-        let rate = u128::from(sent.saturating_sub(sent_before)) * 1_000 / time;
-        u64::try_from(rate).unwrap_or(u64::MAX)
+        let time = now.saturating_duration_since(from);
+        if time < RATE_TIME_MIN {
+            return None;
+        }
+        let rate = u128::from(sent.saturating_sub(sent_before)) * 1_000 / time.as_millis();
+        Some(u64::try_from(rate).unwrap_or(u64::MAX))
     }
 }
 
@@ -170,13 +180,13 @@ mod tests {
 
     #[test]
     fn a_line_has_bar_share_rate_time_left_client_and_path() {
-        let zero = " ────────────────   0%    0 B/s              192.0.2.7  /0";
-        let first = " ━━━╸────────────  20%    0 B/s              192.0.2.7  /1";
+        let zero = " ────────────────   0%                       192.0.2.7  /0";
+        let first = " ━━━╸────────────  20%                       192.0.2.7  /1";
         check_lines(2, 80, 24, &[zero, first]);
-        let wide = " ────────────────────────   0%    0 B/s              192.0.2.7  /0";
+        let wide = " ────────────────────────   0%                       192.0.2.7  /0";
         check_lines(1, 120, 24, &[wide]);
-        check_lines(1, 60, 24, &[" ────────   0%    0 B/s              192.0.2.7  /0"]);
-        check_lines(1, 48, 24, &[" ────────   0%    0 B/s              192.0.2.7"]);
+        check_lines(1, 60, 24, &[" ────────   0%                       192.0.2.7  /0"]);
+        check_lines(1, 48, 24, &[" ────────   0%                       192.0.2.7"]);
         check_lines(0, 80, 24, &[]);
     }
 
@@ -199,7 +209,11 @@ mod tests {
         let began = lock(&transfer.pace).0[0].0;
         let line =
             |seconds, colour| transfer.line(79, colour, began + Duration::from_millis(seconds));
-        assert!(!line(0, false).contains("left"));
+        for time in [0, 499] {
+            let line = line(time, false);
+            assert!(!line.contains("left") && !line.contains("/s"), "{line}");
+        }
+        assert!(line(500, false).contains(" 0 B/s "), "{}", line(500, false));
         transfer.note(500);
         let want = " ━━━━━━━━╸───────  50%  200 B/s   2.0s left  192.0.2.7  /a";
         assert_eq!(line(2_000, false), want);

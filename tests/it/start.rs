@@ -2,8 +2,11 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
-use crate::support::{Httpd, Tree, eventually, free_port, has_words, is_root, run};
+use crate::support::{
+    Httpd, Tree, eventually, free_port, has_words, is_root, output_of, run, tool, without_variables,
+};
 
 /// Checks for exit status 1 and one line on standard error, which has these words.
 #[track_caller]
@@ -75,7 +78,8 @@ fn a_failed_start_is_explained_on_one_line() {
     let root = tree.path().to_str().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    check_refusal(&["--port", &port, root], &[&port, "127.0.0.1", "use"]);
+    check_refusal(&["--port", &port, root], &[&port, "127.0.0.1", "use", "--port", "0"]);
+    check_refusal(&["8000"], &["folder", "8000", "-p"]);
     let missing = format!("{root}/missing");
     check_refusal(&["--port", "0", &missing], &["no", "folder", &missing]);
     let file = format!("{root}/file");
@@ -86,6 +90,90 @@ fn a_failed_start_is_explained_on_one_line() {
     let log = log.to_str().unwrap();
     // 2 is ENOENT.
     check_refusal(&["--port", "0", "--log-file", log, root], &["log", log, "2"]);
+}
+
+/// What helps is said: three ways to a port that only root may bind.
+#[test]
+fn a_privileged_port_is_explained() {
+    let Some(setpriv) = tool("setpriv") else { return };
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    if first.is_ok_and(|first| first.trim() == "0") {
+        return eprintln!("skipped: every port is free for all");
+    }
+    let tree = Tree::new();
+    let mut command = Command::new(setpriv);
+    command.args(["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]);
+    command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "80"]).arg(tree.path());
+    let output = output_of(without_variables(&mut command));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(has_words(&said, &["80", "--port", "root", "setcap"]), "{said}");
+}
+
+#[test]
+fn a_password_in_place_of_the_file_is_explained_and_not_repeated() {
+    let tree = Tree::new();
+    let flags = ["--port", "0", "--auth", "ann:secret", tree.path().to_str().unwrap()];
+    check_refusal(&flags, &["--auth", "htpasswd", "-B", "-C", "12"]);
+    assert!(!run(&flags).2.contains("secret"));
+}
+
+#[test]
+fn flags_and_addresses_may_be_given_as_elsewhere() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
+    let root = tree.path().to_str().unwrap();
+    let ports = [free_port("127.0.0.1"), free_port("::1")].map(|it| it.to_string());
+    for (flags, address) in [
+        (["--directory", root, "--host", &format!("localhost:{}", ports[0])], "127.0.0.1"),
+        (["-d", root, "-i", &format!("[::1]:{}", ports[1])], "::1"),
+        (["--root", root, "--address", "127.0.0.4:0"], "127.0.0.4"),
+        (["--root", root, "--addr", "127.0.0.4:0"], "127.0.0.4"),
+        (["--root", root, "--interfaces", "127.0.0.4:0"], "127.0.0.4"),
+        (["--root", root, "--listen", "[::1]:0"], "::1"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+        command.args(flags);
+        let httpd = Httpd::spawn(command);
+        assert_eq!(httpd.address().ip().to_string(), address);
+        if let Some(port) = ports.iter().find(|port| flags[3].ends_with(*port)) {
+            assert_eq!(httpd.address().port().to_string(), *port);
+        }
+        assert_eq!(httpd.get("/a.txt").body, b"hello", "{flags:?}");
+    }
+}
+
+#[test]
+fn flags_of_other_servers_are_explained() {
+    check_usage(&["-a", "0.0.0.0"], &["'-a'", "--bind", "--auth"]);
+    check_usage(&["--upload"], &["'--upload'", "upload"]);
+    check_usage(&["--tls-cert=cert.pem"], &["'--tls-cert'", "proxy"]);
+    check_usage(&["--open"], &["'--open'", "browser"]);
+    check_usage(&[".", "8000"], &["'8000'", "-p 8000"]);
+}
+
+/// A tip that leads elsewhere than what was meant is worse than none.
+#[test]
+fn tips_are_right() {
+    let tip = |flag: &str| {
+        let said = run(&[flag]).2;
+        let tips = said.lines().filter(|line| line.contains("tip:")).map(str::to_owned);
+        tips.collect::<Vec<_>>().join("\n")
+    };
+    for (flag, meant) in
+        [("--prot", "'--port'"), ("--log", "'--log-file'"), ("--colrs", "'--cors'")]
+    {
+        assert!(tip(flag).contains(meant), "{}", tip(flag));
+    }
+    for flag in ["--open", "--upload", "--tls-key"] {
+        assert!(!tip(flag).contains("'--"), "{}", tip(flag));
+    }
+    for flag in ["--hidden", "--title", "--listing", "--dirs", "-x", "--xyzzy"] {
+        assert_eq!(tip(flag), "");
+    }
+    let tree = Tree::with(&[("--xyzzy/a.txt", b"hello")]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+    let output = output_of(command.arg("--xyzzy").current_dir(tree.path()));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("-- --xyzzy"));
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn a_response_that_takes_too_long_is_cut_off() {
     stuck.read_exact(&mut [0; 1000]).unwrap();
     let ended = httpd.stop();
     assert_eq!(ended.status.code(), Some(0));
-    let is_cut_off = |line: &String| has_words(line, &["WARN", "1", "200ms"]);
+    let is_cut_off = |line: &String| has_words(line, &["WARN", "1", "connection", "200ms"]);
     assert!(ended.stderr.iter().any(is_cut_off), "{:?}", ended.stderr);
 }
 

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::screen::OnScreen;
 use crate::support::{Httpd, Tree, eventually, has_words, read_head, read_to_end};
 use crate::turns::sleeps;
@@ -222,6 +224,21 @@ fn ctrl_c_leaves_a_clean_screen_and_the_sum() {
         rows.last().is_some_and(|row| has_words(row, &["served", "3", "responses", "addresses"]))
     });
     assert!(bars(&rows).is_empty(), "{rows:#?}");
+}
+
+#[test]
+fn only_after_ctrl_c_another_one_is_offered() {
+    let tree = tree();
+    for (signal, is_offered) in [(Signal::INT, true), (Signal::TERM, false)] {
+        let httpd = OnScreen::start(tree.path(), &["--drain-timeout", "30"], &[], USUAL);
+        let _stream = begin(&httpd, 2, "");
+        await_bars(&httpd, 1);
+        httpd.signal(signal);
+        let is_stop = |row: &String| row.contains("stopping") && has_words(row, &["1", "30s"]);
+        httpd.wait_for("a stop", |rows| rows.iter().any(is_stop));
+        let is_there = httpd.rows().concat().contains("Ctrl-C again");
+        assert_eq!(is_there, is_offered, "{:#?}", httpd.rows());
+    }
 }
 
 #[test]
