@@ -15,7 +15,7 @@ mod text;
 
 pub(crate) use json::json;
 pub(crate) use order::{Entry, Kind, Order};
-pub(crate) use page::{CONTENT_SECURITY_POLICY, page};
+pub(crate) use page::{BASE_STYLE, CONTENT_SECURITY_POLICY, PAGE_START, page};
 pub(crate) use readme::{README_BYTES_MAX, Readme};
 pub(crate) use selection::{Listing, Selection};
 

@@ -34,6 +34,9 @@ const FLAGS: [&str; 12] = [
 /// IPv4's, which may be taken.
 const STARTS_MAX: usize = 5;
 
+/// The Tab key, for [`Browser::press`].
+pub const TAB: char = '\u{e004}';
+
 /// The Enter key, for [`Browser::press`].
 pub const ENTER: char = '\u{e007}';
 
@@ -122,6 +125,20 @@ impl Browser {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
         });
         self.control("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Shows pages as for this medium (`screen`, `print`) and theme (`light`, `dark`).
+    #[track_caller]
+    pub fn emulate(&self, medium: &str, theme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
+        let media = json!({ "media": medium, "features": features });
+        self.control("Emulation.setEmulatedMedia", &media);
+    }
+
+    /// Goes to this time zone.
+    #[track_caller]
+    pub fn go_to_zone(&self, zone: &str) {
+        self.control("Emulation.setTimezoneOverride", &json!({ "timezoneId": zone }));
     }
 
     /// Saves what is downloaded in this folder, without asking.

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, ENTER, ESCAPE};
+use crate::browser::{Browser, ENTER, ESCAPE, TAB};
 use crate::support::{Httpd, Tree, eventually, has_words, pattern};
 
 /// Clicks the only link or button with this text, and waits for the page whose title ends with this
@@ -38,7 +38,8 @@ fn shown(browser: &Browser) -> Value {
     )
 }
 
-/// Checks that the console is empty. The site has a `/favicon.ico`, which the browser requests.
+/// Checks that the console is empty. Where a browser opens what is no page, the site must have a
+/// `/favicon.ico`, which it requests.
 #[track_caller]
 fn check_console(browser: &Browser) {
     assert_eq!(browser.console(), Vec::<String>::new());
@@ -89,6 +90,7 @@ fn a_browser_opens_sorts_and_filters_listings() {
 
     click(&browser, "a <b> & c", "/a <b> & c/");
     assert_eq!(shown(&browser), json!(["../", "%41 #1?/", "beside.txt"]));
+    assert_eq!(browser.run("return location.search"), "?sort=size&order=desc");
     check_console(&browser);
     click(&browser, "beside.txt", "");
     let text = "return document.body && document.body.innerText";
@@ -101,6 +103,168 @@ fn a_browser_opens_sorts_and_filters_listings() {
     assert!(href.starts_with(&httpd.url("/")) && href.contains("javascript"), "{href}");
     assert_eq!(httpd.get(&href[httpd.url("").len()..]).body, b"no script");
     check_console(&browser);
+}
+
+/// No browser asks for an icon: the log has what the reader asked for, and no 404.
+#[test]
+fn a_page_has_its_own_icon() {
+    let Some(browser) = Browser::start() else { return };
+    let tree = Tree::with(&[("folder/a.txt", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    for path in ["/", "/folder/", "/missing", "/?last"] {
+        browser.open(&httpd.url(path));
+    }
+    httpd.log_line(|line| line.contains("GET /?last "));
+    let log = httpd.stop().stderr;
+    assert!(!log.iter().any(|line| line.contains("favicon")), "{log:?}");
+}
+
+#[test]
+fn times_are_those_of_the_reader() {
+    let Some(browser) = Browser::start() else { return };
+    let tree = Tree::with(&[("winter", b"1"), ("summer", b"22")]);
+    // 2025-11-13 02:13:20 and 2026-07-01 23:59:59 UTC.
+    for (name, seconds) in [("winter", 1_763_000_000), ("summer", 1_782_950_399)] {
+        let moment = UNIX_EPOCH + Duration::from_secs(seconds);
+        File::open(tree.join(name)).unwrap().set_modified(moment).unwrap();
+    }
+    let httpd = Httpd::serve(tree.path(), &[]);
+    for (zone, winter, summer) in [
+        ("UTC", "2025-11-13 02:13", "2026-07-01 23:59"),
+        ("America/New_York", "2025-11-12 21:13", "2026-07-01 19:59"),
+        ("Asia/Kolkata", "2025-11-13 07:43", "2026-07-02 05:29"),
+    ] {
+        browser.go_to_zone(zone);
+        browser.open(&httpd.url("/"));
+        let times = "return [...document.querySelectorAll('time')].map(it => it.textContent)";
+        assert_eq!(browser.run(times), json!([summer, winter]), "{zone}");
+        let heading = "return document.querySelector('thead').textContent.includes('UTC')";
+        assert_eq!(browser.run(heading), false);
+    }
+}
+
+/// The names that the filter leaves, and the foot of the table.
+#[track_caller]
+fn filtered(browser: &Browser, text: &str) -> (Vec<String>, Value) {
+    browser.run(&format!(
+        "const box = document.querySelector('input[type=search]');
+         box.value = {};
+         box.dispatchEvent(new InputEvent('input'))",
+        json!(text),
+    ));
+    let names = shown(browser);
+    let names = names.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
+    let foot = "const [counts, , sum] = document.querySelector('tfoot tr').cells;
+        return [counts.textContent, sum.title, sum.textContent.trim()]";
+    (names.collect(), browser.run(foot))
+}
+
+#[test]
+fn the_filter_takes_words_and_patterns_and_sums_up_what_it_leaves() {
+    let Some(browser) = Browser::start() else { return };
+    let tree = Tree::with(&[
+        ("Ünïcode Café.PDF", &pattern(1_450_000)),
+        ("cafe menu.pdf", b"1"),
+        ("notes (1).txt", b"22"),
+        ("pdf/x", b""),
+    ]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    browser.open(&httpd.url("/"));
+    let whole = json!(["1 folder, 3 files", "1,450,003 bytes", "1.5 MB"]);
+    let (all, foot) = filtered(&browser, "");
+    assert_eq!((all.len(), foot), (4, whole.clone()));
+    let (cafe, menu) = ("Ünïcode Café.PDF", "cafe menu.pdf");
+    for (text, names, counts) in [
+        ("CAFE", &[menu, cafe][..], "0 folders, 2 files"),
+        ("café uni", &[cafe], "0 folders, 1 file"),
+        (" pdf  menu ", &[menu], "0 folders, 1 file"),
+        ("*.pdf", &[menu, cafe], "0 folders, 2 files"),
+        ("*.pdf cafe*", &[menu], "0 folders, 1 file"),
+        ("pdf*", &["pdf/"], "1 folder, 0 files"),
+        ("*(1)*", &["notes (1).txt"], "0 folders, 1 file"),
+        ("*.p", &[], "0 folders, 0 files"),
+        (".*", &[], "0 folders, 0 files"),
+    ] {
+        let (left, foot) = filtered(&browser, text);
+        assert_eq!(
+            (left, &foot[0]),
+            (names.iter().map(ToString::to_string).collect(), &json!(counts))
+        );
+    }
+    let (_, foot) = filtered(&browser, "cafe menu");
+    assert_eq!(foot, json!(["0 folders, 1 file", "1 byte", "1 B"]));
+    let (_, foot) = filtered(&browser, "*.pdf");
+    assert_eq!(foot, json!(["0 folders, 2 files", "1,450,001 bytes", "1.5 MB"]));
+    assert_eq!(filtered(&browser, " ").1, whole);
+    check_console(&browser);
+}
+
+#[test]
+fn nothing_to_press_is_printed() {
+    let Some(browser) = Browser::start() else { return };
+    let tree = Tree::with(&[("one", b"1"), ("two", b"22")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    browser.open(&httpd.url("/"));
+    let seen = "const all = [...document.querySelectorAll('header input, header button')];
+        return all.filter(it => it.getClientRects().length > 0).length";
+    assert_eq!(browser.run(seen), 2);
+    browser.emulate("print", "light");
+    assert_eq!(browser.run(seen), 0);
+    assert_eq!(shown(&browser), json!(["one", "two"]));
+}
+
+/// Each place that Tab reaches, in the order of the page, shows that it has the focus.
+#[test]
+fn all_is_reached_by_the_keyboard() {
+    let Some(browser) = Browser::start() else { return };
+    let tree = Tree::with(&[("d/e/folder/x", b""), ("d/e/one", b"1"), ("d/e/two", b"22")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    for theme in ["light", "dark"] {
+        browser.emulate("screen", theme);
+        browser.open(&httpd.url("/d/e/"));
+        let places = ["/", "d", "Download as .tar", "", "Name", "Modified", "Size"];
+        for place in places.into_iter().chain(["../", "folder/", "one", "two"]) {
+            browser.press(&TAB.to_string());
+            let focus = "const focus = document.activeElement, style = getComputedStyle(focus);
+                return [focus.textContent.trim(), style.outlineStyle, style.outlineWidth]";
+            assert_eq!(browser.run(focus), json!([place, "solid", "2px"]), "{theme}");
+        }
+    }
+}
+
+/// The rules of accessibility that a machine can check, by axe-core: `npm pack axe-core`, then
+/// `AXE=package/axe.min.js cargo test axe`. Without it, the test is skipped.
+#[test]
+fn axe_finds_nothing_in_any_theme_and_width() {
+    let Some(axe) = std::env::var_os("AXE") else { return eprintln!("skipped: AXE is not set") };
+    let Some(browser) = Browser::start() else { return };
+    let axe = std::fs::read_to_string(axe).unwrap();
+    let readme = "# Title\n\n|a|b|\n|-|-|\n|1|2|\n\n```\ncode\n```\n\n- [x] done\n\n\
+        > [!NOTE]\n> a\n\n> quoted `code` and [a link](one)\n\na[^1]\n\n[^1]: note\n";
+    let long = "x".repeat(400);
+    let wide = format!("{readme}\n```\n{long}\n```\n\n|{long}|\n|-|\n");
+    let tree = Tree::with(&[
+        ("d/README.md", readme.as_bytes()),
+        ("d/one", b"1"),
+        ("d/folder/x", b""),
+        ("wide/README.md", wide.as_bytes()),
+        ("text/README", b"plain"),
+    ]);
+    let httpd = Httpd::serve(tree.path(), &["--listing-limit", "2"]);
+    for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)] {
+        browser.resize(width, 800);
+        browser.emulate("screen", theme);
+        for path in ["/", "/d/", "/wide/", "/text/", "/d/?sort=size", "/missing/page", "/get.html"]
+        {
+            browser.open(&httpd.url(path));
+            browser.run(&axe);
+            let found = browser.run(
+                "return axe.run().then(({violations}) => violations.map(({id, nodes}) =>
+                     `${id}: ${nodes.map(node => node.html).join(' ')}`))",
+            );
+            assert_eq!(found, json!([]), "{path} {theme} {width}");
+        }
+    }
 }
 
 /// What the box has, and whether it has the focus.
@@ -159,7 +323,7 @@ fn the_filter_is_reached_left_and_used_by_keys() {
 fn rows_stay_a_table_and_fit_every_width() {
     let Some(browser) = Browser::start() else { return };
     let long = "a-name-without-any-place-to-break-it".repeat(7);
-    let tree = Tree::with(&[("folder/x", b""), (&long[..250], b"x"), ("favicon.ico", b"")]);
+    let tree = Tree::with(&[("folder/x", b""), (&long[..250], b"x")]);
     let old = UNIX_EPOCH - Duration::from_secs(1);
     File::open(tree.join("folder")).unwrap().set_modified(old).unwrap();
     let httpd = Httpd::serve(tree.path(), &[]);
@@ -185,15 +349,17 @@ fn rows_stay_a_table_and_fit_every_width() {
 #[test]
 fn without_its_script_the_page_still_works() {
     let Some(browser) = Browser::start() else { return };
-    let tree = Tree::with(&[("favicon.ico", b""), ("one", b"1"), ("two", b"22")]);
+    let tree = Tree::with(&[("one", b"1"), ("two", b"22")]);
     // A second policy can only forbid more: this one forbids the script, and with it the filter.
     let policy = "Content-Security-Policy: script-src 'none'";
     let httpd = Httpd::serve(tree.path(), &["--header", policy]);
     browser.open(&httpd.url("/"));
     assert_eq!(browser.run("return document.querySelectorAll('[type=search]').length"), 0);
-    assert_eq!(shown(&browser), json!(["favicon.ico", "one", "two"]));
+    let heading = "return document.querySelector('thead').textContent.includes('UTC')";
+    assert_eq!(browser.run(heading), true, "the times are the server's");
+    assert_eq!(shown(&browser), json!(["one", "two"]));
     click(&browser, "Size", "/");
-    eventually("sorted by size", || shown(&browser) == json!(["two", "one", "favicon.ico"]));
+    eventually("sorted by size", || shown(&browser) == json!(["two", "one"]));
     let blocked = browser.console();
     assert!(!blocked.is_empty(), "the console reports the blocked script");
     assert!(blocked.iter().all(|line| line.contains("script")), "{blocked:?}");

@@ -13,7 +13,8 @@ pub struct Page {
     /// Reference and text of each parent folder, the root first.
     pub breadcrumbs: Vec<(String, String)>,
     pub headings: Vec<Heading>,
-    pub has_parent: bool,
+    /// Where the first row leads, but in the root.
+    pub parent: Option<String>,
     pub rows: Vec<Row>,
     /// The note above the table, where entries are missing from it.
     pub note: Option<String>,
@@ -36,7 +37,9 @@ pub struct Heading {
 /// An entry's row.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// Without its query.
     pub href: String,
+    pub query: Option<String>,
     /// With a slash at its end for a folder.
     pub shown: String,
     pub modified: Option<String>,
@@ -79,7 +82,7 @@ impl Page {
         rest.expect("<table>\n<caption>");
         rest.until("</caption>");
         let headings = headings(rest.until("</thead>\n<tbody>\n"));
-        let has_parent = rest.parent_row();
+        let parent = rest.parent_row();
         let mut rows = Vec::new();
         while !rest.accept("</tbody>\n<tfoot>\n") {
             rows.push(rest.row());
@@ -93,7 +96,7 @@ impl Page {
         rest.until("</script>");
         rest.expect("\n</body>\n</html>\n");
         assert_eq!(rest.0, "", "nothing follows the page");
-        Self { title, breadcrumbs, headings, has_parent, rows, note, counts, total_size, readme }
+        Self { title, breadcrumbs, headings, parent, rows, note, counts, total_size, readme }
     }
 
     /// The names in the rows' links; a folder's ends with a slash.
@@ -157,19 +160,23 @@ impl<'a> Rest<'a> {
     }
 
     #[track_caller]
-    fn parent_row(&mut self) -> bool {
-        let is_there = self.accept("<tr><th scope=row><a href=\"../\" title=\"");
-        if is_there {
-            assert_ne!(unescape(self.until("\">")), "");
-            self.expect("../</a><td><td>\n");
+    fn parent_row(&mut self) -> Option<String> {
+        if !self.0.starts_with("<tr><th scope=row><a href=\"../") {
+            return None;
         }
-        is_there
+        self.expect("<tr><th scope=row><a href=\"");
+        let href = unescape(self.until("\" title=\""));
+        assert_ne!(unescape(self.until("\">")), "");
+        self.expect("../</a><td><td>\n");
+        Some(href)
     }
 
     #[track_caller]
     fn row(&mut self) -> Row {
         self.expect("<tr><th scope=row><a href=\"");
-        let href = self.until("\"").to_owned();
+        let href = unescape(self.until("\""));
+        let query = href.split_once('?').map(|(_, query)| query.to_owned());
+        let href = href.split('?').next().unwrap_or_default().to_owned();
         self.expect("><bdi>");
         let shown = unescape(self.until("</bdi>")) + if self.accept("/") { "/" } else { "" };
         self.expect("</a><td>");
@@ -181,7 +188,7 @@ impl<'a> Rest<'a> {
         });
         let size = self.size();
         assert_eq!(href.ends_with('/'), shown.ends_with('/'), "{href}");
-        Row { href, shown, modified, size }
+        Row { href, query, shown, modified, size }
     }
 
     /// The last cell of a row, and the end of the row.

@@ -227,8 +227,8 @@ fn a_hostile_one_does_no_harm_in_a_browser() {
     browser.open(&httpd.url("/"));
     // A dialog that stood open would fail this, and every command below.
     let [scripts, styles, acting, attributes, protocols, images] = found(&browser);
-    // Acting are the page's own forms, each with a button: the archive, and three orders.
-    assert_eq!((scripts, styles, acting, attributes), (json!(1), json!(1), json!(8), json!(0)));
+    // Acting are the page's own: its icon, and forms with a button: the archive, and three orders.
+    assert_eq!((scripts, styles, acting, attributes), (json!(1), json!(1), json!(9), json!(0)));
     assert_eq!(protocols, json!(["http:", "https:"]));
     let images = images.as_array().unwrap();
     assert!(images.len() > 2, "{images:?}");

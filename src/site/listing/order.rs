@@ -113,6 +113,19 @@ impl Order {
         Self { key: key.unwrap_or_default(), descending }
     }
 
+    /// The word for the direction in a query.
+    pub(super) fn direction(self) -> &'static str {
+        if self.descending { "desc" } else { "asc" }
+    }
+
+    /// What a link in HTML to another listing in this order ends with.
+    pub(super) fn query(self) -> String {
+        if self == Self::default() {
+            return String::new();
+        }
+        format!("?sort={}&amp;order={}", self.key.word(), self.direction())
+    }
+
     /// The order that a click on that column's heading asks for: the current column turns round;
     /// of the others, names start at the top, and times and sizes with the newest and largest.
     pub(super) fn clicked(self, key: Key) -> Self {

@@ -11,18 +11,28 @@ use super::text::{push_href, push_name, row_bytes_max};
 use crate::memory::{self, OutOfMemory};
 use crate::quantity::{push_counted, push_grouped, push_human_size};
 
+/// What every page of the program begins with, up to its title. Its icon is a part of it, so that
+/// no browser looks for another.
+pub(crate) const PAGE_START: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n\
+    <meta charset=\"utf-8\">\n\
+    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+    <link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
+    viewBox='0 0 16 16'%3E%3Cpath fill='%2359e' \
+    d='M2 1h4l2 2h6q2 0 2 2v7q0 2-2 2H2q-2 0-2-2V3q0-2 2-2'/%3E%3C/svg%3E\">\n<title>";
+/// Colours and text of every page.
+pub(crate) const BASE_STYLE: &str = include_str!("base.css");
 /// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that
 /// makes ten thousand of them several times quicker. They keep the roles of a table all the same.
-const STYLE: &str = include_str!("style.css");
-/// Makes the filter box, which is absent without it.
+const STYLE: &str = concat!(include_str!("base.css"), include_str!("style.css"));
+/// Puts times into the reader's zone, and makes the filter box, which is absent without it.
 const SCRIPT: &str = include_str!("filter.js");
 
-/// The value of `Content-Security-Policy` that the page goes with: its own style and script, images
-/// of this site for a README, and nothing else at all. A test holds the hashes to the files.
+/// The value of `Content-Security-Policy` that the page goes with: its own style, script and icon,
+/// images of this site for a README, and nothing else at all. A test holds the hashes to the files.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-    style-src 'sha256-ZB4brFgqkdJNItX1CLd9IO4Oz+qfl7lKK/a92OSrLdQ='; \
-    script-src 'sha256-zdfx7/NnkZssBqltWSDt/TeEnerX8LRLhanoaJA7THU='; \
-    img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+    style-src 'sha256-8I515indHHD5WwXdL2dNMaHu3G3KiaGkozLnOwH5gG0='; \
+    script-src 'sha256-rfLNcGqxg+ZizbSN97fAGIvkhW/ionCpF3GSOrnecF0='; \
+    img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /// The page for the folder at `path`, which is the decoded path below the root: empty for the root
 /// itself, and slashes around it don't matter. `order` is the one that `listing` was made in.
@@ -39,9 +49,10 @@ pub(crate) fn page(
     memory::reserve_text(&mut out, 6 * 1024 + 240 * listing.entries.len() + readme_length)?;
     let folders: Vec<&[u8]> =
         path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
+    let query = order.query();
     push_head(&mut out, &folders);
     out.push_str("<header>\n");
-    push_breadcrumbs(&mut out, &folders);
+    push_breadcrumbs(&mut out, &folders, &query);
     if has_archive {
         out.push_str(
             "<form><button name=\"format\" value=\"tar\">Download as .tar</button></form>\n",
@@ -49,7 +60,7 @@ pub(crate) fn page(
     }
     out.push_str("</header>\n");
     out.push_str("<main>\n");
-    push_table(&mut out, &folders, listing, order)?;
+    push_table(&mut out, &folders, listing, order, &query)?;
     if let Some(readme) = readme {
         readme::push(&mut out, readme)?;
     }
@@ -60,11 +71,8 @@ pub(crate) fn page(
 }
 
 fn push_head(out: &mut String, folders: &[&[u8]]) {
-    out.push_str(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-        <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-        <title>Index of ",
-    );
+    out.push_str(PAGE_START);
+    out.push_str("Index of ");
     push_path(out, folders);
     out.push_str("</title>\n<style>");
     out.push_str(STYLE);
@@ -80,14 +88,14 @@ fn push_path(out: &mut String, folders: &[&[u8]]) {
 }
 
 /// The heading, in which each parent folder is a link and the folder itself is not. The links are
-/// relative, since a proxy may serve the root below a path of its own.
-fn push_breadcrumbs(out: &mut String, folders: &[&[u8]]) {
+/// relative, since a proxy may serve the root below a path of its own, and keep the order.
+fn push_breadcrumbs(out: &mut String, folders: &[&[u8]], query: &str) {
     out.push_str("<nav aria-label=\"Parent folders\"><h1><span>Index of</span> ");
     let Some((current, parents)) = folders.split_last() else {
         out.push_str("<bdi>/</bdi></h1></nav>\n");
         return;
     };
-    let up = |levels: usize| "../".repeat(levels);
+    let up = |levels: usize| "../".repeat(levels) + query;
     for segment in ["<a href=\"", &up(folders.len()), "\" title=\"Root\">/</a>"] {
         out.push_str(segment);
     }
@@ -108,6 +116,7 @@ fn push_table(
     folders: &[&[u8]],
     listing: &Listing,
     order: Order,
+    query: &str,
 ) -> Result<(), OutOfMemory> {
     let (shown, total) = (listing.entries.len(), listing.total());
     if shown < total {
@@ -125,11 +134,14 @@ fn push_table(
     }
     out.push_str("\n</thead>\n<tbody>\n");
     if !folders.is_empty() {
-        out.push_str("<tr><th scope=row><a href=\"../\" title=\"Parent folder\">../</a><td><td>\n");
+        for segment in ["<tr><th scope=row><a href=\"../", query, "\" title=\"Parent folder\">"] {
+            out.push_str(segment);
+        }
+        out.push_str("../</a><td><td>\n");
     }
     for entry in &listing.entries {
         memory::reserve_text(out, row_bytes_max(entry))?;
-        push_row(out, entry);
+        push_row(out, entry, query);
     }
     out.push_str("</tbody>\n<tfoot>\n");
     push_sums(out, listing);
@@ -151,8 +163,7 @@ fn push_heading(out: &mut String, key: Key, order: Order) {
         Key::Size => "Size",
     };
     let next = order.clicked(key);
-    let direction = if next.descending { "desc" } else { "asc" };
-    let name = key.word();
+    let (name, direction) = (key.word(), next.direction());
     for segment in ["\n<th scope=\"col\"", sorted, "><form><button name=\"sort\" value=\"", name] {
         out.push_str(segment);
     }
@@ -164,9 +175,12 @@ fn push_heading(out: &mut String, key: Key, order: Order) {
     out.push_str("\"></form></th>");
 }
 
-fn push_row(out: &mut String, entry: &Entry) {
+fn push_row(out: &mut String, entry: &Entry, query: &str) {
     out.push_str("<tr><th scope=row><a href=\"");
     push_href(out, entry);
+    if entry.is_directory() {
+        out.push_str(query);
+    }
     out.push_str("\"><bdi>");
     push_name(out, &entry.name);
     out.push_str(if entry.is_directory() { "</bdi>/</a><td>" } else { "</bdi></a><td>" });
