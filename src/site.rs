@@ -37,7 +37,7 @@ use crate::http::date::Date;
 use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
-use crate::http::syntax::encode_segment;
+use crate::http::target::Target;
 use crate::log_once::LogOnce;
 
 /// The methods that some target takes, as Allow lists them for the server as a whole.
@@ -121,12 +121,16 @@ impl Site {
     /// The page of an error status: the site's own for 404, where there is one.
     #[must_use]
     pub(crate) fn error(&self, status: Status) -> Response {
-        if status == Status::NotFound
-            && let Ok(file) = self.root.file(NOT_FOUND_PAGE)
-        {
-            return files::plain(status, file, "text/html; charset=utf-8".to_owned());
-        }
-        pages::error(status)
+        self.own_page(status).unwrap_or_else(|| pages::error(status))
+    }
+
+    fn error_at(&self, status: Status, target: &Target<'_>) -> Response {
+        self.own_page(status).unwrap_or_else(|| pages::error_at(status, target))
+    }
+
+    fn own_page(&self, status: Status) -> Option<Response> {
+        let file = (status == Status::NotFound).then(|| self.root.file(NOT_FOUND_PAGE).ok())??;
+        Some(files::plain(status, file, "text/html; charset=utf-8".to_owned()))
     }
 
     /// What the target is: redirects, what is stored, built-in pages, the fallback, in this order.
@@ -158,11 +162,11 @@ impl Site {
                 match self.folder(folder, request, now, requester) {
                     Ok(response) => return response,
                     Err(Failure::TooLarge) => {
-                        return pages::archive_refused(self.options.files.archive_limit);
+                        return pages::archive_refused(self.options.files.archive_limit, target);
                     }
                     // Of a client that has gone, no one reads it.
                     Err(Failure::Busy | Failure::ClientGone) => {
-                        let page = pages::error(Status::ServiceUnavailable);
+                        let page = pages::error_at(Status::ServiceUnavailable, target);
                         return page.because("listings-busy");
                     }
                     Err(Failure::Open(error)) => error,
@@ -191,9 +195,11 @@ impl Site {
         requester: &dyn Requester,
     ) -> Result<Response, Failure> {
         let (root, options) = (&self.root, &self.options.files);
-        let format = folder::wanted_format(request);
+        let Some(format) = folder::wanted_format(request) else {
+            return Ok(pages::unknown_format(&request.target));
+        };
         if format == Format::Archive && options.archive_limit == 0 {
-            return Ok(pages::archive_refused(0));
+            return Ok(pages::archive_refused(0, &request.target));
         }
         let bodies = &self.bodies;
         match format {
@@ -211,8 +217,10 @@ impl Site {
             Some(Handler::Redirect(to)) => {
                 pages::redirect(routes::with_query(to.to_owned(), request.target.query()))
             }
-            Some(Handler::NotFound) => self.error(Status::NotFound),
-            Some(Handler::Form(_)) | None => pages::method_not_allowed(self.allow(request)),
+            Some(Handler::NotFound) => self.error_at(Status::NotFound, &request.target),
+            Some(Handler::Form(_)) | None => {
+                pages::method_not_allowed(self.allow(request), &request.target)
+            }
         }
     }
 
@@ -229,7 +237,7 @@ impl Site {
         } else if method == Method::Options {
             Response::new(Status::NoContent, Body::None).with("Allow", allow)
         } else {
-            pages::method_not_allowed(allow)
+            pages::method_not_allowed(allow, &request.target)
         })
     }
 
@@ -259,22 +267,23 @@ impl Site {
 
     /// The response for what was not found or could not be opened; the cause is for the log.
     fn failed(&self, request: &Request<'_>, error: &OpenError) -> Response {
+        let target = &request.target;
         let (status, errno) = match error {
-            OpenError::NotFound if files::has_fallback(&self.options.files, &request.target) => {
-                return self.error(Status::NotFound).with("Vary", "Accept");
+            OpenError::NotFound if files::has_fallback(&self.options.files, target) => {
+                return self.error_at(Status::NotFound, target).with("Vary", "Accept");
             }
-            OpenError::NotFound => return self.error(Status::NotFound),
-            OpenError::Forbidden => return self.error(Status::Forbidden),
+            OpenError::NotFound => return self.error_at(Status::NotFound, target),
+            OpenError::Forbidden => return self.error_at(Status::Forbidden, target),
             OpenError::Unavailable(errno) => {
                 self.unavailable.warn(format_args!("cannot answer for now: {errno}"));
                 (Status::ServiceUnavailable, *errno)
             }
             OpenError::Failed(errno) => {
-                self.failed.warn(format_args!("{}: {errno}", request.target.encoded_path()));
+                self.failed.warn(format_args!("{}: {errno}", target.encoded_path()));
                 (Status::InternalServerError, *errno)
             }
         };
-        self.error(status).because(cause(errno))
+        self.error_at(status, target).because(cause(errno))
     }
 }
 

@@ -71,14 +71,19 @@ pub(crate) fn respond(
         .with("Content-Security-Policy", listing::CONTENT_SECURITY_POLICY))
 }
 
-/// `?format=` decides; without it, Accept does.
-pub(crate) fn wanted_format(request: &Request<'_>) -> Format {
+/// `?format=` decides; without it, Accept does. `None`: there is no such format.
+pub(crate) fn wanted_format(request: &Request<'_>) -> Option<Format> {
     let query = request.target.query().unwrap_or_default();
-    match form_urlencoded::parse(query).find(|(name, _)| name == "format") {
-        Some((_, format)) if format == "tar" => Format::Archive,
-        Some((_, format)) if format == "json" => Format::Json,
-        None if negotiation::prefers_json(request.fields.list("accept").as_deref()) => Format::Json,
-        _ => Format::Page,
+    let format = form_urlencoded::parse(query).find(|(name, _)| name == "format");
+    match format.as_ref().map(|(_, format)| &**format) {
+        Some("html") => Some(Format::Page),
+        Some("json") => Some(Format::Json),
+        Some("tar") => Some(Format::Archive),
+        Some(_) => None,
+        None if negotiation::prefers_json(request.fields.list("accept").as_deref()) => {
+            Some(Format::Json)
+        }
+        None => Some(Format::Page),
     }
 }
 

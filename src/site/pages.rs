@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 
+use super::listing::{BASE_STYLE, PAGE_START};
 use crate::http::credentials::CHALLENGE;
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
+use crate::http::target::Target;
 use crate::text::escape_html;
 
 /// The answer to a form without an `id`.
@@ -16,13 +18,11 @@ const NO_ID: &str = "You did not post your student id correctly.";
 /// When a client that gets 503 may try again.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "5";
 
-/// Small, readable in the dark and on a phone.
+/// Beside the style that it shares with listings.
 const STYLE: &str = "\
-    :root{color-scheme:light dark}\
-    body{font:1.1rem/1.6 system-ui,sans-serif;max-width:36rem;margin:12vh auto;padding:0 1.2rem}\
-    h1{font-size:1.5rem;line-height:1.3}\
-    p{overflow-wrap:anywhere}\
-    footer{margin-top:3rem;font-size:.85rem;opacity:.65}";
+    main,footer{padding:0 .75rem}\
+    h1{margin:0 0 1rem; font-size:1.4rem; font-weight:600; line-height:1.3}\
+    footer{margin-top:3rem; color:var(--quiet); font-size:.85rem}";
 
 /// `GET /get.html`.
 #[must_use]
@@ -62,8 +62,24 @@ pub(crate) fn redirect(location: String) -> Response {
 /// The page of an error status.
 #[must_use]
 pub(crate) fn error(status: Status) -> Response {
-    let text = format!("<p>{}</p>", explanation(status));
-    let response = page(status, status.reason(), &text);
+    error_with(status, explanation(status), "")
+}
+
+/// The page of an error status, with a link from that target to the root.
+#[must_use]
+pub(crate) fn error_at(status: Status, target: &Target<'_>) -> Response {
+    error_with(status, explanation(status), &link_home(target))
+}
+
+/// A link to the root, relative, since a proxy may serve it below a path of its own.
+fn link_home(target: &Target<'_>) -> String {
+    let depth = target.names().count();
+    let up = "../".repeat(depth.saturating_sub(usize::from(!target.is_directory())));
+    if depth == 0 { String::new() } else { format!("<p><a href=\"./{up}\">Home</a></p>") }
+}
+
+fn error_with(status: Status, text: &str, link: &str) -> Response {
+    let response = page(status, status.reason(), &format!("<p>{text}</p>{link}"));
     match status {
         Status::ServiceUnavailable => response.with("Retry-After", RETRY_AFTER_SECONDS),
         _ => response,
@@ -78,8 +94,16 @@ pub(crate) fn unauthorized() -> Response {
 
 /// 405, with the methods that the target does take (RFC 9110 section 15.5.6).
 #[must_use]
-pub(crate) fn method_not_allowed(allow: String) -> Response {
-    error(Status::MethodNotAllowed).with("Allow", allow)
+pub(crate) fn method_not_allowed(allow: String, target: &Target<'_>) -> Response {
+    error_at(Status::MethodNotAllowed, target).with("Allow", allow)
+}
+
+/// 400: a form that no folder has.
+#[must_use]
+pub(crate) fn unknown_format(target: &Target<'_>) -> Response {
+    let text = "<code>?format=</code> takes <code>html</code>, <code>json</code> or \
+                <code>tar</code>.";
+    error_with(Status::BadRequest, text, &link_home(target))
 }
 
 /// 421: a Host that this server does not accept.
@@ -88,37 +112,34 @@ pub(crate) fn misdirected(host: &[u8]) -> Response {
     let host = String::from_utf8_lossy(host);
     let host = escape_html(&host);
     let text = format!(
-        "<p>This server only serves this machine, and does not accept the name \
+        "This server only serves this machine, and does not accept the name \
          <strong>{host}</strong>: otherwise any web page could read it under a name of its own. \
-         If the name is yours, start the server with <code>--allow-host {host}</code>.</p>"
+         If the name is yours, start the server with <code>--allow-host {host}</code>."
     );
-    page(Status::MisdirectedRequest, Status::MisdirectedRequest.reason(), &text)
+    error_with(Status::MisdirectedRequest, &text, "")
 }
 
 /// 403: a folder that has more entries than an archive may have.
 #[must_use]
-pub(crate) fn archive_refused(limit: usize) -> Response {
+pub(crate) fn archive_refused(limit: usize, target: &Target<'_>) -> Response {
     let text = if limit == 0 {
-        "<p>This server makes no archives: it was started with <code>--archive-limit 0</code>.</p>"
+        "This server makes no archives: it was started with <code>--archive-limit 0</code>."
             .to_owned()
     } else {
         format!(
-            "<p>This folder is too large for an archive: with all below it, it has more than \
-             {limit} entries. The flag <code>--archive-limit</code> of the server sets the limit.\
-             </p>"
+            "This folder is too large for an archive: with all below it, it has more than \
+             {limit} entries. The flag <code>--archive-limit</code> of the server sets the limit."
         )
     };
-    page(Status::Forbidden, Status::Forbidden.reason(), &text)
+    error_with(Status::Forbidden, &text, &link_home(target))
 }
 
 fn page(status: Status, title: &str, text: &str) -> Response {
     let code = status.code();
     let heading = if code < 300 { title.to_owned() } else { format!("{code} {title}") };
     let html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{heading}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <h1>{heading}</h1>\n{text}\n<footer>httpd</footer>\n</body>\n</html>\n"
+        "{PAGE_START}{heading}</title>\n<style>{BASE_STYLE}{STYLE}</style>\n</head>\n<body>\n\
+         <main>\n<h1>{heading}</h1>\n{text}\n</main>\n<footer>httpd</footer>\n</body>\n</html>\n"
     );
     Response::new(status, Body::Bytes(Cow::Owned(html.into_bytes())))
         .with("Content-Type", "text/html; charset=utf-8")
@@ -132,21 +153,21 @@ fn explanation(status: Status) -> &'static str {
         | Status::MovedPermanently
         | Status::NotModified => "",
         Status::BadRequest => "The request could not be understood.",
-        Status::Unauthorized => "This folder is for those who have a user name and a password.",
+        Status::Unauthorized => "This site requires a user name and password.",
         Status::Forbidden => "The server may not read this file.",
-        Status::NotFound => "There is nothing here under this name.",
-        Status::MethodNotAllowed => "This page does not take that method.",
+        Status::NotFound => "This page does not exist.",
+        Status::MethodNotAllowed => "This page does not support that method.",
         Status::RequestTimeout => "The request took too long to arrive.",
         Status::LengthRequired => "A request with content must state its length.",
-        Status::PreconditionFailed => "A condition of the request does not hold.",
+        Status::PreconditionFailed => "A precondition of the request failed.",
         Status::ContentTooLarge => "The content of the request is too large.",
         Status::UriTooLong => "The request line is too long.",
-        Status::RangeNotSatisfiable => "The file has no such range of bytes.",
+        Status::RangeNotSatisfiable => "The file does not have these bytes.",
         Status::MisdirectedRequest => "This server does not accept that name.",
         Status::HeaderFieldsTooLarge => "The request has too many or too long header fields.",
         Status::InternalServerError => "The server failed; its log has the cause.",
         Status::NotImplemented => "The server does not know this method.",
-        Status::ServiceUnavailable => "The server is too busy for this now. Try again in a moment.",
+        Status::ServiceUnavailable => "The server is too busy. Try again in a moment.",
         Status::VersionNotSupported => "The server only supports HTTP/1.0 and 1.1.",
     }
 }

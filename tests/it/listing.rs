@@ -97,13 +97,13 @@ fn every_folder_leads_in_and_back() {
     let httpd = Httpd::serve(tree.path(), &["--dotfiles", "serve"]);
     let root = Page::fetch(&httpd, "/");
     assert_eq!(root.rows.len(), NAMES.len());
-    assert!(!root.has_parent, "the root has no parent");
+    assert_eq!(root.parent, None, "the root has no parent");
     for row in &root.rows {
         assert!(row.is_folder(), "{row:?}");
         let folder = resolve("/", &row.href);
         let page = Page::fetch(&httpd, &folder);
         assert_eq!(page.texts(), ["inside/"]);
-        assert!(page.has_parent);
+        assert_eq!(page.parent.as_deref(), Some("../"));
 
         let inside = resolve(&folder, &page.rows[0].href);
         let page = Page::fetch(&httpd, &inside);
@@ -177,7 +177,7 @@ fn a_row_shows_time_and_size() {
 fn breadcrumbs_lead_to_each_parent() {
     let tree = Tree::with(&[("a b/c&d/e?f/file", b"")]);
     let httpd = Httpd::serve(tree.path(), &[]);
-    let page = Page::fetch(&httpd, "/a%20b/c%26d/e%3Ff/?sort=size");
+    let page = Page::fetch(&httpd, "/a%20b/c%26d/e%3Ff/?sort=name");
     let want = [("../../../", "/"), ("../../", "a b"), ("../", "c&d")];
     assert_eq!(page.breadcrumbs, want.map(|(href, text)| (href.to_owned(), text.to_owned())));
     for ((href, _), path) in page.breadcrumbs.iter().zip(["/", "/a b/", "/a b/c&d/"]) {
@@ -187,6 +187,30 @@ fn breadcrumbs_lead_to_each_parent() {
     // However many slashes the target has, no link leads to another host.
     let page = Page::fetch(&httpd, "//a%20b///c&d/");
     assert!(page.breadcrumbs.iter().all(|(href, _)| href.starts_with("../")));
+}
+
+#[test]
+fn each_way_to_another_folder_keeps_the_order() {
+    let tree = Tree::with(&[("a/b/c/file", b""), ("a/b/file", b"")]);
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let by_size = "sort=size&order=asc";
+    for (query, want) in [
+        ("?sort=size", Some(by_size)),
+        ("?sort=size&order=asc&format=html", Some(by_size)),
+        ("?order=desc", Some("sort=name&order=desc")),
+        ("?sort=name&order=asc", None),
+        ("", None),
+    ] {
+        let page = Page::fetch(&httpd, &format!("/a/b/{query}"));
+        assert_eq!(page.row("c/").query.as_deref(), want, "{query}");
+        assert_eq!(page.row("file").query, None, "{query}");
+        let up = page.breadcrumbs.iter().map(|(href, _)| href).chain(&page.parent);
+        for href in up {
+            assert_eq!(href.split_once('?').map(|(_, query)| query), want, "{query} {href}");
+            assert_eq!(httpd.get(&resolve("/a/b/", href)).status, 200, "{href}");
+        }
+        assert_eq!(page.breadcrumbs.len(), 2);
+    }
 }
 
 /// Files and folders whose orders by name, by time and by size all differ.
@@ -337,6 +361,13 @@ fn the_query_or_else_accept_chooses_the_format() {
     );
     check_format(&httpd, "/", "application/json;q=0", false);
     check_format(&httpd, "/", "nonsense;;,=", false);
+    for format in ["zip", "", "TAR", "tar.gz"] {
+        let reply = httpd.get(&format!("/?format={format}"));
+        assert_eq!(reply.status, 400, "{format}");
+        let text = reply.text();
+        assert!(["html", "json", "tar"].iter().all(|format| text.contains(format)), "{text}");
+    }
+    assert_eq!(httpd.get("/a?format=zip").status, 200, "a file has no other format");
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod log;
 mod memory;
 mod net;
 mod old_kernel;
+mod pages;
 mod pretty_urls;
 mod probe;
 mod process_one;
