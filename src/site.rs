@@ -37,6 +37,7 @@ use crate::http::date::Date;
 use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
+use crate::http::syntax::encode_segment;
 use crate::http::target::Target;
 use crate::log_once::LogOnce;
 
