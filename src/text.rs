@@ -1,6 +1,6 @@
 //! Which characters are unsafe to show, and text as HTML and as a JSON string.
 //!
-//! Names and requests come from strangers. Whatever shows them, the log, a listing or the banner,
+//! Names and requests may be hostile. Whatever shows them, the log, a listing or the banner,
 //! asks here which of their characters could break out of their line, command a terminal or reorder
 //! the text around them. How such a character is shown instead is up to each of them.
 

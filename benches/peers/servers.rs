@@ -192,8 +192,8 @@ impl Server {
                 run.arg(site.root).args(["--addr", "127.0.0.1", "--port", &port, "--no-keepalive"])
             }
             Kind::Webfsd => {
-                let seats = site.seats().to_string();
-                let run = run.args(["-F", "-4", "-i", "127.0.0.1", "-p", &port, "-c", &seats]);
+                let slots = site.slots().to_string();
+                let run = run.args(["-F", "-4", "-i", "127.0.0.1", "-p", &port, "-c", &slots]);
                 run.arg("-r").arg(site.root)
             }
             Kind::Miniserve => {
@@ -228,7 +228,7 @@ impl Server {
 
 impl Site<'_> {
     /// How many connections the server may have.
-    fn seats(&self) -> u32 {
+    fn slots(&self) -> u32 {
         if self.purpose == Purpose::Idle { 6_000 } else { 1_024 }
     }
 
@@ -244,8 +244,8 @@ fn httpd(run: Invocation, site: &Site<'_>) -> Invocation {
         Purpose::Files | Purpose::Archive => run.arg("--quiet"),
         Purpose::Listing => run.args(["--quiet", "--listing-limit", "100000"]),
         Purpose::Idle => {
-            let seats = site.seats().to_string();
-            run.args(["--quiet", "--request-timeout", "60", "--max-connections", &seats])
+            let slots = site.slots().to_string();
+            run.args(["--quiet", "--request-timeout", "60", "--max-connections", &slots])
         }
         Purpose::Logged => {
             let file = site.log_file("httpd.access.log");

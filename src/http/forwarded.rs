@@ -2,7 +2,7 @@
 //!
 //! Each proxy appends the address that it was connected from, so the list is read from the right,
 //! over trusted hops only. Whatever stands to the left of the first hop that is not trusted was
-//! written by a stranger and is never read, so a made-up address cannot become the client's.
+//! written by others and is never read, so a made-up address cannot become the client's.
 
 use std::error::Error;
 use std::fmt;
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_not_trusted() {
+    fn others_are_not_trusted() {
         check_from("203.0.113.9", Some(b"192.0.2.7"), "203.0.113.9");
         check_from("203.0.113.9", Some(b"10.0.0.2"), "203.0.113.9");
         check_from("::ffff:203.0.113.9", Some(b"192.0.2.7"), "203.0.113.9");

@@ -1,4 +1,4 @@
-//! Where a link of a stranger's text may lead.
+//! Where the links of a README may lead.
 //!
 //! A destination is first written in the characters of a URL (RFC 3986 section 2), and only then
 //! judged. So there is nothing left that browsers would drop before they look for a scheme, such as
