@@ -97,6 +97,10 @@ impl fmt::Display for LineFault {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Of `secret`; `HASH` stands for it in the texts below.
@@ -144,5 +148,53 @@ mod tests {
         check_line("ann:HASH", LineFault::SameUserAs(1));
         let not_text = [b"ann\xff:", HASH.as_bytes()].concat();
         assert!(matches!(parse(&not_text), Err(Fault::Line(1, LineFault::NotText))));
+    }
+
+    proptest! {
+        /// Each line is a comment, blank, a user of its own, or the fault.
+        #[test]
+        fn any_bytes_have_users_or_the_number_of_a_line(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    Just(b"ann:HASH".to_vec()),
+                    "[a-zé #\\t]{0,3}(:HASH)?[ \r]?".prop_map(String::into_bytes),
+                    prop::collection::vec(any::<u8>(), 0..6),
+                ],
+                0..5,
+            ),
+        ) {
+            let text = lines.join(&b"\n"[..]);
+            let is_wanted = |line: &&[u8]| {
+                let line = line.trim_ascii_end();
+                !line.is_empty() && !line.starts_with(b"#")
+            };
+            let wanted = text.split(|&byte| byte == b'\n').filter(is_wanted).count();
+            match parse(&replace(&text)) {
+                Ok(users) => {
+                    prop_assert_eq!(users.len(), wanted);
+                    let names: HashSet<_> = users.iter().map(|(name, _)| name).collect();
+                    prop_assert_eq!(names.len(), wanted);
+                }
+                Err(Fault::NoUsers) => prop_assert_eq!(wanted, 0),
+                Err(Fault::Line(number, fault)) => {
+                    let line = text.split(|&byte| byte == b'\n').nth(number - 1).unwrap();
+                    prop_assert!(is_wanted(&line));
+                    // By itself it is right only if another line is the matter.
+                    let is_right = parse(&replace(line)).is_ok();
+                    prop_assert_eq!(is_right, matches!(fault, LineFault::SameUserAs(_)));
+                }
+            }
+        }
+    }
+
+    /// The text with each `HASH` replaced, whatever bytes there are beside it.
+    fn replace(text: &[u8]) -> Vec<u8> {
+        let mut replaced = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.windows(4).position(|window| window == b"HASH") {
+            replaced.extend_from_slice(&[&rest[..at], HASH.as_bytes()].concat());
+            rest = &rest[at + 4..];
+        }
+        [&replaced, rest].concat()
     }
 }

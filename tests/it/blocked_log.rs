@@ -8,15 +8,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use crate::support::{Ended, Httpd, Tree, eventually, has_words, is_root, pseudo_terminal, tool};
-
-/// Far longer than an answer or an end takes, far shorter than a log stands still here.
-const AT_ONCE: Duration = Duration::from_secs(3);
+use crate::support::{
+    Ended, HELD_UP, Httpd, Tree, eventually, has_words, is_root, pseudo_terminal, tool,
+};
 
 /// Together with lines of 8 kB, far more than any pipe, terminal or queue holds.
 const REQUESTS: usize = 800;
@@ -41,16 +39,14 @@ fn serve(tree: &Tree, standard_error: OwnedFd, before: &[&str]) -> Httpd {
     Httpd::spawn_with(command, Stdio::from(standard_error))
 }
 
-/// Sends so many requests from a few clients at once, each of which is answered at once, and its
-/// connection closed.
+/// Sends so many requests from a few clients at once, each of which is answered although the log
+/// stands still for as long as the test likes, and its connection closed.
 #[track_caller]
 fn ask_often(httpd: &Httpd, count: usize) {
     let fields = long_fields();
     let ask = || {
         for _ in 0..count / 4 {
-            let asked = Instant::now();
             assert_eq!(httpd.request("GET", "/a.txt", &fields).body, b"hello");
-            assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
         }
     };
     thread::scope(|scope| {
@@ -62,8 +58,7 @@ fn ask_often(httpd: &Httpd, count: usize) {
 
 #[track_caller]
 fn check_end(ended: &Ended) {
-    assert_eq!(ended.status.code(), Some(0));
-    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+    assert_eq!(ended.status.code(), Some(0), "after {:?}", ended.took);
 }
 
 /// What there is to read at this moment, in whole lines.
@@ -208,18 +203,14 @@ fn a_disk_that_stands_still_costs_lines_only() {
     let log = tree.join("log/access.log");
     let mut command = Command::new(strace);
     command.args(["-D", "-f", "-o", "/dev/null", "-P"]).arg(&log);
-    command.args(["-e", "inject=write:delay_enter=25000000"]);
+    command.args(["-e", &format!("inject=write:{HELD_UP}")]);
     let httpd = serve_with_log(command, &log, &tree);
     ask_often(&httpd, REQUESTS);
     httpd.log_line(|line| has_words(line, &["ERROR"]) && line.contains("access.log"));
     httpd.signal(Signal::TERM);
-    let told = Instant::now();
     let status = || std::fs::read_to_string(format!("/proc/{}/status", httpd.pid())).unwrap();
     eventually("it ends", || status().contains("State:\tZ"));
-    assert!(told.elapsed() < AT_ONCE, "{:?}", told.elapsed());
-    // strace does not let go of the thread that it holds up.
-    let tracer = status().lines().find_map(|line| line.strip_prefix("TracerPid:\t")?.parse().ok());
-    kill_process(Pid::from_raw(tracer.unwrap()).unwrap(), Signal::KILL).unwrap();
+    httpd.release();
     let ended = httpd.wait();
     assert_eq!(ended.status.code(), Some(0));
     assert_eq!(lost(&ended.stderr), [REQUESTS]);

@@ -4,14 +4,18 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::attack::{Attack, Manner, loopback};
+use crate::attack::loopback;
 use crate::idle::settle;
 use crate::support::{
-    Httpd, Reply, Tree, connect_from, eventually, is_reset, pattern, read_head, read_to_end,
+    HELD_UP, Httpd, PATIENCE, Reply, Tree, connect_from, is_reset, pattern, read_head, read_to_end,
+    tool,
 };
 use crate::turns::is_unanswered;
 
@@ -179,9 +183,32 @@ fn a_large_answer_waits_while_others_are_under_way() {
     await_outcome(&httpd, Some("/large.bin"), "complete");
 }
 
-/// Each of them finds the one slot taken by another whose request has come already.
+/// Neither those of a source that has more answers under way than its share, as long as a disk
+/// holds them up; nor any of a crowd that finds the one slot taken by one of them.
 #[test]
 fn a_client_whose_request_is_whole_is_never_evicted() {
+    if let Some(strace) = tool("strace") {
+        let tree = tree_of_sizes();
+        let mut command = Command::new(strace);
+        command.args(["-D", "-f", "-o", "/dev/null", "-P"]).arg(tree.join("large.bin"));
+        command.args(["-e", &format!("inject=sendfile:{HELD_UP}"), env!("CARGO_BIN_EXE_httpd")]);
+        command.args(["--port", "0", "--max-connections", "2", "--request-timeout", "3"]);
+        let httpd = Httpd::spawn({
+            command.arg(tree.path());
+            command
+        });
+        let mut held_up = [1, 2].map(|_| {
+            let mut stream = connect_from(loopback(2), httpd.address());
+            stream.write_all(b"GET /large.bin HTTP/1.0\r\n\r\n").unwrap();
+            read_head(&mut stream);
+            stream
+        });
+        assert_eq!(httpd.get("/medium.bin").status, 503, "it has waited in vain");
+        httpd.release();
+        for stream in &mut held_up {
+            assert_eq!(read_to_end(stream).len() as u64, LARGE_FILE_BYTES);
+        }
+    }
     let tree = tree_of_sizes();
     let httpd = serve_with_slots(&tree, 1, &[]);
     let medium = pattern(MEDIUM_FILE_BYTES);
@@ -199,27 +226,45 @@ fn a_client_whose_request_is_whole_is_never_evicted() {
     assert_eq!(evictions(&httpd), 0);
 }
 
-/// It has two answers fewer under way than any attacker's address, and takes what it is given.
+/// Nobody loses a slot for being slow but those who are slower than 4 kB a second, however long
+/// others wait, and however rarely the kernel says how much they have taken.
 #[test]
 fn a_steady_reader_keeps_its_slot_while_others_want_it() {
+    const STEP: Duration = Duration::from_millis(100);
     let tree = tree_of_sizes();
-    let httpd = serve_with_slots(&tree, 4, &[]);
-    let mut steady = connect_from(loopback(101), httpd.address());
-    steady.write_all(b"GET /large.bin HTTP/1.0\r\n\r\n").unwrap();
-    read_head(&mut steady);
-    let readers = Manner::Takes { path: "/large.bin".to_owned(), bytes_a_second: 50_000 };
-    let attacks = [
-        Attack::start(httpd.address(), &[loopback(2)], 20, readers),
-        Attack::start(httpd.address(), &[loopback(3)], 20, Manner::Sends),
-    ];
-    eventually("all slots are taken", || attacks.iter().any(|attack| attack.returns() > 0));
-    let mut taken = vec![0; 5_000];
-    for _ in 0..30 {
-        steady.read_exact(&mut taken).unwrap();
-        let mut other = connect_from(loopback(1), httpd.address());
-        other.write_all(b"GET /medium.bin HTTP/1.0\r\n\r\n").unwrap();
-        assert_eq!(Reply::parse(&read_to_end(&mut other)).status, 200);
-    }
-    let is_of_the_steady = |line: &str| line.contains("127.0.0.101") && line.contains("evicted");
-    assert!(!httpd.log().iter().any(|line| is_of_the_steady(line)));
+    let httpd = serve_with_slots(&tree, 2, &[]);
+    let ask = |number, name| {
+        let mut stream = connect_from(loopback(number), httpd.address());
+        stream.write_all(format!("GET /{name} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+        stream
+    };
+    let mut steady = ask(2, "large.bin?steady");
+    let head = read_head(&mut steady);
+    // So it is judged no later than the other one.
+    settle(&httpd);
+    let _stalled = ask(3, "large.bin?stalled");
+    let is_over = AtomicBool::new(false);
+    let mut taken = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut next = Instant::now();
+            let patience = next + 2 * PATIENCE;
+            while !is_over.load(Ordering::Relaxed) && next < patience {
+                next += STEP;
+                thread::sleep(next.saturating_duration_since(Instant::now()));
+                steady.read_exact(&mut [0; 2_000]).unwrap();
+                taken += 2_000;
+            }
+        });
+        // One of them gets the slot of the one that takes nothing, the other one waits for that.
+        let waiting = [ask(4, "medium.bin"), ask(5, "medium.bin")];
+        let evicted = await_outcome(&httpd, Some("/large.bin?stalled"), "evicted");
+        assert_eq!(evicted["cause"], "too-slow");
+        let answers = waiting.map(|mut stream| Reply::parse(&read_to_end(&mut stream)).status);
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(answers, [200, 200]);
+    });
+    let rest = read_to_end(&mut steady).len();
+    assert_eq!(head.field("Content-Length"), Some((taken + rest).to_string().as_str()));
+    assert_eq!(evictions(&httpd), 1);
 }

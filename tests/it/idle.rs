@@ -18,9 +18,12 @@ pub fn unread_bytes(port: u16) -> usize {
 /// sent before this and not answered by then is not answered soon.
 #[track_caller]
 pub fn settle(httpd: &Httpd) {
-    eventually("the server only waits", || {
-        unread_bytes(httpd.address().port()) == 0 && all_threads_sleep(httpd.pid())
-    });
+    eventually("the server only waits", || only_waits(httpd));
+}
+
+/// Whether that is so at this moment.
+pub fn only_waits(httpd: &Httpd) -> bool {
+    unread_bytes(httpd.address().port()) == 0 && all_threads_sleep(httpd.pid())
 }
 
 /// But for the one that looks after the others all the time.

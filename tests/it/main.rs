@@ -25,6 +25,7 @@ mod cross_origin;
 mod eviction;
 mod exact_bytes;
 mod examples;
+mod faults;
 mod fields;
 mod files;
 mod good_clients;

@@ -71,7 +71,8 @@ fn it_is_cut_after_64_kib() {
 /// What would be nested too deeply, or too long, is shown as it is.
 #[test]
 fn markdown_that_would_be_too_much_is_shown_as_text() {
-    for text in [">".repeat(64 * 1024), "#\n".repeat(32 * 1024)] {
+    let deep = format!("{}a", "> ".repeat(101));
+    for text in [deep, ">".repeat(64 * 1024), "#\n".repeat(32 * 1024)] {
         check(&[("d/README.md", text.as_bytes())], Some(("README.md", &text, None)));
     }
 }

@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use crate::ask::ask;
 use crate::support::{Httpd, Reply, Tree, output_of, tool};
@@ -403,7 +402,9 @@ const TLS_ALERT: [u8; 7] = [0x15, 3, 1, 0, 2, 2, 70];
 
 #[test]
 fn a_tls_client_gets_an_alert_at_once() {
-    let httpd = Httpd::serve(Tree::new().path(), &["--log-format", "json"]);
+    // Longer than a test waits for anything.
+    let flags = ["--log-format", "json", "--request-timeout", "300"];
+    let httpd = Httpd::serve(Tree::new().path(), &flags);
     // Neither is a whole handshake, nor has a line end.
     for start in [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..], b"\x16\x03"] {
         assert_eq!(httpd.raw(start), TLS_ALERT);
@@ -415,9 +416,7 @@ fn a_tls_client_gets_an_alert_at_once() {
 
     let Some(curl) = tool("curl") else { return };
     let url = httpd.url("/").replace("http:", "https:");
-    let started = Instant::now();
     let output = output_of(Command::new(curl).args(["--silent", "--insecure", &url]));
     // 35 is CURLE_SSL_CONNECT_ERROR.
     assert_eq!(output.status.code(), Some(35));
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }

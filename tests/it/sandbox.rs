@@ -1,21 +1,36 @@
-//! Landlock: the running server is restricted, and what that prevents.
+//! Landlock: what the running server gives up, and what that prevents.
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use httpd::sandbox::{Enforcement, Rules, restrict};
 
-use crate::support::{Httpd, Tree, has_words, output_of};
+use rustix::fs::OFlags;
+use rustix::process::Signal;
+
+use crate::support::{Httpd, Tree, eventually, has_words, output_of, tool};
+use crate::systemd::PASS_SOCKET;
 
 /// Set to the root for a child that must restrict itself: this test program, run again.
 const RESTRICT: &str = "RESTRICT_YOURSELF_TO";
 
-fn no_new_privileges(httpd: &Httpd) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", httpd.pid())).unwrap();
-    status.lines().any(|line| line == "NoNewPrivs:\t1")
+/// Rights of the first version, all of which the server gives up but for what its rules name.
+#[rustfmt::skip]
+const FIRST_RIGHTS: [&str; 13] = [
+    "EXECUTE", "WRITE_FILE", "READ_FILE", "READ_DIR", "REMOVE_DIR", "REMOVE_FILE", "MAKE_CHAR",
+    "MAKE_DIR", "MAKE_REG", "MAKE_SOCK", "MAKE_FIFO", "MAKE_BLOCK", "MAKE_SYM",
+];
+
+fn threads_with_new_privileges(httpd: &Httpd) -> usize {
+    httpd.get("/");
+    let threads = std::fs::read_dir(format!("/proc/{}/task", httpd.pid())).unwrap();
+    let statuses = threads.map(|it| std::fs::read_to_string(it.unwrap().path().join("status")));
+    statuses.flatten().filter(|it| !it.lines().any(|line| line == "NoNewPrivs:\t1")).count()
 }
 
 /// Whether the kernel has Landlock; where it has not, the server's log warns of that.
@@ -28,14 +43,168 @@ fn has_landlock(httpd: &Httpd) -> bool {
     !has_none
 }
 
+/// One that begins to run before the sandbox would keep all its rights.
 #[test]
-fn the_server_is_sandboxed_by_default() {
+fn every_thread_of_the_server_is_sandboxed() {
     let tree = Tree::new();
     let httpd = Httpd::serve(tree.path(), &[]);
     if has_landlock(&httpd) {
-        assert!(no_new_privileges(&httpd));
+        assert_eq!(threads_with_new_privileges(&httpd), 0);
         let open = Httpd::serve(tree.path(), &["--no-sandbox"]);
-        assert!(!no_new_privileges(&open));
+        assert!(threads_with_new_privileges(&open) > 0);
+    }
+}
+
+/// `root`, with a file in it whose name is as long as the path of `secret`, and `log`.
+struct Folders {
+    tree: Tree,
+    log: String,
+    secret: PathBuf,
+    name: String,
+}
+
+impl Folders {
+    fn new() -> Self {
+        let tree = Tree::with(&[("secret", b"outside"), ("log/access.log", b"")]);
+        // As the rules name it, without links.
+        let secret = tree.join("secret").canonicalize().unwrap();
+        let name = "n".repeat(secret.as_os_str().len());
+        tree.write(format!("root/{name}"), b"inside");
+        let log = tree.join("log/access.log").to_str().unwrap().to_owned();
+        Self { tree, log, secret, name }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.secret.with_file_name(name).to_str().unwrap().to_owned()
+    }
+
+    /// The server under strace, with these flags of both; on a socket of the service manager's, if
+    /// so wanted, which also wants to be told.
+    fn serve(&self, traced: &[&str], flags: &[&str], is_service: bool) -> Option<Httpd> {
+        let mut command = Command::new(tool("strace")?);
+        command.args(["-D", "-f"]).args(traced);
+        if is_service {
+            command.args(["sh", "-c", PASS_SOCKET, "sh"]).env("NOTIFY_SOCKET", self.path("notify"));
+        }
+        command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0"]).args(flags);
+        command.arg(self.tree.join("root"));
+        let socket = OwnedFd::from(TcpListener::bind("127.0.0.1:0").unwrap());
+        Some(Httpd::spawn_with(command, socket.into()))
+    }
+}
+
+/// Checks what the running server got: for each path the rights of Landlock that it has there, and
+/// that it gave up all others.
+#[track_caller]
+fn check_rules(flags: &[&str], is_service: bool, want: &[(&str, &str)]) {
+    let folders = Folders::new();
+    let manager = UnixDatagram::bind(folders.path("notify")).unwrap();
+    let trace = folders.path("trace");
+    let flags: Vec<_> =
+        flags.iter().map(|flag| if *flag == "LOG" { &folders.log } else { *flag }).collect();
+    let traced = ["-y", "-o", &trace, "-e", "trace=/^landlock_"];
+    let Some(httpd) = folders.serve(&traced, &flags, is_service) else { return };
+    if !has_landlock(&httpd) {
+        return;
+    }
+    drop((httpd.stop(), manager));
+    let mut text = String::new();
+    eventually("the trace is written", || {
+        text = std::fs::read_to_string(&trace).unwrap();
+        text.contains("+++ exited with 0")
+    });
+    let part = |line: &str, start: &str, end: &str| {
+        let rest = line.split_once(start).unwrap_or_else(|| panic!("{start} in {text}")).1;
+        rest.split_once(end).unwrap().0.replace("LANDLOCK_ACCESS_FS_", "")
+    };
+    // Those that succeeded.
+    let lines = |name: &str| -> Vec<&str> {
+        let named = text.lines().filter(|line| line.contains(name));
+        named.filter(|line| !line.contains(" = -1")).collect()
+    };
+    let rules = lines("landlock_add_rule(").into_iter().map(|line| {
+        let path = part(part(line, "parent_fd=", "}").as_str(), "<", ">");
+        (path, part(line, "allowed_access=", ","))
+    });
+    // Only newer kernels have a right to reach a socket, which is the only one there.
+    let (to_manager, rules): (Vec<_>, Vec<_>) =
+        rules.partition(|(path, _)| *path == folders.path("notify"));
+    let want: Vec<_> =
+        want.iter().map(|&(name, rights)| (folders.path(name), rights.to_owned())).collect();
+    assert_eq!(rules, want, "{text}");
+    assert!(to_manager.iter().all(|(_, rights)| ["0x10000", "RESOLVE_UNIX"].contains(&&**rights)));
+    let handled: String =
+        lines("handled_access_fs=").iter().map(|it| part(it, "handled_access_fs=", ",")).collect();
+    let handled: Vec<_> = handled.split('|').collect();
+    for right in FIRST_RIGHTS {
+        assert_eq!(handled.contains(&right), !want.is_empty(), "{right}: {text}");
+    }
+    assert_eq!(lines("landlock_restrict_self(").len(), 1, "{text}");
+}
+
+#[test]
+fn the_server_keeps_no_right_that_it_does_not_need() {
+    let root = ("root", "READ_FILE|READ_DIR");
+    let log = ("log", "WRITE_FILE|MAKE_REG");
+    check_rules(&[], false, &[root]);
+    check_rules(&["--symlinks", "deny"], false, &[root]);
+    check_rules(&["--log-file", "LOG"], false, &[root, log]);
+    check_rules(&[], true, &[root]);
+    check_rules(&["--log-file", "LOG"], true, &[root, log]);
+    // Links may lead anywhere then, so files have no rules at all; the rest has.
+    check_rules(&["--symlinks", "follow"], false, &[]);
+    check_rules(&["--symlinks", "follow", "--log-file", "LOG"], false, &[]);
+}
+
+/// As an attacker could who has taken over a thread, strace has the running server open another
+/// path than it means to, with other flags of `openat2`.
+#[track_caller]
+fn check_open(flags: &[&str], is_service: bool, path: &str, mode: OFlags, want: u16) {
+    let folders = Folders::new();
+    let log = ["--log-file", folders.log.as_str()];
+    // No longer than the name, of which it takes the place in memory.
+    let path = if path == "root" { folders.name.clone() } else { folders.path(path) };
+    let hex =
+        |bytes: &[u8]| bytes.iter().map(|it| format!("{it:02x}")).collect::<Vec<_>>().concat();
+    let how = [u64::from(mode.bits()).to_ne_bytes(), [0; 8], [0; 8]].concat();
+    let (path, how) = (hex(&[path.as_bytes(), b"\0"].concat()), hex(&how));
+    let fault = format!("inject=openat2:poke_enter=@arg2={path},@arg3={how}");
+    let traced = ["-o", "/dev/null", "-P", &folders.name, "-e", &fault];
+    let Some(httpd) = folders.serve(&traced, &[&log, flags].concat(), is_service) else { return };
+    if has_landlock(&httpd) {
+        assert_eq!(httpd.get(&format!("/{}", folders.name)).status, want, "{fault} {flags:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_taken_over_opens_no_other_file_and_writes_none() {
+    let (read, write) = (OFlags::RDONLY, OFlags::RDWR);
+    for is_service in [false, true] {
+        check_open(&[], is_service, "secret", read, 403);
+        check_open(&[], is_service, "secret", write, 403);
+        check_open(&[], is_service, "root", read, 200);
+        check_open(&[], is_service, "root", write, 403);
+        // strace can do it.
+        check_open(&["--no-sandbox"], is_service, "secret", write, 200);
+        check_open(&["--no-sandbox"], is_service, "root", write, 200);
+    }
+}
+
+/// The log is opened by its path: in the folder that had that path at the start, or nowhere.
+#[test]
+fn a_log_is_written_in_no_other_folder() {
+    for (flags, is_made) in [(&[][..], false), (&["--no-sandbox"], true)] {
+        let Folders { tree, log, .. } = Folders::new();
+        let flags = [flags, &["--log-file", &log]].concat();
+        let httpd = Httpd::serve(&tree.join("root"), &flags);
+        if !has_landlock(&httpd) {
+            return;
+        }
+        std::fs::rename(tree.join("log"), tree.join("old")).unwrap();
+        std::fs::create_dir(tree.join("log")).unwrap();
+        httpd.signal(Signal::HUP);
+        httpd.log_line(|line| line.contains("reopen"));
+        assert_eq!(Path::new(&log).exists(), is_made);
     }
 }
 

@@ -11,6 +11,7 @@ use std::process::Command;
 use std::thread;
 
 use crate::attack::{Attack, Manner, loopback};
+use crate::idle::settle;
 use crate::support::{Httpd, Reply, Tree, eventually, is_root, read_to_end, tool};
 
 /// Requests of a good client among attackers.
@@ -183,7 +184,10 @@ fn with_four_threads_three_slow_clients_stop_nothing() {
 fn no_thread_is_started_that_has_no_room() {
     let tree = Tree::with(&[("a", b"hello")]);
     // What it takes at rest, what must be free for one thread more, and room for some of them.
-    let size = serve_limited(&tree, "-v 100000", &["--quiet"]).usage().address_space;
+    let at_rest = serve_limited(&tree, "-v 100000", &["--quiet"]);
+    assert_eq!(at_rest.get("/a").body, b"hello");
+    settle(&at_rest);
+    let size = at_rest.usage().address_space;
     let first = size + 37 * 1024;
     for limit in (first..first + 288).step_by(16) {
         let httpd = serve_limited(&tree, &format!("-v {limit}"), &["--quiet"]);

@@ -4,24 +4,22 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::process::Command;
-use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::screen::OnScreen;
 use crate::support::{Httpd, Tree, eventually, has_words, pattern, read_to_end};
 
-/// Far longer than stopping takes when nothing is in progress, far shorter than our time limits.
-const AT_ONCE: Duration = Duration::from_secs(3);
+/// Longer than a test waits for anything: a server that waited for this would fail it.
+const FOREVER: [&str; 2] = ["--drain-timeout", "300"];
 
 #[test]
 fn sigint_and_sigterm_end_it_with_status_0() {
     for signal in [Signal::INT, Signal::TERM] {
-        let httpd = Httpd::serve(Tree::new().path(), &[]);
+        let httpd = Httpd::serve(Tree::new().path(), &FOREVER);
         httpd.signal(signal);
         let ended = httpd.wait();
         assert_eq!(ended.status.code(), Some(0), "{:?}", ended.stderr);
-        assert!(ended.took < AT_ONCE, "{:?}", ended.took);
     }
 }
 
@@ -87,16 +85,14 @@ fn a_request_in_progress_is_answered() {
 
 #[test]
 fn a_silent_client_does_not_delay_the_end() {
-    let httpd = Httpd::serve(Tree::new().path(), &["--drain-timeout", "30"]);
+    let httpd = Httpd::serve(Tree::new().path(), &FOREVER);
     let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", httpd.pid())).unwrap().count();
     let before = descriptors();
     let mut silent = httpd.connect();
     eventually("the server has accepted the silent client", || descriptors() > before);
     httpd.signal(Signal::TERM);
     assert_eq!(read_to_end(&mut silent), b"");
-    let ended = httpd.wait();
-    assert_eq!(ended.status.code(), Some(0));
-    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+    assert_eq!(httpd.wait().status.code(), Some(0));
 }
 
 #[test]
@@ -139,15 +135,13 @@ fn a_response_that_takes_too_long_is_cut_off() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let tree = Tree::with(&[("large", &pattern(32 << 20))]);
-    let httpd = Httpd::serve(tree.path(), &["--drain-timeout", "30"]);
+    let httpd = Httpd::serve(tree.path(), &FOREVER);
     let mut stuck = httpd.connect();
     stuck.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
     stuck.read_exact(&mut [0; 1000]).unwrap();
     httpd.signal(Signal::INT);
     httpd.log_line(|line| line.contains("stopping"));
     httpd.signal(Signal::INT);
-    let ended = httpd.wait();
-    assert_eq!(ended.status.code(), Some(130));
-    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+    assert_eq!(httpd.wait().status.code(), Some(130));
     let _ = stuck.shutdown(Shutdown::Both);
 }

@@ -24,6 +24,9 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 /// No wait in these tests is longer: a bound against hangs, not a measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long strace holds a call up, in microseconds, until [`Httpd::release`]: an hour.
+pub const HELD_UP: &str = "delay_enter=3600000000";
+
 /// How long a wait sleeps before it looks again, where nothing can wake it.
 const LOOK_AGAIN_INTERVAL: Duration = Duration::from_millis(5);
 
@@ -187,6 +190,15 @@ impl Httpd {
             memory: number("RssAnon:") * 1024,
             address_space: number("VmSize:"),
         }
+    }
+
+    /// Ends the strace that holds this server up, by `inject=CALL:delay_enter=`: then its calls
+    /// are made. strace itself would not let go of them before their time.
+    pub fn release(&self) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:\t"));
+        let tracer = rustix::process::Pid::from_raw(tracer.unwrap().parse().unwrap());
+        rustix::process::kill_process(tracer.unwrap(), rustix::process::Signal::KILL).unwrap();
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -357,7 +369,10 @@ impl Reply {
 pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     let result = stream.read_to_end(&mut bytes);
-    result.unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&bytes)));
+    let (length, start) = (bytes.len(), &bytes[..bytes.len().min(300)]);
+    result.unwrap_or_else(|error| {
+        panic!("{error} after {length} bytes: {:?}", String::from_utf8_lossy(start))
+    });
     bytes
 }
 

@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 use crate::idle::settle;
 use crate::support::{Httpd, Tree, eventually, has_words, is_reset, pattern, read_to_end, tool};
 
-/// The system calls of the thread that served the marked target, in order: from `accept4` to the
-/// second `close`. `None` where strace is missing.
-fn calls_for(file: &[u8]) -> Option<Vec<String>> {
+/// Requests whose system calls are looked at.
+const MARKED: usize = 15;
+
+/// The system calls of each request for the marked target, in order: from `accept4` to the second
+/// `close`. `None` where strace is missing.
+fn calls_for(file: &[u8]) -> Option<Vec<Vec<String>>> {
     let strace = tool("strace")?;
     let tree = Tree::with(&[("www/marked", file)]);
     let trace = tree.join("trace");
@@ -21,37 +24,32 @@ fn calls_for(file: &[u8]) -> Option<Vec<String>> {
         command.arg(tree.join("www"));
         command
     });
-    // The first requests create threads and buffers.
-    for _ in 0..20 {
-        httpd.get("/nothing");
+    for _ in 0..MARKED {
+        assert!(httpd.get("/marked").body == file);
     }
-    assert!(httpd.get("/marked").body == file);
-    let read = || std::fs::read_to_string(&trace).unwrap_or_default();
-    eventually("strace has written the request's last call", || {
-        calls_of(&read()).is_some_and(|calls| calls.iter().filter(|it| *it == "close").count() == 2)
-    });
-    calls_of(&read())
+    let read = || calls_of(&std::fs::read_to_string(&trace).unwrap_or_default());
+    eventually("strace has written the last call", || read().len() == MARKED);
+    Some(read())
 }
 
-/// Extracts from strace's output the calls of the thread that received the marked request.
-fn calls_of(trace: &str) -> Option<Vec<String>> {
-    let marked = trace.lines().find(|line| line.contains("GET /marked"))?;
-    let thread = marked.split_whitespace().next()?;
-    let lines: Vec<_> = trace
-        .lines()
-        .filter(|line| line.split_whitespace().next() == Some(thread))
-        .map(|line| line[thread.len()..].trim_start())
-        .collect();
-    let at = lines.iter().position(|line| line.contains("GET /marked"))?;
-    let accepted = lines[..at].iter().rposition(|line| line.starts_with("accept4("))?;
-    let calls = lines[accepted..].iter().filter(|line| !line.starts_with("<..."));
-    let names = calls.map(|line| line.split('(').next().unwrap_or_default().to_owned());
-    let mut names: Vec<String> = names.collect();
-    let closed = names.iter().enumerate().filter(|(_, name)| *name == "close").nth(1);
-    if let Some((end, _)) = closed {
-        names.truncate(end + 1);
-    }
-    Some(names)
+/// Extracts from strace's output the calls of each marked request that has ended.
+fn calls_of(trace: &str) -> Vec<Vec<String>> {
+    let lines = trace.lines().filter_map(|line| line.split_once(' '));
+    let lines: Vec<_> = lines.map(|(thread, call)| (thread, call.trim_start())).collect();
+    let marked = (0..lines.len()).filter(|&at| lines[at].1.contains("GET /marked"));
+    let calls = marked.filter_map(|at| {
+        let own = |(thread, _): &&(&str, &str)| *thread == lines[at].0;
+        let accepted = lines[..at].iter().filter(own).map(|(_, call)| *call);
+        let accepted = accepted.rev().take_while(|call| !call.starts_with("accept4("));
+        let later = lines[at..].iter().filter(own).map(|(_, call)| *call);
+        let calls: Vec<_> = accepted.collect::<Vec<_>>().into_iter().rev().chain(later).collect();
+        let begun = calls.into_iter().filter(|call| !call.starts_with("<..."));
+        let names = begun.map(|call| call.split('(').next().unwrap_or_default().to_owned());
+        let names: Vec<String> = ["accept4".to_owned()].into_iter().chain(names).collect();
+        let (end, _) = names.iter().enumerate().filter(|(_, name)| *name == "close").nth(1)?;
+        Some(names[..=end].to_vec())
+    });
+    calls.collect()
 }
 
 /// Serves `tree/www` with errors that strace puts in place of system calls: what its `inject=`
@@ -187,20 +185,26 @@ fn an_error_of_the_file_is_not_blamed_on_the_client() {
     assert!(log.iter().any(|line| line.contains("\"truncated\"")), "{log:?}");
 }
 
+/// Most of them: a thread's first request makes its buffers, and on a busy machine a client may be
+/// accepted before it has sent its request.
 #[test]
 fn a_small_file_costs_eight_calls() {
-    let Some(mut calls) = calls_for(b"hello") else { return };
+    let Some(mut all) = calls_for(b"hello") else { return };
     // A futex call may wake another thread. In a debug build the standard library checks with fcntl
     // that each descriptor is still open.
-    calls.retain(|call| call != "futex" && call != "fcntl");
+    for calls in &mut all {
+        calls.retain(|call| call != "futex" && call != "fcntl");
+    }
     let want = ["accept4", "recvfrom", "openat2", "fstat", "pread64", "sendto", "close", "close"];
-    assert_eq!(calls, want);
+    let usual = all.iter().filter(|calls| **calls == want).count();
+    assert!(usual > MARKED / 2, "{usual} of {all:?}");
 }
 
 #[test]
 fn a_large_file_is_sent_only_with_sendfile() {
-    let Some(calls) = calls_for(&pattern(10 << 20)) else { return };
-    assert!(calls.iter().any(|call| call == "sendfile"), "{calls:?}");
-    assert!(!calls.iter().any(|call| call.contains("read")), "{calls:?}");
-    assert_eq!(calls.iter().filter(|call| *call == "sendto").count(), 1, "{calls:?}");
+    for calls in calls_for(&pattern(10 << 20)).iter().flatten() {
+        assert!(calls.iter().any(|call| call == "sendfile"), "{calls:?}");
+        assert!(!calls.iter().any(|call| call.contains("read")), "{calls:?}");
+        assert_eq!(calls.iter().filter(|call| *call == "sendto").count(), 1, "{calls:?}");
+    }
 }

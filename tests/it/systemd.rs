@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 /// Takes the socket from standard input to where a service has its first one.
-const PASS_SOCKET: &str = r#"export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&0 </dev/null"#;
+pub const PASS_SOCKET: &str = r#"export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&0 </dev/null"#;
 
 /// Requests that are waited for in each state of the servers.
 const REQUESTS: usize = 300;

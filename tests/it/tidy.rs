@@ -1,16 +1,15 @@
-//! The house rules that a machine can check: what imports what, and how long things may get.
+//! The house rules that a machine can check: what imports what, and how long things may get. How
+//! long functions may get is Clippy's matter (`clippy.toml`).
 //!
 //! Each rule collects all offences before it fails, so that one run shows everything to mend.
 
 mod documents;
 mod imports;
-mod paths;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const FILE_LINES_MAX: usize = 500;
-const FUNCTION_LINES_MAX: usize = 70;
 const COLUMNS_MAX: usize = 100;
 
 /// The library's public items and fields: what examples and tests need, and little more. Dead code
@@ -78,67 +77,6 @@ fn files_fit_a_sitting() {
         }
     }
     assert_none("files fit a sitting", &offences);
-}
-
-/// Whether a line of code begins a function, whatever stands before `fn`.
-fn begins_function(code: &str) -> bool {
-    let unrestricted = code.strip_prefix("pub(").and_then(|rest| Some(rest.split_once(") ")?.1));
-    let code = unrestricted.or_else(|| code.strip_prefix("pub ")).unwrap_or(code);
-    let qualifiers = ["async", "const", "default", "extern", "safe", "unsafe"];
-    let is_qualifier = |word: &&str| qualifiers.contains(word) || word.starts_with('"');
-    code.split(' ').find(|word| !is_qualifier(word)) == Some("fn")
-}
-
-/// The lines of the function that begins with the first of these, if its end is among them: a brace
-/// that stands where the function began, or a semicolon where it has no body.
-fn function_length(lines: &[&str]) -> Option<usize> {
-    let first = lines.first()?;
-    let (indent, _) = first.split_at(first.len() - first.trim_start().len());
-    let ends = |line: &&str| {
-        let code = line.strip_prefix(indent).filter(|code| !code.starts_with(' '));
-        code.is_some_and(|code| code == "}" || code.ends_with("{}") || code.ends_with(';'))
-    };
-    lines.iter().position(ends).map(|last| last + 1)
-}
-
-#[test]
-fn functions_fit_a_screen() {
-    let mut offences = Vec::new();
-    for source in everything() {
-        let lines: Vec<&str> = source.text.lines().collect();
-        for (start, line) in lines.iter().enumerate() {
-            if !begins_function(line.trim_start()) {
-                continue;
-            }
-            let place = format!("{}:{}", source.path.display(), start + 1);
-            match function_length(&lines[start..]) {
-                None => offences.push(format!("{place}: no end found")),
-                Some(length) if length > FUNCTION_LINES_MAX => {
-                    offences.push(format!("{place}: {length} lines"));
-                }
-                Some(_) => {}
-            }
-        }
-    }
-    assert_none("functions fit a screen", &offences);
-}
-
-#[test]
-fn functions_are_seen_with_any_head_and_to_their_end() {
-    for head in ["", "pub ", "pub(crate) ", "pub(in crate::a) ", "pub(super) const ", "async "] {
-        assert!(begins_function(&format!("{head}fn f() {{")), "{head}");
-    }
-    for head in ["pub const ", "pub unsafe ", "const unsafe ", "unsafe extern \"C\" ", "extern "] {
-        assert!(begins_function(&format!("{head}fn f() {{")), "{head}");
-    }
-    for other in ["const F: fn() = f;", "// fn f()", "pub struct Fn;", "f: fn(u8),", "", "fn_()"] {
-        assert!(!begins_function(other), "{other}");
-    }
-    assert_eq!(function_length(&["fn f() {", "    {", "    }", "}", "}"]), Some(4));
-    assert_eq!(function_length(&["    fn f(", "    ) {", "        x;", "    }", "}"]), Some(4));
-    assert_eq!(function_length(&["fn f() {}", "}"]), Some(1));
-    assert_eq!(function_length(&["    fn f(", "        x: u8,", "    );", "}"]), Some(3));
-    assert_eq!(function_length(&["    fn f() {", "        x", "}"]), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -16,9 +16,6 @@ use crate::turns::sleeps;
 
 /// Larger than what the kernel takes into its buffers for a client that does not read.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Far longer than an answer or an end takes, far shorter than any time limit.
-const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// The size of most terminals.
 const USUAL: [u16; 2] = [24, 80];
@@ -296,9 +293,7 @@ fn a_terminal_that_is_stopped_holds_up_no_client_and_not_the_end() {
     // Ctrl-S.
     httpd.type_in(b"\x13");
     for _ in 0..20 {
-        let asked = Instant::now();
         assert_eq!(httpd.get("/a.txt").body, b"hello");
-        assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
     }
     // Ctrl-Q.
     httpd.type_in(b"\x11");
@@ -307,9 +302,7 @@ fn a_terminal_that_is_stopped_holds_up_no_client_and_not_the_end() {
     await_bars(&httpd, 1);
     httpd.type_in(b"\x13");
     httpd.interrupt();
-    let interrupted = Instant::now();
     assert_eq!(httpd.wait().code(), Some(0));
-    assert!(interrupted.elapsed() < AT_ONCE, "{:?}", interrupted.elapsed());
 }
 
 #[test]

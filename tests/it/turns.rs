@@ -13,25 +13,19 @@ use std::time::Duration;
 use httpd::net::{Connection, Options, Server};
 
 use crate::attack::{Attack, Manner, loopback};
-use crate::support::{Httpd, PATIENCE, Tree, eventually, read_to_end, tool};
-
-/// So long each call for the slow file takes.
-const DELAY: Duration = Duration::from_millis(1500);
-
-/// So long that no machine is too busy to serve others meanwhile, while hundreds connect.
-const LONG_DELAY: Duration = Duration::from_secs(12);
+use crate::support::{HELD_UP, Httpd, PATIENCE, Tree, eventually, read_to_end, tool};
 
 /// How long a server without clients is watched.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// While each such system call for one file takes long, others are answered, however many ask for
-/// that file.
+/// While each such system call for one file does not come back, others are answered, however many
+/// ask for that file.
 #[track_caller]
-fn check_slow_call(call: &str, slow_clients: usize, delay: Duration) {
+fn check_slow_call(call: &str, slow_clients: usize) {
     let Some(strace) = tool("strace") else { return };
     let tree = Tree::with(&[("www/slow", b"slow"), ("www/fast", b"fast")]);
     let mut command = Command::new(strace);
-    let fault = format!("inject={call}:delay_enter={}", delay.as_micros());
+    let fault = format!("inject={call}:{HELD_UP}");
     // By the name below the root when it is opened, by its path when it is open.
     command.args(["-D", "-f", "-o", "/dev/null", "-e", &fault, "-P", "slow", "-P"]);
     command.arg(tree.join("www/slow"));
@@ -48,6 +42,7 @@ fn check_slow_call(call: &str, slow_clients: usize, delay: Duration) {
         assert_eq!(httpd.get("/fast").body, b"fast");
     }
     assert!(slow.iter().all(is_unanswered), "{call} was not slow");
+    httpd.release();
     for stream in &mut slow {
         assert!(read_to_end(stream).ends_with(b"slow"));
     }
@@ -63,23 +58,23 @@ pub fn is_unanswered(stream: &TcpStream) -> bool {
 
 #[test]
 fn a_disk_that_is_slow_to_open_a_file_holds_up_no_one_else() {
-    check_slow_call("openat2", 3, DELAY);
+    check_slow_call("openat2", 3);
 }
 
 #[test]
 fn a_disk_that_is_slow_to_tell_of_a_file_holds_up_no_one_else() {
-    check_slow_call("fstat", 3, DELAY);
+    check_slow_call("fstat", 3);
 }
 
 #[test]
 fn a_disk_that_is_slow_to_read_a_file_holds_up_no_one_else() {
-    check_slow_call("pread64", 3, DELAY);
+    check_slow_call("pread64", 3);
 }
 
 /// If each of them were found out by the housekeeper, the last ones would wait for seconds.
 #[test]
 fn many_who_wait_for_a_disk_hold_up_no_one_else() {
-    check_slow_call("pread64", 500, LONG_DELAY);
+    check_slow_call("pread64", 500);
 }
 
 /// A thread steps aside before it waits for its client, and does not leave it to the housekeeper to

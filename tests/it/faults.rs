@@ -1,0 +1,175 @@
+//! System calls fail, one of them in each run: the first of its kind that each thread makes from
+//! then on. A failure harms at most one client, every other answer is exact, no loop is left
+//! without a thread, and the server stops when told to.
+//!
+//! `cargo test --test it faults -- --include-ignored`; it takes minutes, so `.ci/run` does that.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::idle::settle;
+use crate::support::{Httpd, Reply, Tree, eventually, pattern, tool, wait_for_end};
+
+const ERRORS: [&str; 5] = ["ENOMEM", "EMFILE", "EINTR", "EIO", "EAGAIN"];
+
+/// What a thread does for a request, for its own start and end, for the log, and at the stop.
+#[rustfmt::skip]
+const CALLS: [&str; 23] = [
+    "accept4", "clock_nanosleep", "clone3", "faccessat", "fstat", "getdents64", "gettid", "lseek",
+    "madvise", "newfstatat", "openat", "openat2", "ppoll", "prctl", "pread64", "recvfrom", "rseq",
+    "sched_getaffinity", "sendfile", "sendto", "set_robust_list", "shutdown", "write",
+];
+
+/// Calls that cannot fail, or after which no process could go on. Linux closes a descriptor
+/// whatever `close` says; whether there is memory for `mmap` and `mprotect` the server looks before
+/// (`starvation`); and a lock that fails is no lock.
+#[rustfmt::skip]
+const NOT_FAILING: [&str; 14] = [
+    "<...", "+++", "---", "brk", "close", "exit", "exit_group", "fcntl", "futex", "ioctl", "mmap",
+    "mprotect", "munmap", "prlimit64",
+];
+
+/// Requests of every kind, and the bytes that each is sent in.
+const REQUESTS: [&[&str]; 7] = [
+    &["GET /small HTTP/1.0\r\n\r\n"],
+    &["GET /large HTTP/1.0\r\n\r\n"],
+    &["GET /folder/ HTTP/1.0\r\n\r\n"],
+    &["GET /folder/?format=tar HTTP/1.0\r\n\r\n"],
+    &["GET /missing HTTP/1.0\r\n\r\n"],
+    &["POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\n", "id=7"],
+    &["GET /small HT", "TP/1.0\r\n\r\n"],
+];
+
+/// Clients that ask at the same time.
+const CLIENTS: usize = 3;
+
+fn site() -> Tree {
+    let tree = Tree::with(&[("www/small", b"hello"), ("www/folder/x", b"1"), ("log/a.log", b"")]);
+    tree.write("www/large", &pattern(600_000));
+    tree.link("www/folder/link", "x");
+    tree
+}
+
+fn serve(tree: &Tree) -> Httpd {
+    let log = tree.join("log/a.log");
+    let flags = ["--thread-cache", "2", "--log-file", log.to_str().unwrap()];
+    Httpd::serve(&tree.join("www"), &flags)
+}
+
+/// The answer, whatever the time is; `None` where it is none.
+fn ask(httpd: &Httpd, request: &[&str]) -> Option<Reply> {
+    let mut stream = httpd.connect();
+    for (number, piece) in request.iter().enumerate() {
+        if number > 0 {
+            thread::yield_now();
+        }
+        stream.write_all(piece.as_bytes()).ok()?;
+    }
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer) {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("{request:?} hangs"),
+        result => result.ok().filter(|_| !answer.is_empty())?,
+    };
+    let mut reply = Reply::parse(&answer);
+    reply.fields.retain(|(name, _)| name != "Date");
+    Some(reply)
+}
+
+/// Each request by several clients at once, and how many got another answer than this.
+fn harmed(httpd: &Httpd, want: &[Option<Reply>]) -> usize {
+    let ask_all = || {
+        let answers = REQUESTS.iter().map(|request| ask(httpd, request));
+        answers.zip(want).filter(|(got, want)| got != *want).count()
+    };
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(ask_all)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).sum()
+    })
+}
+
+/// Has strace trace the server from now on, by these flags.
+#[track_caller]
+fn trace(httpd: &Httpd, trace: &str, flags: &[&str]) -> Child {
+    let mut command = Command::new(tool("strace").unwrap());
+    command.args(["-f", "-q", "-o", trace, "-p", &httpd.pid().to_string()]).args(flags);
+    let strace = command.stderr(Stdio::null()).spawn().unwrap();
+    eventually("strace has all threads", || {
+        let threads = fs::read_dir(format!("/proc/{}/task", httpd.pid())).unwrap();
+        let statuses = threads.map(|it| fs::read_to_string(it.unwrap().path().join("status")));
+        statuses.flatten().all(|status| !status.contains("TracerPid:\t0\n"))
+    });
+    strace
+}
+
+/// Lets one call fail, while clients ask or when the server stops. Gives how often it did.
+#[track_caller]
+fn check(call: &str, error: &str, is_at_stop: bool) -> usize {
+    let tree = site();
+    let httpd = serve(&tree);
+    let want: Vec<_> = REQUESTS.iter().map(|request| ask(&httpd, request)).collect();
+    settle(&httpd);
+    let file = tree.join("trace");
+    let fault = format!("inject={call}:error={error}:when=1");
+    let only = format!("trace={call}");
+    let mut strace = trace(&httpd, file.to_str().unwrap(), &["-e", &only, "-e", &fault]);
+    let harmed_by_it = if is_at_stop { 0 } else { harmed(&httpd, &want) };
+    if !is_at_stop {
+        kill_process(Pid::from_child(&strace), Signal::TERM).unwrap();
+        wait_for_end(&mut strace);
+        assert_eq!(harmed(&httpd, &want), 0, "{fault}: afterwards");
+    }
+    let mut held = httpd.connect();
+    held.write_all(b"GET /small HTTP/1.0\r\n").unwrap();
+    let ended = httpd.stop();
+    let _ = (held.write_all(b"\r\n"), held.read(&mut [0]));
+    wait_for_end(&mut strace);
+    let injected = fs::read_to_string(file).unwrap().matches("(INJECTED)").count();
+    assert_eq!(ended.status.code(), Some(0), "{fault}: {:?}", ended.stderr);
+    assert!(harmed_by_it <= injected, "{fault}: {harmed_by_it} harmed by {injected} failures");
+    injected
+}
+
+#[test]
+#[ignore = "it takes minutes"]
+fn a_call_that_fails_harms_one_client_at_most() {
+    let Some(_) = tool("strace") else { return };
+    for call in CALLS {
+        let failures: usize = ERRORS.iter().map(|error| check(call, error, false)).sum();
+        println!("{call}: {failures} failures");
+    }
+}
+
+#[test]
+#[ignore = "it takes minutes"]
+fn a_call_that_fails_at_the_stop_stops_nothing_else() {
+    let Some(_) = tool("strace") else { return };
+    // The C library's handler of signals must reach the main thread, by `sendto`.
+    for call in CALLS.iter().filter(|call| **call != "sendto") {
+        let failures: usize = ERRORS.iter().map(|error| check(call, error, true)).sum();
+        println!("{call}: {failures} failures");
+    }
+}
+
+/// Whatever else the server calls is not tried above.
+#[test]
+#[ignore = "it goes with the others"]
+fn every_call_that_can_fail_is_tried() {
+    let Some(_) = tool("strace") else { return };
+    let tree = site();
+    let httpd = serve(&tree);
+    let file = tree.join("trace");
+    let mut strace = trace(&httpd, file.to_str().unwrap(), &[]);
+    let want: Vec<_> = REQUESTS.iter().map(|request| ask(&httpd, request)).collect();
+    assert_eq!(harmed(&httpd, &want), 0);
+    httpd.stop();
+    wait_for_end(&mut strace);
+    let text = fs::read_to_string(file).unwrap();
+    let names = text.lines().filter_map(|line| line.split_whitespace().nth(1)?.split('(').next());
+    let other = names.filter(|name| !CALLS.contains(name) && !NOT_FAILING.contains(name));
+    let other: std::collections::BTreeSet<_> = other.collect();
+    assert!(other.is_empty(), "{other:?}");
+}
