@@ -64,27 +64,15 @@ impl<'a> Entry<'a> {
 }
 
 impl Outcome {
-    /// Its word in the log.
-    pub(crate) fn name(self) -> &'static str {
+    /// The outcome's word in the log, and the one for its cause.
+    pub(crate) fn words(self) -> (&'static str, Option<&'static str>) {
         match self {
-            Self::Complete => "complete",
-            Self::ClientGone(_) => "client-gone",
-            Self::Truncated(_) => "truncated",
-            Self::TimedOut(_) => "timed-out",
-            Self::Evicted(_) => "evicted",
-            Self::Refused(_) => "refused",
-        }
-    }
-
-    /// Why it is not complete.
-    pub(crate) fn cause(self) -> Option<&'static str> {
-        match self {
-            Self::Complete => None,
-            Self::ClientGone(cause)
-            | Self::Truncated(cause)
-            | Self::TimedOut(cause)
-            | Self::Evicted(cause)
-            | Self::Refused(cause) => Some(cause),
+            Self::Complete => ("complete", None),
+            Self::ClientGone(cause) => ("client-gone", Some(cause)),
+            Self::Truncated(cause) => ("truncated", Some(cause)),
+            Self::TimedOut(cause) => ("timed-out", Some(cause)),
+            Self::Evicted(cause) => ("evicted", Some(cause)),
+            Self::Refused(cause) => ("refused", Some(cause)),
         }
     }
 }

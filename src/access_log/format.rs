@@ -111,9 +111,9 @@ fn short(out: &mut String, entry: &Entry<'_>, colour: bool) -> fmt::Result {
         None => write!(out, "{}", Escaped(entry.request_line))?,
     }
     write!(out, " {class}{status}{off} {bytes_sent} {}", Human(entry.duration))?;
-    match entry.outcome.cause() {
-        None => Ok(()),
-        Some(cause) => write!(out, " {yellow}{} {cause}{off}", entry.outcome.name()),
+    match entry.outcome.words() {
+        (_, None) => Ok(()),
+        (name, Some(cause)) => write!(out, " {yellow}{name} {cause}{off}"),
     }
 }
 

@@ -33,8 +33,8 @@ pub(super) fn json(out: &mut String, entry: &Entry<'_>) -> fmt::Result {
     write!(out, ",\"referer\":{}", Text(entry.referer))?;
     write!(out, ",\"user_agent\":{}", Text(entry.user_agent))?;
     write!(out, ",\"duration_us\":{}", entry.duration.as_micros())?;
-    write!(out, ",\"outcome\":\"{}\"", entry.outcome.name())?;
-    write!(out, ",\"cause\":{}}}", Text(entry.outcome.cause().map(str::as_bytes)))
+    let (outcome, cause) = entry.outcome.words();
+    write!(out, ",\"outcome\":\"{outcome}\",\"cause\":{}}}", Text(cause.map(str::as_bytes)))
 }
 
 /// A time as RFC 3339 writes it, with milliseconds: `1994-11-06T08:49:37.250Z`.

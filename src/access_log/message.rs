@@ -3,7 +3,6 @@
 //! Pure: a record and the time in, a line out, without its newline. Whatever a message quotes, it
 //! can neither begin a second line nor command the terminal.
 
-use std::fmt::{self, Write as _};
 use std::time::SystemTime;
 
 use log::{Level, Record};
@@ -34,16 +33,12 @@ pub(super) enum Form {
     Json,
 }
 
-/// A message with every character escaped that could begin a line, command a terminal or reorder
-/// the text (Unicode's bidirectional controls).
-struct Printable<'a>(&'a str);
-
 impl Style {
     /// The record's line.
     pub(super) fn line(self, record: &Record<'_>, now: SystemTime) -> String {
         let (level, target, message) = (record.level(), record.target(), record.args().to_string());
         let (priority, name, colour) = look_of(level);
-        let (date, printable) = (Date::clamped(now), Printable(&message));
+        let (date, printable) = (Date::clamped(now), printable(&message));
         let line = match self.form {
             Form::Short { colour: has_colour } => {
                 let (on, off) = if has_colour { (colour, RESET) } else { ("", "") };
@@ -71,16 +66,13 @@ fn look_of(level: Level) -> (u8, &'static str, &'static str) {
     }
 }
 
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                _ if is_unprintable(character) => write!(out, "{}", character.escape_default())?,
-                _ => out.write_char(character)?,
-            }
-        }
-        Ok(())
-    }
+/// The text with whatever could begin a line or command the terminal as an escape.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| match c {
+        _ if is_unprintable(c) => c.escape_default().to_string(),
+        _ => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 #[cfg(test)]
@@ -90,7 +82,7 @@ mod tests {
 
     #[track_caller]
     fn check_printable(message: &str, want: &str) {
-        assert_eq!(Printable(message).to_string(), want);
+        assert_eq!(printable(message), want);
     }
 
     #[test]
