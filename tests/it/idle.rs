@@ -22,7 +22,7 @@ pub fn settle(httpd: &Httpd) {
 }
 
 /// Whether that is so at this moment.
-pub fn only_waits(httpd: &Httpd) -> bool {
+fn only_waits(httpd: &Httpd) -> bool {
     unread_bytes(httpd.address().port()) == 0 && all_threads_sleep(httpd.pid())
 }
 

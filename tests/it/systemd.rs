@@ -15,6 +15,7 @@ use rustix::process::Signal;
 use crate::balancer::Load;
 use crate::support::{
     Httpd, Lines, PATIENCE, Tree, contrib, eventually, has_words, tool, wait_for_end,
+    without_variables,
 };
 
 /// Takes the socket from standard input to where a service has its first one.
@@ -85,6 +86,7 @@ fn what_is_no_listening_socket_is_said() {
     let mut command = Command::new("sh");
     command.args(["-c", PASS_SOCKET, "sh", env!("CARGO_BIN_EXE_httpd")]);
     let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    without_variables(&mut command);
     let output = command.stdin(Stdio::from(OwnedFd::from(udp))).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
