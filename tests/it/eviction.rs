@@ -2,20 +2,18 @@
 //! log says of it.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{IpAddr, TcpStream};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::attack::loopback;
 use crate::idle::settle;
+use crate::queue::Holder;
 use crate::support::{
-    HELD_UP, Httpd, PATIENCE, Reply, Tree, connect_from, is_reset, pattern, read_head, read_to_end,
-    tool,
+    HELD_UP, Httpd, Reply, Tree, connect_from, is_reset, pattern, read_head, read_to_end, tool,
 };
 use crate::turns::is_unanswered;
 
@@ -129,13 +127,9 @@ fn a_lingering_client_can_be_evicted() {
 fn the_slowest_answer_of_the_source_with_the_most_loses_its_slot() {
     let tree = tree_of_sizes();
     let httpd = serve_with_slots(&tree, 3, &[]);
-    let mut many = [1, 2, 3].map(|_| {
-        let mut stream = send_from(loopback(2), &httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
-        assert_eq!(read_head(&mut stream).status, 200);
-        stream
-    });
-    let mut one = send_from(loopback(3), &httpd, b"GET /large.bin?one HTTP/1.0\r\n\r\n");
-    assert_eq!(read_head(&mut one).status, 200);
+    let many = [1, 2, 3]
+        .map(|_| Holder::of(send_from(loopback(2), &httpd, b"GET /large.bin HTTP/1.0\r\n\r\n")));
+    let _one = Holder::of(send_from(loopback(3), &httpd, b"GET /large.bin?one HTTP/1.0\r\n\r\n"));
     let evicted = await_outcome(&httpd, Some("/large.bin"), "evicted");
     assert_eq!((&evicted["cause"], &evicted["status"]), (&"over-share".into(), &200.into()));
     assert_eq!(evicted["client"], "127.0.0.2");
@@ -144,7 +138,7 @@ fn the_slowest_answer_of_the_source_with_the_most_loses_its_slot() {
     let mut another = send_from(loopback(3), &httpd, b"GET /large.bin?another HTTP/1.0\r\n\r\n");
     assert!(is_unanswered(&another));
     assert_eq!(evictions(&httpd), 1);
-    let results = many.each_mut().map(|stream| stream.read_to_end(&mut Vec::new()));
+    let results = many.map(Holder::takes_the_rest);
     let resets = results.iter().filter(|it| it.as_ref().is_err_and(is_reset)).count();
     assert_eq!(resets, 1, "{results:?}");
     read_head(&mut another);
@@ -174,11 +168,10 @@ fn a_small_answer_evicts_no_one_and_waits_for_no_one() {
 fn a_large_answer_waits_while_others_are_under_way() {
     let tree = tree_of_sizes();
     let httpd = serve_with_slots(&tree, 1, &[]);
-    let mut first = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
-    read_head(&mut first);
+    let first = Holder::of(send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n"));
     let mut waits = send(&httpd, b"GET /medium.bin HTTP/1.0\r\n\r\n");
     assert!(is_unanswered(&waits));
-    assert_eq!(read_to_end(&mut first).len() as u64, LARGE_FILE_BYTES);
+    assert_eq!(first.takes_the_rest().unwrap() as u64, LARGE_FILE_BYTES);
     assert!(Reply::parse(&read_to_end(&mut waits)).body == pattern(MEDIUM_FILE_BYTES));
     await_outcome(&httpd, Some("/large.bin"), "complete");
 }
@@ -230,7 +223,6 @@ fn a_client_whose_request_is_whole_is_never_evicted() {
 /// others wait, and however rarely the kernel says how much they have taken.
 #[test]
 fn a_steady_reader_keeps_its_slot_while_others_want_it() {
-    const STEP: Duration = Duration::from_millis(100);
     let tree = tree_of_sizes();
     let httpd = serve_with_slots(&tree, 2, &[]);
     let ask = |number, name| {
@@ -238,33 +230,16 @@ fn a_steady_reader_keeps_its_slot_while_others_want_it() {
         stream.write_all(format!("GET /{name} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
         stream
     };
-    let mut steady = ask(2, "large.bin?steady");
-    let head = read_head(&mut steady);
-    // So it is judged no later than the other one.
+    // 20 kB a second. It is judged no later than the other one.
+    let steady = Holder::with_step(ask(2, "large.bin?steady"), 2_000);
     settle(&httpd);
     let _stalled = ask(3, "large.bin?stalled");
-    let is_over = AtomicBool::new(false);
-    let mut taken = 0;
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut next = Instant::now();
-            let patience = next + 2 * PATIENCE;
-            while !is_over.load(Ordering::Relaxed) && next < patience {
-                next += STEP;
-                thread::sleep(next.saturating_duration_since(Instant::now()));
-                steady.read_exact(&mut [0; 2_000]).unwrap();
-                taken += 2_000;
-            }
-        });
-        // One of them gets the slot of the one that takes nothing, the other one waits for that.
-        let waiting = [ask(4, "medium.bin"), ask(5, "medium.bin")];
-        let evicted = await_outcome(&httpd, Some("/large.bin?stalled"), "evicted");
-        assert_eq!(evicted["cause"], "too-slow");
-        let answers = waiting.map(|mut stream| Reply::parse(&read_to_end(&mut stream)).status);
-        is_over.store(true, Ordering::Relaxed);
-        assert_eq!(answers, [200, 200]);
-    });
-    let rest = read_to_end(&mut steady).len();
-    assert_eq!(head.field("Content-Length"), Some((taken + rest).to_string().as_str()));
+    settle(&httpd);
+    // One of them gets the slot of the one that takes nothing, the other one waits for that.
+    let waiting = [ask(4, "medium.bin"), ask(5, "medium.bin")];
+    let evicted = await_outcome(&httpd, Some("/large.bin?stalled"), "evicted");
+    assert_eq!(evicted["cause"], "too-slow");
+    assert_eq!(waiting.map(|mut it| Reply::parse(&read_to_end(&mut it)).status), [200, 200]);
+    assert_eq!(steady.takes_the_rest().unwrap() as u64, LARGE_FILE_BYTES);
     assert_eq!(evictions(&httpd), 1);
 }

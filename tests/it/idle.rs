@@ -9,7 +9,8 @@ use crate::support::{Httpd, eventually};
 pub fn unread_bytes(port: u16) -> usize {
     let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
     let local = format!(":{port:04X}");
-    let rows = sockets.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let rows = sockets.lines().filter(|row| row.contains(&local));
+    let rows = rows.map(|row| row.split_whitespace().collect::<Vec<_>>());
     let ours = rows.filter(|row| row[1].ends_with(&local));
     ours.map(|row| usize::from_str_radix(row[4].split_once(':').unwrap().1, 16).unwrap()).sum()
 }
@@ -23,7 +24,8 @@ pub fn settle(httpd: &Httpd) {
 
 /// Whether that is so at this moment.
 fn only_waits(httpd: &Httpd) -> bool {
-    unread_bytes(httpd.address().port()) == 0 && all_threads_sleep(httpd.pid())
+    // The kernel tells of all sockets, which takes long where there are thousands.
+    all_threads_sleep(httpd.pid()) && unread_bytes(httpd.address().port()) == 0
 }
 
 /// But for the one that looks after the others all the time.

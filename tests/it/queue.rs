@@ -1,9 +1,11 @@
 //! All slots are taken and no one makes way: who waits, who is next, and who is rejected.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -16,8 +18,8 @@ use crate::support::{
 };
 use crate::turns::is_unanswered;
 
-/// How a client takes its answer that only wants to keep its slot: far less than the server sends,
-/// and far more than the slowest that it suffers.
+/// How often a client takes some of its answer that only wants to keep its slot, and how much: far
+/// less than the server sends, and far more than the slowest that it suffers.
 const HOLDER_STEP: Duration = Duration::from_millis(100);
 const HOLDER_STEP_BYTES: usize = 64 * 1024;
 
@@ -33,30 +35,47 @@ const REJECTED_BYTES_MAX: usize = 1024 * 1024;
 
 /// A client that has a slot and takes its answer, slowly enough to keep it and not so slowly that
 /// it is evicted for that. It goes when this is dropped.
-struct Holder {
+pub struct Holder {
     stream: TcpStream,
+    hurries: Arc<AtomicBool>,
+    reader: Option<JoinHandle<io::Result<usize>>>,
 }
 
 impl Holder {
-    fn of(mut stream: TcpStream) -> Self {
-        let mut reader = stream.try_clone().unwrap();
-        assert_eq!(read_head(&mut stream).status, 200);
-        thread::spawn(move || {
-            let mut buffer = vec![0; HOLDER_STEP_BYTES];
-            while reader.read(&mut buffer).is_ok_and(|length| length > 0) {
-                thread::sleep(HOLDER_STEP);
-            }
-        });
-        Self { stream }
+    pub fn of(stream: TcpStream) -> Self {
+        Self::with_step(stream, HOLDER_STEP_BYTES)
     }
 
-    /// Takes the rest at once, and gives whether it came to its end.
-    fn takes_the_rest(self) -> bool {
-        (&self.stream).read_to_end(&mut Vec::new()).is_ok()
+    /// Takes so many bytes ten times a second, on average.
+    pub fn with_step(mut stream: TcpStream, bytes: usize) -> Self {
+        assert_eq!(read_head(&mut stream).status, 200);
+        let (mut stream, ours) = (stream.try_clone().unwrap(), stream);
+        let hurries = Arc::new(AtomicBool::new(false));
+        let is_hurried = Arc::clone(&hurries);
+        let reader = thread::spawn(move || {
+            let (mut buffer, mut taken, mut next) = (vec![0; bytes], 0, Instant::now());
+            loop {
+                match stream.read(&mut buffer)? {
+                    0 => return Ok(taken),
+                    length => taken += length,
+                }
+                if !is_hurried.load(Ordering::Relaxed) {
+                    next += HOLDER_STEP;
+                    thread::sleep(next.saturating_duration_since(Instant::now()));
+                }
+            }
+        });
+        Self { stream: ours, hurries, reader: Some(reader) }
+    }
+
+    /// Takes the rest at once, and gives how many bytes the answer had.
+    pub fn takes_the_rest(mut self) -> io::Result<usize> {
+        self.hurries.store(true, Ordering::Relaxed);
+        self.reader.take().unwrap().join().unwrap()
     }
 
     fn is_disturbed(&self) -> bool {
-        self.stream.peek(&mut [0]).is_err()
+        self.reader.as_ref().is_some_and(JoinHandle::is_finished)
     }
 }
 
@@ -276,7 +295,7 @@ fn who_waits_when_the_server_stops_is_answered() {
     assert!(queued.iter().all(is_unanswered));
     httpd.signal(rustix::process::Signal::TERM);
     httpd.log_line(|line| line.contains("stopping"));
-    assert!(holder.takes_the_rest());
+    assert!(holder.takes_the_rest().is_ok());
     for stream in &mut queued {
         assert_eq!(Reply::parse(&read_to_end(stream)).status, 200);
     }

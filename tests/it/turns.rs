@@ -71,6 +71,34 @@ fn a_disk_that_is_slow_to_read_a_file_holds_up_no_one_else() {
     check_slow_call("pread64", 3);
 }
 
+/// Folders that hang, twice as many requests for them as there are cores: others are listed.
+#[test]
+fn a_folder_that_hangs_stops_no_other_listing() {
+    let Some(strace) = tool("strace") else { return };
+    let tree = Tree::with(&[("www/slow/a", b"a"), ("www/fast/b", b"b")]);
+    let mut command = Command::new(strace);
+    let fault = format!("inject=getdents64:{HELD_UP}");
+    command.args(["-D", "-f", "-o", "/dev/null", "-e", &fault, "-P"]).arg(tree.join("www/slow"));
+    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0"]).arg(tree.join("www"));
+    let httpd = Httpd::spawn(command);
+    let hanging = 2 * thread::available_parallelism().map_or(1, usize::from).min(8);
+    let mut slow: Vec<_> = (0..hanging)
+        .map(|_| {
+            let mut stream = httpd.connect();
+            stream.write_all(b"GET /slow/ HTTP/1.0\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..3 {
+        assert_eq!(httpd.get("/fast/").status, 200);
+    }
+    assert!(slow.iter().all(is_unanswered), "the folder does not hang");
+    httpd.release();
+    for stream in &mut slow {
+        assert!(read_to_end(stream).starts_with(b"HTTP/1.0 200 "));
+    }
+}
+
 /// If each of them were found out by the housekeeper, the last ones would wait for seconds.
 #[test]
 fn many_who_wait_for_a_disk_hold_up_no_one_else() {
