@@ -1,8 +1,8 @@
-//! System calls fail, one of them in each run: the first of its kind that each thread makes from
-//! then on. A failure harms at most one client, every other answer is exact, no loop is left
-//! without a thread, and the server stops when told to.
+//! System calls fail, one kind in each run: the first that each thread makes from then on, or the
+//! second. A failure harms at most one client, every other answer is exact, no loop is left without
+//! a thread, and the server stops when told to.
 //!
-//! `cargo test --test it faults -- --include-ignored`; it takes minutes, so `.ci/run` does that.
+//! `cargo test --test it faults -- --include-ignored`, as `.ci/run` does it.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -18,9 +18,9 @@ const ERRORS: [&str; 5] = ["ENOMEM", "EMFILE", "EINTR", "EIO", "EAGAIN"];
 
 /// What a thread does for a request, for its own start and end, for the log, and at the stop.
 #[rustfmt::skip]
-const CALLS: [&str; 23] = [
+const CALLS: [&str; 22] = [
     "accept4", "clock_nanosleep", "clone3", "faccessat", "fstat", "getdents64", "gettid", "lseek",
-    "madvise", "newfstatat", "openat", "openat2", "ppoll", "prctl", "pread64", "recvfrom", "rseq",
+    "madvise", "newfstatat", "openat", "openat2", "ppoll", "prctl", "pread64", "recvfrom",
     "sched_getaffinity", "sendfile", "sendto", "set_robust_list", "shutdown", "write",
 ];
 
@@ -28,10 +28,18 @@ const CALLS: [&str; 23] = [
 /// whatever `close` says; whether there is memory for `mmap` and `mprotect` the server looks before
 /// (`starvation`); and a lock that fails is no lock.
 #[rustfmt::skip]
-const NOT_FAILING: [&str; 14] = [
+const NOT_FAILING: [&str; 19] = [
     "<...", "+++", "---", "brk", "close", "exit", "exit_group", "fcntl", "futex", "ioctl", "mmap",
-    "mprotect", "munmap", "prlimit64",
+    "mprotect", "munmap", "prlimit64", "restart_syscall", "rseq", "rt_sigprocmask", "rt_sigreturn",
+    "sigaltstack",
 ];
+
+/// A signal that interrupts these harms nobody.
+const TRIED_AGAIN: [&str; 5] = ["accept4", "ppoll", "recvfrom", "sendfile", "sendto"];
+
+/// By these, `signal-hook` wakes the main thread from the handler of a signal: where the kernel had
+/// no memory for that pair of sockets, no signal would come.
+const OF_SIGNALS: [&str; 2] = ["recvfrom", "sendto"];
 
 /// Requests of every kind, and the bytes that each is sent in.
 const REQUESTS: [&[&str]; 7] = [
@@ -113,7 +121,9 @@ fn check(call: &str, error: &str, is_at_stop: bool) -> usize {
     let want: Vec<_> = REQUESTS.iter().map(|request| ask(&httpd, request)).collect();
     settle(&httpd);
     let file = tree.join("trace");
-    let fault = format!("inject={call}:error={error}:when=1");
+    // The main thread has begun to receive.
+    let when = if call == "recvfrom" { 2 } else { 1 };
+    let fault = format!("inject={call}:error={error}:when={when}");
     let only = format!("trace={call}");
     let mut strace = trace(&httpd, file.to_str().unwrap(), &["-e", &only, "-e", &fault]);
     let harmed_by_it = if is_at_stop { 0 } else { harmed(&httpd, &want) };
@@ -124,17 +134,20 @@ fn check(call: &str, error: &str, is_at_stop: bool) -> usize {
     }
     let mut held = httpd.connect();
     held.write_all(b"GET /small HTTP/1.0\r\n").unwrap();
-    let ended = httpd.stop();
+    httpd.signal(Signal::TERM);
     let _ = (held.write_all(b"\r\n"), held.read(&mut [0]));
+    let ended = httpd.wait();
     wait_for_end(&mut strace);
     let injected = fs::read_to_string(file).unwrap().matches("(INJECTED)").count();
     assert_eq!(ended.status.code(), Some(0), "{fault}: {:?}", ended.stderr);
-    assert!(harmed_by_it <= injected, "{fault}: {harmed_by_it} harmed by {injected} failures");
+    let is_tried_again = error == "EINTR" && TRIED_AGAIN.contains(&call);
+    let harmed_max = if is_tried_again { 0 } else { injected };
+    assert!(harmed_by_it <= harmed_max, "{fault}: {harmed_by_it} harmed by {injected} failures");
     injected
 }
 
 #[test]
-#[ignore = "it takes minutes"]
+#[ignore = "hundreds of servers are started"]
 fn a_call_that_fails_harms_one_client_at_most() {
     let Some(_) = tool("strace") else { return };
     for call in CALLS {
@@ -144,11 +157,10 @@ fn a_call_that_fails_harms_one_client_at_most() {
 }
 
 #[test]
-#[ignore = "it takes minutes"]
+#[ignore = "hundreds of servers are started"]
 fn a_call_that_fails_at_the_stop_stops_nothing_else() {
     let Some(_) = tool("strace") else { return };
-    // The C library's handler of signals must reach the main thread, by `sendto`.
-    for call in CALLS.iter().filter(|call| **call != "sendto") {
+    for call in CALLS.iter().filter(|call| !OF_SIGNALS.contains(call)) {
         let failures: usize = ERRORS.iter().map(|error| check(call, error, true)).sum();
         println!("{call}: {failures} failures");
     }
