@@ -8,13 +8,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::sockopt;
 
 use crate::attack::loopback;
 use crate::eviction::{await_outcome, send, send_from, serve_with_slots, tree_of_sizes};
 use crate::idle::settle;
 use crate::support::{
-    Httpd, PATIENCE, Reply, connect_from, eventually, is_reset, pattern, read_head, read_to_end,
+    Httpd, PATIENCE, Reply, connect_from, eventually, is_reset, read_head, read_to_end,
 };
 use crate::turns::is_unanswered;
 
@@ -25,9 +25,6 @@ const HOLDER_STEP_BYTES: usize = 64 * 1024;
 
 /// Connections that wait for a slot at once.
 const QUEUE_MAX: usize = 256;
-
-/// An answer of this size needs no slot, unless its client does not take it at once.
-const SMALL_ANSWER_BYTES: usize = 250_000;
 
 /// What a client that is rejected may have sent until then: what the server reads of it, and what
 /// both kernels hold. Far less than the 16 MiB of one that lingers in a slot.
@@ -211,39 +208,6 @@ fn who_gives_up_leaves_the_queue() {
     }
     eventually("they have left", || httpd.usage().descriptors == before);
     assert!(!holder.is_disturbed());
-}
-
-/// Its first bytes needed no slot; the rest needs one, since the client does not take it. Either
-/// all of it comes or a reset: the part never looks like the whole.
-#[test]
-fn an_answer_that_is_rejected_half_way_is_reset() {
-    let content = pattern(SMALL_ANSWER_BYTES);
-    let tree = tree_of_sizes();
-    tree.write("small.bin", &content);
-    let httpd = serve_with_slots(&tree, 1, &["--request-timeout", "0.3"]);
-    let _holder = hold_a_slot(&httpd, loopback(2));
-    let mut stream = connect_with_small_window(&httpd);
-    stream.write_all(b"GET /small.bin HTTP/1.0\r\n\r\n").unwrap();
-    let line = httpd.log_line(|line| line.contains("\"/small.bin\""));
-    println!("{line}");
-    let mut bytes = Vec::new();
-    match stream.read_to_end(&mut bytes) {
-        Ok(_) => assert!(Reply::parse(&bytes).body == content, "{} bytes", bytes.len()),
-        Err(error) => assert!(is_reset(&error), "{error}"),
-    }
-}
-
-/// A client whose kernel takes little for it: it says so when it connects, so the server's kernel
-/// takes little, too.
-fn connect_with_small_window(httpd: &Httpd) -> TcpStream {
-    let flags = SocketFlags::CLOEXEC;
-    let socket =
-        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
-    sockopt::set_socket_recv_buffer_size(&socket, 4 * 1024).unwrap();
-    rustix::net::connect(&socket, &httpd.address()).unwrap();
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
 }
 
 /// Whoever ends the waiting of others has no time to read what these send meanwhile.
