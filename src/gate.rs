@@ -2,29 +2,26 @@
 //! of the wait when time is up or the client has gone.
 //!
 //! There are three in the program. Slots are for connections that make the server wait; `net` keeps
-//! their queue under its own lock. Password checks run one at a time. Generated bodies are made as
-//! many at a time as there are cores, and held within a budget. The latter two wait here, where a
-//! thread blocks until it is let through.
-//!
-//! Where nobody gives anything back, somebody may have to make way: [`Relief`] says who.
+//! their queue under its own lock. Password checks run one at a time. Generated bodies are made a
+//! few at a time, and held within a budget. The latter two wait here, where a thread blocks until
+//! it is let through. Where nobody gives anything back, [`Relief`] says who makes way.
 
 mod queue;
-mod source;
 
 use std::cmp::Reverse;
-use std::fmt;
-use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::lock::lock;
 
-pub(crate) use queue::{FairQueue, Queued};
-pub(crate) use source::Source;
+pub(crate) use queue::{FairQueue, Queued, Source};
 
 /// How often one that waits looks whether its client is still there, and whether another makes way.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How many are not counted because they are stuck, at most.
+const STUCK_MAX: usize = 16;
 
 /// Whoever asks for a permit.
 pub(crate) trait Requester {
@@ -59,18 +56,6 @@ pub(crate) enum Denied {
     Gone,
 }
 
-/// Who makes way for those who wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Relief {
-    /// Nobody.
-    None,
-    /// One that has made no progress for so long is not counted until it does; so many of those, at
-    /// most.
-    Stuck { after: Duration, count_max: usize },
-    /// Of the source that holds the most, the one that takes slowest.
-    Greediest,
-}
-
 /// The limits of a gate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -86,6 +71,17 @@ pub(crate) struct Limits {
     pub(crate) relief: Relief,
 }
 
+/// Who makes way for those who wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Relief {
+    /// Nobody.
+    None,
+    /// One that has made no progress for so long is not counted until it does.
+    Stuck(Duration),
+    /// Of the source that holds the most, the one that takes slowest.
+    Greediest,
+}
+
 /// Where threads wait until they are let through.
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -93,26 +89,15 @@ pub(crate) struct Gate {
 }
 
 struct State {
-    queue: FairQueue<Waiter>,
-    held: Vec<Held>,
+    queue: FairQueue<Member>,
+    held: Vec<Queued<Member>>,
     tickets: u64,
 }
 
-/// One that waits, and its thread.
-struct Waiter {
+/// One that waits or was let through.
+struct Member {
     ticket: u64,
     thread: Thread,
-    holder: Box<dyn Holder>,
-}
-
-/// What a permit stands for.
-struct Held {
-    ticket: u64,
-    source: Source,
-    /// 0 while it is passed over.
-    weight: usize,
-    /// When it began, or made progress.
-    active_at: Instant,
     holder: Box<dyn Holder>,
     made_way_at: Option<Instant>,
 }
@@ -121,13 +106,6 @@ struct Held {
 pub(crate) struct Permit {
     gate: Arc<Gate>,
     ticket: u64,
-}
-
-/// Something that holds a permit for as long as it lives.
-pub(crate) struct Charged<T> {
-    content: T,
-    // Dropped after the content.
-    _permit: Permit,
 }
 
 impl Gate {
@@ -139,15 +117,16 @@ impl Gate {
 
     /// Lets through one that need not wait.
     pub(crate) fn try_enter(self: &Arc<Self>, by: &dyn Requester, weight: usize) -> Option<Permit> {
-        let (source, mut state) = (by.source(), lock(&self.state));
-        let is_exempt = weight <= self.limits.exempt;
-        if is_exempt {
-            state.queue.hold(source, weight);
+        let mut state = lock(&self.state);
+        let asking = state.asking(by, weight);
+        let ticket = asking.who.ticket;
+        if weight <= self.limits.exempt {
+            state.queue.hold(asking.source, asking.weight);
+        } else if !state.queue.try_hold(asking.source, asking.weight) {
+            return None;
         }
-        (is_exempt || state.queue.try_hold(source, weight)).then(|| {
-            let waiter = state.waiter(by);
-            self.permit(state.hold(source, weight, waiter))
-        })
+        state.held.push(asking);
+        Some(Permit { gate: Arc::clone(self), ticket })
     }
 
     /// Waits until so much may be held.
@@ -157,130 +136,98 @@ impl Gate {
         weight: usize,
     ) -> Result<Permit, Denied> {
         by.step_aside();
-        if let Some(permit) = self.try_enter(by, weight) {
-            return Ok(permit);
-        }
-        let since = Instant::now();
         let mut state = lock(&self.state);
-        let who = state.waiter(by);
-        let ticket = who.ticket;
-        let rejected =
-            state.queue.join(Queued { source: by.source(), weight, since, behind: false, who });
-        drop(state);
-        rejected.inspect(|rejected| rejected.who.thread.unpark());
-        loop {
-            let is_late = since.elapsed() >= self.limits.time_max;
-            let is_gone = by.is_gone();
-            let mut state = lock(&self.state);
-            state.relieve(self.limits.relief);
-            if state.held.iter().any(|held| held.ticket == ticket) {
-                return Ok(self.permit(ticket));
-            }
+        let asking = state.asking(by, weight);
+        let (ticket, since) = (asking.who.ticket, asking.since);
+        if let Some(rejected) = state.queue.join(asking) {
+            rejected.who.thread.unpark();
+        }
+        state.let_through();
+        while !state.held.iter().any(|it| it.who.ticket == ticket) {
+            let left = self.limits.time_max.saturating_sub(since.elapsed());
             let is_rejected = !state.queue.in_order().any(|it| it.who.ticket == ticket);
-            if is_late || is_gone || is_rejected {
+            let is_gone = by.is_gone();
+            if is_gone || is_rejected || left.is_zero() {
                 state.queue.withdraw(|it| it.ticket == ticket);
                 state.let_through();
                 return Err(if is_gone { Denied::Gone } else { Denied::Busy });
             }
+            match self.limits.relief {
+                Relief::None => {}
+                Relief::Stuck(time_min) => state.pass_over(time_min),
+                Relief::Greediest => state.evict_the_greediest(),
+            }
             drop(state);
-            let left = self.limits.time_max.saturating_sub(since.elapsed());
             thread::park_timeout(left.min(LOOK_INTERVAL));
+            state = lock(&self.state);
         }
-    }
-
-    fn permit(self: &Arc<Self>, ticket: u64) -> Permit {
-        Permit { gate: Arc::clone(self), ticket }
-    }
-
-    /// How many wait.
-    #[cfg(test)]
-    pub(crate) fn queued(&self) -> usize {
-        lock(&self.state).queue.queued()
+        Ok(Permit { gate: Arc::clone(self), ticket })
     }
 }
 
 impl State {
-    fn waiter(&mut self, by: &dyn Requester) -> Waiter {
+    fn asking(&mut self, by: &dyn Requester, weight: usize) -> Queued<Member> {
         self.tickets += 1;
-        Waiter { ticket: self.tickets, thread: thread::current(), holder: by.holder() }
-    }
-
-    fn hold(&mut self, source: Source, weight: usize, waiter: Waiter) -> u64 {
-        let Waiter { ticket, holder, .. } = waiter;
-        let (active_at, made_way_at) = (Instant::now(), None);
-        self.held.push(Held { ticket, source, weight, active_at, holder, made_way_at });
-        ticket
+        let (ticket, thread, holder) = (self.tickets, thread::current(), by.holder());
+        let who = Member { ticket, thread, holder, made_way_at: None };
+        let (source, weight, since) = (by.source(), weight.max(1), Instant::now());
+        Queued { source, weight, since, behind: false, who }
     }
 
     /// Lets through those for whom there is room.
     fn let_through(&mut self) {
-        while let Some(Queued { source, weight, who, .. }) = self.queue.next() {
-            who.thread.unpark();
-            self.hold(source, weight, who);
+        while let Some(next) = self.queue.next() {
+            next.who.thread.unpark();
+            self.held.push(Queued { since: Instant::now(), ..next });
         }
     }
 
-    fn find(&mut self, ticket: u64) -> usize {
-        let at = self.held.iter().position(|held| held.ticket == ticket);
-        at.expect("a permit is held until it is dropped")
-    }
-
-    /// Lets somebody make way, if that is due.
-    fn relieve(&mut self, relief: Relief) {
-        match relief {
-            Relief::None => {}
-            Relief::Stuck { after, count_max } => self.pass_over(after, count_max),
-            Relief::Greediest => self.evict_the_greediest(),
+    /// Does not count those that have made no progress for too long.
+    fn pass_over(&mut self, time_min: Duration) {
+        let passed_over = self.held.iter().filter(|it| it.weight == 0).count();
+        let is_stuck = |it: &&mut Queued<_>| it.weight > 0 && it.since.elapsed() >= time_min;
+        for stuck in self.held.iter_mut().filter(is_stuck).take(STUCK_MAX - passed_over) {
+            self.queue.give_back(stuck.source, std::mem::take(&mut stuck.weight));
         }
         self.let_through();
     }
 
-    /// Does not count those that have made no progress for too long.
-    fn pass_over(&mut self, after: Duration, count_max: usize) {
-        let passed_over = self.held.iter().filter(|held| held.weight == 0).count();
-        let is_stuck = |held: &&mut Held| held.weight > 0 && held.active_at.elapsed() >= after;
-        let stuck = self.held.iter_mut().filter(is_stuck);
-        for held in stuck.take(count_max.saturating_sub(passed_over)) {
-            self.queue.give_back(held.source, std::mem::take(&mut held.weight));
-        }
+    fn find(&self, ticket: u64) -> usize {
+        let at = self.held.iter().position(|it| it.who.ticket == ticket);
+        at.expect("a permit is held until it is dropped")
     }
 
     /// Ends one for whoever is next, if its source would still hold more than that one's.
     fn evict_the_greediest(&mut self) {
         let is_recent = |at: Instant| at.elapsed() < LOOK_INTERVAL;
-        if self.held.iter().any(|held| held.made_way_at.is_some_and(is_recent)) {
+        if self.held.iter().any(|held| held.who.made_way_at.is_some_and(is_recent)) {
             return;
         }
         let Some(next) = self.queue.in_order().next() else { return };
         let fair = self.queue.held_by(next.source).saturating_add(next.weight);
         let greedy = self.held.iter_mut().filter_map(|held| {
             let has = self.queue.held_by(held.source);
-            let can_go = has > fair && held.made_way_at.is_none();
-            Some((Reverse(has), held.holder.pace().filter(|_| can_go)?, held))
+            let can_go = has > fair && held.who.made_way_at.is_none();
+            Some((Reverse(has), held.who.holder.pace().filter(|_| can_go)?, &mut held.who))
         });
-        if let Some((.., held)) = greedy.min_by_key(|&(has, pace, _)| (has, pace)) {
-            held.made_way_at = Some(Instant::now());
-            held.holder.make_way();
+        if let Some((.., who)) = greedy.min_by_key(|&(has, pace, _)| (has, pace)) {
+            who.made_way_at = Some(Instant::now());
+            who.holder.make_way();
         }
     }
 }
 
 impl Permit {
-    /// It makes progress, and counts.
+    /// What it was given for makes progress, and counts.
     pub(crate) fn note_progress(&self) {
         let mut state = lock(&self.gate.state);
         let at = state.find(self.ticket);
-        state.held[at].active_at = Instant::now();
-        if state.held[at].weight == 0 {
+        let Queued { source, weight, .. } = state.held[at];
+        state.held[at].since = Instant::now();
+        if weight == 0 {
             state.held[at].weight = 1;
-            let source = state.held[at].source;
             state.queue.hold(source, 1);
         }
-    }
-
-    /// Holds the permit for as long as `content` lives.
-    pub(crate) fn charge<T>(self, content: T) -> Charged<T> {
-        Charged { content, _permit: self }
     }
 }
 
@@ -288,29 +235,9 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = lock(&self.gate.state);
         let at = state.find(self.ticket);
-        let Held { source, weight, .. } = state.held.swap_remove(at);
-        state.queue.give_back(source, weight);
+        let held = state.held.swap_remove(at);
+        state.queue.give_back(held.source, held.weight);
         state.let_through();
-    }
-}
-
-impl AsRef<[u8]> for Charged<Vec<u8>> {
-    fn as_ref(&self) -> &[u8] {
-        &self.content
-    }
-}
-
-impl<T> Deref for Charged<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.content
-    }
-}
-
-impl<T> fmt::Debug for Charged<T> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Charged")
     }
 }
 

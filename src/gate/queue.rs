@@ -7,9 +7,17 @@
 //! be rejected.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::source::Source;
+/// The leading bits of an IPv6 address that count. A customer is given a network of 48 to 64 bits
+/// (RFC 6177 section 2), tunnels of 48 bits are had for nothing: with fewer networks told apart
+/// than that, one customer would be 65,536 sources.
+const NETWORK_BITS: u32 = 48;
+
+/// An IPv4 address, or an IPv6 network of 48 bits: the most that one customer is likely to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Source(IpAddr);
 
 /// What is held, and the queue before it.
 #[derive(Debug)]
@@ -26,7 +34,7 @@ pub(crate) struct FairQueue<T> {
 #[derive(Debug)]
 pub(crate) struct Queued<T> {
     pub(crate) source: Source,
-    /// How much it wants to hold.
+    /// How much it wants to hold, or holds: at least 1, unless it is passed over.
     pub(crate) weight: usize,
     pub(crate) since: Instant,
     /// Whether all others come first.
@@ -39,6 +47,24 @@ pub(crate) struct Queued<T> {
 struct Share {
     held: usize,
     queued: usize,
+}
+
+impl From<SocketAddr> for Source {
+    fn from(peer: SocketAddr) -> Self {
+        peer.ip().into()
+    }
+}
+
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let mask = u128::MAX << (u128::BITS - NETWORK_BITS);
+                Ipv6Addr::from_bits(address.to_bits() & mask).into()
+            }
+            address @ IpAddr::V4(_) => address,
+        })
+    }
 }
 
 impl<T> FairQueue<T> {
@@ -59,9 +85,6 @@ impl<T> FairQueue<T> {
 
     /// Takes so much, whether there is room or not.
     pub(crate) fn hold(&mut self, source: Source, weight: usize) {
-        if weight == 0 {
-            return;
-        }
         self.held += weight;
         self.shares.entry(source).or_default().held += weight;
     }

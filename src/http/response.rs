@@ -4,6 +4,7 @@
 //! field's value is made of, it can't end its line: control bytes are replaced where the value
 //! comes in.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
@@ -63,6 +64,8 @@ pub struct Response {
     body: Body,
     /// Why the request could not be served: for the log alone.
     cause: Option<&'static str>,
+    /// What is given back when it has been sent.
+    _held: Option<Box<dyn Any + Send>>,
 }
 
 /// What follows the head.
@@ -72,18 +75,11 @@ pub enum Body {
     None,
     /// These bytes.
     Bytes(Cow<'static, [u8]>),
-    /// Bytes that count until they are dropped.
-    Charged(Box<dyn Content>),
     /// Pieces, some of which are spans of this file.
     File(File, Vec<Segment>),
     /// Pieces, some of which are spans of what this puts together.
     Streamed(Box<dyn Stream>, Vec<Segment>),
 }
-
-/// What may hold the bytes of a body.
-pub trait Content: AsRef<[u8]> + fmt::Debug + Send {}
-
-impl<T: AsRef<[u8]> + fmt::Debug + Send> Content for T {}
 
 /// Content that is put together while it is sent, such as an archive.
 pub trait Stream: fmt::Debug + Send {
@@ -124,7 +120,14 @@ impl Response {
     /// A response without fields of its own.
     #[must_use]
     pub fn new(status: Status, body: Body) -> Self {
-        Self { status, fields: Vec::with_capacity(FIELDS_EXPECTED), body, cause: None }
+        let fields = Vec::with_capacity(FIELDS_EXPECTED);
+        Self { status, fields, body, cause: None, _held: None }
+    }
+
+    /// The same response, which holds a permit until it is dropped.
+    #[must_use]
+    pub(crate) fn holding(self, permit: impl Send + 'static) -> Self {
+        Self { _held: Some(Box::new(permit)), ..self }
     }
 
     /// The same response, with a word for the log: why the request could not be served. No byte of
@@ -206,7 +209,6 @@ impl Body {
         match self {
             Self::None => None,
             Self::Bytes(bytes) => Some(bytes.len() as u64),
-            Self::Charged(content) => Some((**content).as_ref().len() as u64),
             Self::File(_, segments) | Self::Streamed(_, segments) => {
                 Some(segments.iter().map(Segment::length).sum())
             }

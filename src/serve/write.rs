@@ -78,7 +78,6 @@ impl Writer<'_> {
         match body {
             None | Some(Body::None) => self.bytes(output),
             Some(Body::Bytes(bytes)) => self.head_and_bytes(output, bytes),
-            Some(Body::Charged(content)) => self.head_and_bytes(output, (**content).as_ref()),
             Some(Body::File(file, segments)) => match segments[..] {
                 [Segment::ByteRange(span)] if span.length <= ONE_WRITE_BYTES_MAX => {
                     let result = append(output, file, span);

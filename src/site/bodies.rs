@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::root::OpenError;
-use crate::gate::{Charged, Denied, Gate, Limits, Permit, Relief, Requester};
+use crate::gate::{Denied, Gate, Limits, Permit, Relief, Requester};
 use crate::memory::OutOfMemory;
 
 /// Bytes that are held at once, at most.
@@ -28,9 +28,6 @@ const WAITING_MAX: usize = 64;
 
 /// One without progress for so long is not counted: its disk hangs.
 const STUCK_TIME_MIN: Duration = Duration::from_millis(100);
-
-/// How many of those there may be.
-const STUCK_MAX: usize = 16;
 
 /// What lets bodies be made and held.
 pub(crate) struct Bodies {
@@ -62,27 +59,26 @@ impl Bodies {
         let gate = |capacity, exempt, relief| {
             Gate::new(Limits { capacity, exempt, queue_max, time_max, relief })
         };
-        let stuck = Relief::Stuck { after: STUCK_TIME_MIN, count_max: STUCK_MAX };
         Self {
-            makers: gate(makers_max, 0, stuck),
+            makers: gate(makers_max, 0, Relief::Stuck(STUCK_TIME_MIN)),
             budget: gate(held_bytes_max, SMALL_BYTES_MAX, Relief::Greediest),
         }
     }
 
-    /// Makes something, of which `bytes` tells how much it holds. `make` is called once or
-    /// twice, with a permit on which to note progress.
+    /// Makes something, of which `bytes` tells how much it holds. `make` is called once or twice,
+    /// with a permit on which to note progress. The other permit is for as long as what was made.
     pub(crate) fn make<T>(
         &self,
         requester: &dyn Requester,
         mut make: impl FnMut(&Permit) -> Result<T, Failure>,
         bytes: impl Fn(&T) -> usize,
-    ) -> Result<Charged<T>, Failure> {
+    ) -> Result<(T, Permit), Failure> {
         let maker = self.makers.enter(requester, 1)?;
         let body = make(&maker)?;
         drop(maker);
         let weight = bytes(&body);
         if let Some(permit) = self.budget.try_enter(requester, weight) {
-            return Ok(permit.charge(body));
+            return Ok((body, permit));
         }
         drop(body);
         let permit = self.budget.enter(requester, weight)?;
@@ -90,7 +86,7 @@ impl Bodies {
         let body = make(&maker)?;
         drop(maker);
         // The folder may have grown meanwhile.
-        if bytes(&body) <= weight { Ok(permit.charge(body)) } else { Err(Failure::Busy) }
+        if bytes(&body) <= weight { Ok((body, permit)) } else { Err(Failure::Busy) }
     }
 }
 

@@ -17,7 +17,7 @@ use super::files;
 use super::representation::{self, Content, Description, Representation};
 use super::root::{OpenError, OpenFile, Opened, Root};
 use super::walk::Walk;
-use crate::gate::{Charged, Permit, Requester};
+use crate::gate::{Permit, Requester};
 use crate::http::conditional::Validators;
 use crate::http::date::Date;
 use crate::http::range::ByteRange;
@@ -34,7 +34,7 @@ struct Archive {
     folder: OwnedFd,
     /// The folder's path below the root.
     path: Vec<u8>,
-    plan: Charged<Plan>,
+    plan: Plan,
 }
 
 /// The response for a folder as an archive.
@@ -53,7 +53,7 @@ pub(crate) fn respond(
     let dotfiles = options.dotfiles;
     let make =
         |maker: &Permit| Walk { root, dotfiles, limit, path, requester, maker }.plan(&folder, name);
-    let plan = bodies.make(requester, make, Plan::held_bytes)?;
+    let (plan, permit) = bodies.make(requester, make, Plan::held_bytes)?;
     let description = Description {
         // No date: that of the newest file would stay when another one is replaced by an older.
         validators: Validators::new(plan.etag(), None, now),
@@ -66,7 +66,7 @@ pub(crate) fn respond(
     let content = Content::Stream(Box::new(archive));
     let media_type = "application/x-tar".to_owned();
     let representation = Representation { content, length, media_type, description };
-    Ok(representation::respond(representation, request))
+    Ok(representation::respond(representation, request).holding(permit))
 }
 
 impl Stream for Archive {

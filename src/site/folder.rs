@@ -60,9 +60,10 @@ pub(crate) fn respond(
         Ok(listing::page(path, &listing, order, readme.as_ref(), has_archive)?)
     };
     // HEAD gets the length of the page, which is not sent.
-    let body = bodies.make(requester, make, Vec::capacity)?;
+    let (body, permit) = bodies.make(requester, make, Vec::capacity)?;
     // No validator would be true: a file's size can change without a trace on its folder.
-    Ok(Response::new(Status::Ok, Body::Charged(Box::new(body)))
+    Ok(Response::new(Status::Ok, Body::Bytes(body.into()))
+        .holding(permit)
         .with("Content-Type", media_type)
         .with("Cache-Control", "no-cache")
         .with("Vary", "Accept")

@@ -35,7 +35,7 @@ impl Holder for Client {
 }
 
 /// Makes a body of so many bytes. Gives how often that was tried.
-fn make(bodies: &Bodies, bytes: usize) -> (Result<Charged<Vec<u8>>, Failure>, usize) {
+fn make(bodies: &Bodies, bytes: usize) -> (Result<(Vec<u8>, Permit), Failure>, usize) {
     let mut count = 0;
     let body = bodies.make(
         &Client,
