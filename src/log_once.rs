@@ -19,7 +19,7 @@ pub(crate) struct LogOnce {
 
 impl LogOnce {
     /// Trouble of the module that `target` names: `module_path!()`.
-    pub(crate) fn new(target: &'static str) -> Self {
+    pub(crate) const fn new(target: &'static str) -> Self {
         Self { target, logged_at: Mutex::new(None) }
     }
 

@@ -47,20 +47,17 @@
 //!
 //! - `listener`: the listening socket, own or passed to the process;
 //! - `worker`: the life of a thread: accept, serve, accept again;
-//! - `connection`: a socket and every wait for it; `liveness`: whether its client still waits;
-//!   `stream`, `linger`: it as a stream, and its end;
+//! - `connection`: a socket and every wait for it; `stream`: it as a stream, and its end;
 //! - `state`: the one state behind the one lock, changed by pure transitions, with
 //!   `slots`: who has one, who is queued; `eviction`: who makes way; `progress`: how fast it is;
-//! - `shared`: that lock, and the `effects` of each transition, which happen without it;
-//! - `server`: bind, start, stop; `options`: what it may take.
+//! - `server`: bind, start, stop; and that lock, with the effects of each transition, which happen
+//!   without it.
 
 mod connection;
 mod eviction;
-mod linger;
 mod listener;
 mod progress;
 mod server;
-mod shared;
 mod slots;
 mod state;
 mod stream;

@@ -233,15 +233,18 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Enforcement, Box<dyn Error>> {
 
 /// Why a listener could not be had, and what helps.
 fn no_listener(error: &BindError) -> String {
-    let hint = match error.kind() {
-        ErrorKind::AddrInUse => " (--port 0 takes a free one)",
-        ErrorKind::PermissionDenied => {
-            ": use another --port, run as root, or allow it: \
-             sudo setcap cap_net_bind_service=+ep \"$(command -v httpd)\""
+    let (address, port) = (error.address.ip(), error.address.port());
+    match error.error.kind() {
+        ErrorKind::AddrInUse => {
+            format!("port {port} on {address} is already in use (--port 0 takes a free one)")
         }
-        _ => "",
-    };
-    format!("{error}{hint}")
+        ErrorKind::PermissionDenied => format!(
+            "no permission to bind port {port} on {address}: use another --port, run as root, or \
+             allow it: sudo setcap cap_net_bind_service=+ep \"$(command -v httpd)\""
+        ),
+        ErrorKind::AddrNotAvailable => format!("{address} is not an address of this machine"),
+        _ => error.to_string(),
+    }
 }
 
 fn no_root(path: &Path, error: &io::Error) -> String {

@@ -85,7 +85,7 @@ impl Service {
 
     fn exchange(&mut self, connection: Connection) {
         let Self { site, options, input, output } = self;
-        let peer = Peer { address: connection.peer().ip(), accepted_at: connection.accepted_at() };
+        let peer = Peer { address: connection.peer().ip(), accepted_at: connection.accepted_at };
         let deadline = peer.accepted_at + options.request_timeout;
         let trusted_proxies = &options.trusted_proxies;
         let dispatcher = Dispatcher { site, connection: &connection, trusted_proxies };

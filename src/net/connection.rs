@@ -17,9 +17,9 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use super::eviction::Cause;
-use super::progress::Progress;
-use super::shared::Shared;
-use super::slots::{Phase, Slot, Waiting};
+use super::progress::{Phase, Progress};
+use super::server::Shared;
+use super::slots::{Slot, Waiting};
 use crate::gate::Holder;
 
 /// A thread that waits to send looks this often what its client has taken meanwhile, since the
@@ -37,16 +37,19 @@ const HALF_CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// The listener whose loop this thread keeps while it serves, if it leads there.
-    static LEAD: Cell<Option<usize>> = const { Cell::new(None) };
+    pub(super) static LEAD: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// An accepted connection. It is closed when it is dropped.
 pub struct Connection {
     shared: Arc<Shared>,
-    stream: Arc<TcpStream>,
+    /// Its socket, which does not block: where a call would, see `wait_to_receive` and
+    /// `wait_to_send`.
+    pub(crate) stream: Arc<TcpStream>,
     peer: SocketAddr,
     id: u64,
-    accepted_at: Instant,
+    /// What a deadline for its request counts from.
+    pub(crate) accepted_at: Instant,
     /// How far it has come, as its own thread knows it.
     phase: Cell<Phase>,
     /// Whether the state of the server knows of it, since it has had to wait.
@@ -68,11 +71,6 @@ pub enum Lost {
     TimedOut,
     /// The server has ended the connection, or it would have to wait and has no slot.
     Evicted(Cause),
-}
-
-/// The calling thread leads at that listener, or not.
-pub(super) fn set_lead(listener: Option<usize>) {
-    LEAD.set(listener);
 }
 
 impl Connection {
@@ -103,17 +101,6 @@ impl Connection {
         self.peer
     }
 
-    /// Its socket, which does not block: where a call would, see `wait_to_receive` and
-    /// `wait_to_send`.
-    pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
-    }
-
-    /// When it was accepted: what a deadline for its request counts from.
-    pub(crate) fn accepted_at(&self) -> Instant {
-        self.accepted_at
-    }
-
     /// Notes that there is more to come from the client: after the first bytes of a request, for
     /// whose rest a server that stops waits; and after the answer.
     pub(crate) fn begin_receiving(&self) {
@@ -133,7 +120,7 @@ impl Connection {
 
     /// Notes that so many bytes of the answer went out.
     pub(crate) fn note_progress(&self, bytes: usize) {
-        if !matches!(self.phase.get(), Phase::Sending(_)) {
+        if bytes > 0 && !matches!(self.phase.get(), Phase::Sending(_)) {
             self.enter(Phase::Sending(Progress::new(Instant::now())));
         }
         self.sent.set(self.sent.get() + bytes as u64);
@@ -173,20 +160,17 @@ impl Connection {
     }
 
     /// Waits until there are bytes to receive, or the end of the stream.
-    pub(crate) fn wait_to_receive(&self, deadline: Option<Instant>) -> Result<(), Lost> {
+    pub(crate) fn wait_to_receive(&self, deadline: Instant) -> Result<(), Lost> {
         self.wait(PollFlags::IN, deadline)
     }
 
     /// Waits until bytes can be sent; returns after a moment even where they can't, so that the
     /// caller tries to send what little there is room for.
-    pub(crate) fn wait_to_send(&self, deadline: Option<Instant>) -> Result<(), Lost> {
+    pub(crate) fn wait_to_send(&self, deadline: Instant) -> Result<(), Lost> {
         let tick = Instant::now() + PROGRESS_INTERVAL;
-        match deadline {
-            Some(deadline) if deadline <= tick => self.wait(PollFlags::OUT, Some(deadline)),
-            _ => match self.wait(PollFlags::OUT, Some(tick)) {
-                Err(Lost::TimedOut) => Ok(()),
-                result => result,
-            },
+        match self.wait(PollFlags::OUT, deadline.min(tick)) {
+            Err(Lost::TimedOut) if tick < deadline => Ok(()),
+            result => result,
         }
     }
 
@@ -199,7 +183,7 @@ impl Connection {
     pub(crate) fn is_gone(&self) -> bool {
         let first_look = self.first_look.get().unwrap_or_else(Instant::now);
         self.first_look.set(Some(first_look));
-        let mut stream = [PollFd::new(self.stream(), PollFlags::RDHUP)];
+        let mut stream = [PollFd::new(&self.stream, PollFlags::RDHUP)];
         let is_known = poll(&mut stream, Some(&Timespec::default())).is_ok();
         let events = stream[0].revents();
         let is_closed = events.contains(PollFlags::RDHUP);
@@ -218,18 +202,17 @@ impl Connection {
     }
 
     /// The one place where a thread waits for its client.
-    fn wait(&self, event: PollFlags, deadline: Option<Instant>) -> Result<(), Lost> {
+    fn wait(&self, event: PollFlags, deadline: Instant) -> Result<(), Lost> {
         self.step_aside();
         loop {
             let slot = self.note_wait(None)?;
-            let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Err(Lost::TimedOut);
             }
-            let tick = (slot != Slot::Held).then_some(QUEUE_INTERVAL);
-            let time_max = left.into_iter().chain(tick).min();
+            let time_max = if slot == Slot::Held { left } else { left.min(QUEUE_INTERVAL) };
             // Beyond what the kernel's clock can count is without a limit.
-            let time_max = time_max.and_then(|time| Timespec::try_from(time).ok());
+            let time_max = Timespec::try_from(time_max).ok();
             match poll(&mut [PollFd::new(&self.stream, event)], time_max.as_ref()) {
                 // Time has passed, or a signal came: look again.
                 Ok(0) | Err(Errno::INTR) => {}
@@ -254,18 +237,18 @@ impl Connection {
             }
             waiting.parked = parks.filter(|_| waiting.slot == Slot::Queued);
             let is_sending = matches!(self.phase.get(), Phase::Sending(_));
-            match (waiting.phase, waiting.eviction()) {
+            match waiting.eviction() {
                 // What has come is to be received, and then the end of the stream.
-                (Phase::ReadClosed { .. }, _) if !is_sending => Ok(waiting.slot),
-                (Phase::Sending(progress), Some(cause)) => {
-                    if progress.has_begun() {
+                Some(_) if !is_sending && matches!(waiting.phase, Phase::ReadClosed { .. }) => {}
+                Some(cause) => {
+                    if waiting.phase.average_pace(now).is_some() {
                         self.reset_on_close();
                     }
-                    Err(Lost::Evicted(cause))
+                    return Err(Lost::Evicted(cause));
                 }
-                (_, Some(cause)) => Err(Lost::Evicted(cause)),
-                (_, None) => Ok(waiting.slot),
+                None => {}
             }
+            Ok(waiting.slot)
         })
     }
 
@@ -323,12 +306,8 @@ struct Handle {
 
 impl Holder for Handle {
     fn pace(&self) -> Option<u64> {
-        self.shared.change(|state| match state.slots.get(self.id)?.phase {
-            Phase::Sending(progress) if progress.has_begun() => {
-                Some(progress.average_pace(Instant::now()))
-            }
-            _ => None,
-        })
+        let now = Instant::now();
+        self.shared.change(|state| state.slots.get(self.id)?.phase.average_pace(now))
     }
 
     fn make_way(&self) {

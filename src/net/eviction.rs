@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use super::progress::Phase;
 use crate::gate::Source;
 
 /// Bytes a second; slower than any modem still in use.
@@ -43,60 +44,33 @@ pub(super) struct Candidate {
     /// Which connection.
     pub(super) id: u64,
     pub(super) source: Source,
-    pub(super) activity: Activity,
+    pub(super) accepted_at: Instant,
+    /// Neither [`Phase::ReadClosed`] nor [`Phase::Closed`].
+    pub(super) phase: Phase,
 }
 
-/// What its thread does, and since when or how fast.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Activity {
-    /// It waits to receive, for a connection that was accepted then.
-    Receiving { since: Instant },
-    /// It has not begun to send.
-    Preparing,
-    /// It sends, so many bytes a second.
-    Sending {
-        average_pace: u64,
-        /// `None` for an answer that is younger than the window.
-        recent_pace: Option<u64>,
-    },
-}
-
-/// Everybody who may lose a slot.
-#[derive(Debug, Default)]
+/// Everybody who may lose a slot, and how many there are of each source.
+#[derive(Debug)]
 pub(super) struct Candidates {
-    /// With the index of its source's group.
-    members: Vec<(Candidate, usize)>,
-    groups: Vec<Group>,
+    members: Vec<Candidate>,
+    groups: HashMap<Source, Group>,
+    now: Instant,
 }
 
 /// How many there are of one source.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Group {
-    source: Source,
     receiving: usize,
     preparing: usize,
     sending: usize,
 }
 
-impl Cause {
-    /// Its word in the log.
-    pub(crate) fn log_word(self) -> &'static str {
-        match self {
-            Self::OwedLongest => "owed-longest",
-            Self::OverShare => "over-share",
-            Self::TooSlow => "too-slow",
-            Self::NoSlot => "no-slot",
-            Self::Stopping => "stopping",
-        }
-    }
-}
-
 impl Group {
-    fn count(&mut self, activity: Activity) -> &mut usize {
-        match activity {
-            Activity::Receiving { .. } => &mut self.receiving,
-            Activity::Preparing => &mut self.preparing,
-            Activity::Sending { .. } => &mut self.sending,
+    fn count(&mut self, phase: Phase) -> &mut usize {
+        match phase {
+            Phase::New | Phase::Receiving => &mut self.receiving,
+            Phase::Sending(progress) if progress.has_begun() => &mut self.sending,
+            _ => &mut self.preparing,
         }
     }
 
@@ -105,24 +79,15 @@ impl Group {
     }
 }
 
-impl FromIterator<Candidate> for Candidates {
-    fn from_iter<I: IntoIterator<Item = Candidate>>(candidates: I) -> Self {
-        let mut group_of = HashMap::<Source, usize>::new();
-        let Self { mut members, mut groups } = Self::default();
-        for candidate in candidates {
-            let source = candidate.source;
-            let group = *group_of.entry(source).or_insert_with(|| {
-                groups.push(Group { source, receiving: 0, preparing: 0, sending: 0 });
-                groups.len() - 1
-            });
-            *groups[group].count(candidate.activity) += 1;
-            members.push((candidate, group));
-        }
-        Self { members, groups }
-    }
-}
-
 impl Candidates {
+    pub(super) fn new(members: Vec<Candidate>, now: Instant) -> Self {
+        let mut groups = HashMap::<Source, Group>::new();
+        for candidate in &members {
+            *groups.entry(candidate.source).or_default().count(candidate.phase) += 1;
+        }
+        Self { members, groups, now }
+    }
+
     /// Chooses who makes way for one of that source, and takes it off the candidates. One whose
     /// source is not known yet counts as one that has no slot.
     pub(super) fn choose(&mut self, queued: Option<Source>) -> Option<(Candidate, Cause)> {
@@ -130,47 +95,42 @@ impl Candidates {
         let (at, cause) = oldest
             .or_else(|| Some((self.slowest_of_the_greediest(queued)?, Cause::OverShare)))
             .or_else(|| Some((self.slowest_of_all()?, Cause::TooSlow)))?;
-        let (candidate, group) = self.members.swap_remove(at);
-        *self.groups[group].count(candidate.activity) -= 1;
+        let candidate = self.members.swap_remove(at);
+        *self.groups.get_mut(&candidate.source)?.count(candidate.phase) -= 1;
         Some((candidate, cause))
     }
 
     /// Rule 1.
     fn oldest_receiving(&self) -> Option<usize> {
-        let most = self.groups.iter().map(|group| group.receiving).max()?;
-        self.least(|activity, group| match activity {
-            Activity::Receiving { since } if group.receiving == most => Some(since),
-            _ => None,
+        let most = self.groups.values().map(|group| group.receiving).max()?;
+        self.least(|it, group| {
+            let owes = matches!(it.phase, Phase::New | Phase::Receiving);
+            (owes && group.receiving == most).then_some(it.accepted_at)
         })
     }
 
     /// Rule 2. Groups none of whose answers have begun cannot give one up, and so do not hide
     /// those that can.
     fn slowest_of_the_greediest(&self, queued: Option<Source>) -> Option<usize> {
-        let own = self.groups.iter().find(|group| Some(group.source) == queued);
+        let own = queued.and_then(|source| self.groups.get(&source));
         let fair = own.map_or(0, Group::answers) + SURPLUS_MIN;
-        let can_give = self.groups.iter().filter(|group| group.sending > 0);
+        let can_give = self.groups.values().filter(|group| group.sending > 0);
         let most = can_give.map(Group::answers).max().filter(|&most| most >= fair)?;
-        self.least(|activity, group| match activity {
-            Activity::Sending { average_pace, .. } if group.answers() == most => Some(average_pace),
-            _ => None,
-        })
+        self.least(|it, group| it.phase.average_pace(self.now).filter(|_| group.answers() == most))
     }
 
     /// Rule 3.
     fn slowest_of_all(&self) -> Option<usize> {
-        self.least(|activity, _| match activity {
-            Activity::Sending { recent_pace, .. } => recent_pace.filter(|&pace| pace < PACE_MIN),
+        self.least(|it, _| match it.phase {
+            Phase::Sending(progress) => progress.recent_pace(self.now).filter(|&it| it < PACE_MIN),
             _ => None,
         })
     }
 
     /// The member with the least of that, among those that have it.
-    fn least<K: Ord>(&self, key: impl Fn(Activity, &Group) -> Option<K>) -> Option<usize> {
-        let key =
-            |(candidate, group): &(Candidate, usize)| key(candidate.activity, &self.groups[*group]);
-        let members = self.members.iter().enumerate();
-        members.filter_map(|(at, member)| Some((key(member)?, at))).min().map(|(_, at)| at)
+    fn least<K: Ord>(&self, key: impl Fn(&Candidate, &Group) -> Option<K>) -> Option<usize> {
+        let key = |(at, it): (usize, _)| Some((key(it, &self.groups[&it.source])?, at));
+        self.members.iter().enumerate().filter_map(key).min().map(|(_, at)| at)
     }
 }
 

@@ -1,4 +1,4 @@
-//! How fast a connection takes its answer.
+//! How far a connection has come, and how fast it takes its answer.
 //!
 //! The kernel takes the first megabytes of an answer within a second, however slow the client, and
 //! a mobile network pauses for seconds. So the recent pace leaves out the first second, and is that
@@ -6,26 +6,55 @@
 
 use std::time::{Duration, Instant};
 
+use super::eviction::Cause;
+
 /// The recent pace is that over at least this time, and at most twice as long.
 pub(super) const WINDOW: Duration = Duration::from_secs(5);
 
 /// In this time the kernel's buffers fill.
 const BURST_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing has been received.
+    New,
+    /// The rest of its request is still to come; or the end of its stream, while it lingers.
+    Receiving,
+    /// Its request is whole.
+    Sending(Progress),
+    /// Its reading side was shut: what has come is all that will.
+    ReadClosed { at: Instant, cause: Cause },
+    /// It was shut down.
+    Closed { at: Instant, cause: Cause },
+}
+
 /// The bytes of an answer that the kernel has taken, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Progress {
     began: Instant,
     bytes: u64,
-    /// Where the window before this one began, and where this one did; `None` until the first bytes
-    /// are out.
-    marks: Option<[Mark; 2]>,
+    /// Where the window before this one began, and where this one did: the time, and the bytes that
+    /// were out by then. `None` until the first are.
+    marks: Option<[(Instant, u64); 2]>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    at: Instant,
-    bytes: u64,
+impl Phase {
+    /// When and why it was evicted, if it was.
+    pub(super) fn eviction(self) -> Option<(Instant, Cause)> {
+        match self {
+            Self::ReadClosed { at, cause } | Self::Closed { at, cause } => Some((at, cause)),
+            Self::New | Self::Receiving | Self::Sending(_) => None,
+        }
+    }
+
+    /// Bytes a second since the answer began, once any of its bytes are out.
+    pub(super) fn average_pace(self, now: Instant) -> Option<u64> {
+        match self {
+            Self::Sending(progress) if progress.has_begun() => Some(progress.average_pace(now)),
+            _ => None,
+        }
+    }
 }
 
 impl Progress {
@@ -37,11 +66,11 @@ impl Progress {
     /// Its thread waits until the kernel takes more; it took so many bytes since the last wait.
     pub(super) fn note_wait(&mut self, now: Instant, bytes: u64) {
         self.bytes += bytes;
-        let mark = Mark { at: now, bytes: self.bytes };
+        let mark = (now, self.bytes);
         match &mut self.marks {
             None if self.bytes > 0 => self.marks = Some([mark; 2]),
             Some(marks) if now < self.began + BURST_TIME_MAX => *marks = [mark; 2],
-            Some(marks) if now.saturating_duration_since(marks[1].at) >= WINDOW => {
+            Some(marks) if now.saturating_duration_since(marks[1].0) >= WINDOW => {
                 *marks = [marks[1], mark];
             }
             _ => {}
@@ -60,8 +89,9 @@ impl Progress {
 
     /// Bytes a second over the window; `None` while the waits are younger than that.
     pub(super) fn recent_pace(&self, now: Instant) -> Option<u64> {
-        let mark = self.marks.iter().flatten().rev().find(|mark| now >= mark.at + WINDOW)?;
-        Some(pace(self.bytes - mark.bytes, now - mark.at))
+        let mut marks = self.marks.iter().flatten().rev();
+        let &(at, bytes) = marks.find(|(at, _)| now >= *at + WINDOW)?;
+        Some(pace(self.bytes - bytes, now - at))
     }
 }
 
@@ -73,6 +103,23 @@ fn pace(bytes: u64, time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Progress {
+        /// One with these paces, to the byte a second.
+        pub(in crate::net) fn at_pace(
+            began: Instant,
+            now: Instant,
+            average: u64,
+            recent: Option<u64>,
+        ) -> Self {
+            let bytes = average * (now - began).as_secs();
+            let span = Duration::from_secs(10);
+            let before = |recent| {
+                (began + (now - began).saturating_sub(span), bytes - recent * span.as_secs())
+            };
+            Self { began, bytes, marks: Some([recent.map_or((now, bytes), before); 2]) }
+        }
+    }
 
     /// Waits at so many quarters of a second, and the bytes before each.
     fn progress(waits: impl IntoIterator<Item = (u32, u64)>) -> (Progress, Instant) {

@@ -1,17 +1,23 @@
-//! The server: bind, start, stop and drain.
+//! The server: bind, start, stop and drain; and what all of its threads see: the state under its
+//! one lock, and the listeners.
+//!
+//! Whatever is decided is decided in `state`. Here it is done: threads are spawned and woken,
+//! sockets shut down, all of it without the lock.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::thread::available_parallelism;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::listener::{BindError, Listener};
-use super::shared::Shared;
-use super::slots::{SILENT_AT_STOP_TIME_MAX, Slots};
-use super::state::{Limits, Stage, State};
+use super::slots::{Effect, SILENT_AT_STOP_TIME_MAX};
+use super::state::{Housekeeper, ROUND_INTERVAL, Stage, State};
 use super::worker::spawner;
+use crate::lock::{lock, wait_for, wait_while};
+use crate::log_once::LogOnce;
+use crate::memory;
 
 /// How long a server that stops goes on accepting what was queued, at most.
 const LAST_ACCEPTS_TIME_MAX: Duration = Duration::from_secs(1);
@@ -19,12 +25,11 @@ const LAST_ACCEPTS_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long threads whose connections were cut off may take to write their line into the log.
 const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// Threads that neither lead nor wait for a slot: those that make or check something that takes
-/// long, and those that a disk holds up.
-const BUSY_THREADS_MAX: usize = 512;
+/// Stack of the housekeeper's thread, in bytes.
+const HOUSEKEEPER_STACK_BYTES: usize = 64 * 1024;
 
 /// What stands for a time limit that no clock can count.
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+pub(super) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// What a server may take.
 #[derive(Clone, Debug)]
@@ -52,6 +57,19 @@ pub struct Server {
 /// A server that accepts and serves, until it is stopped.
 pub struct Running {
     shared: Arc<Shared>,
+}
+
+/// Spawns a worker that begins by accepting at that listener.
+pub(super) type Spawner = Box<dyn Fn(Arc<Shared>, usize) -> io::Result<()> + Send + Sync>;
+
+/// What every thread of a server sees.
+pub(super) struct Shared {
+    pub(super) listeners: Vec<Listener>,
+    state: Mutex<State>,
+    /// Something has changed that the housekeeper waits for, or whoever stops the server.
+    changed: Condvar,
+    spawn_worker: Spawner,
+    on_lost_listener: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Default for Options {
@@ -95,7 +113,7 @@ impl Server {
     /// The addresses that it listens on, with the ports that it really got.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(Listener::address).collect()
+        self.listeners.iter().map(|listener| listener.address).collect()
     }
 
     /// Starts to accept. `handler` is called once per connection, on a thread of the connection's
@@ -108,9 +126,8 @@ impl Server {
     {
         let Self { listeners, options, on_lost_listener } = self;
         let inherited: Vec<_> = listeners.iter().map(Listener::is_inherited).collect();
-        let limits = limits(&options, &inherited);
-        let slots = Slots::new(options.max_connections, options.queue_max, options.queue_time_max);
-        let state = State::new(limits, &inherited, slots);
+        let cores = available_parallelism().map_or(1, usize::from);
+        let state = State::new(&options, &inherited, cores);
         let shared = Shared::new(listeners, state, spawner(handler), on_lost_listener);
         let running = Running { shared };
         if let Err(error) = running.shared.start() {
@@ -118,23 +135,6 @@ impl Server {
             return Err(error);
         }
         Ok(running)
-    }
-}
-
-/// As many threads may accept as there are cores, so that small requests can take all of them.
-fn limits(options: &Options, inherited: &[bool]) -> Limits {
-    let cores = available_parallelism().map_or(1, usize::from);
-    let further = (cores - 1).min(options.thread_cache / inherited.len().max(1));
-    let own = inherited.iter().filter(|is_inherited| !**is_inherited).count();
-    let connections = options.max_connections.saturating_add(options.queue_max);
-    Limits {
-        acceptors_max: 1 + further,
-        idle_max: options.thread_cache.saturating_sub(further * own),
-        threads_max: connections
-            .saturating_add(options.thread_cache)
-            .saturating_add(inherited.len() + BUSY_THREADS_MAX),
-        // Without a cache, each connection has a newly spawned thread.
-        leads: options.thread_cache > 0,
     }
 }
 
@@ -189,5 +189,114 @@ impl Running {
         // Their threads have only to notice, and to write their line into the log.
         shared.wait_until(Instant::now() + LAST_LINES_TIME_MAX, is_served);
         cut_off
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        listeners: Vec<Listener>,
+        state: State,
+        spawn_worker: Spawner,
+        on_lost_listener: Box<dyn Fn() + Send + Sync>,
+    ) -> Arc<Self> {
+        let (state, changed) = (Mutex::new(state), Condvar::new());
+        Arc::new(Self { listeners, state, changed, spawn_worker, on_lost_listener })
+    }
+
+    /// Changes the state, and does then what that makes necessary.
+    pub(super) fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = lock(&self.state);
+        let result = change(&mut state);
+        let effects = std::mem::take(&mut state.slots.effects);
+        drop(state);
+        self.run(effects);
+        result
+    }
+
+    /// Waits until that is so, but no longer than until the deadline. Whether it is.
+    pub(super) fn wait_until(&self, deadline: Instant, is_so: impl Fn(&State) -> bool) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let state = wait_while(&self.changed, lock(&self.state), left, |state| !is_so(state));
+        is_so(&state)
+    }
+
+    /// Evicts one connection for a client that waits to be accepted, if there is one.
+    pub(super) fn evict_for_client_at(self: &Arc<Self>, listener: usize, time_max: Duration) {
+        if self.listeners[listener].has_client_within(time_max) {
+            self.change(|state| state.slots.evict_for_unknown(Instant::now()));
+        }
+    }
+
+    /// A listener has ended. If the server was not stopped, another process has shut it down.
+    pub(super) fn report_if_lost(self: &Arc<Self>, listener: &Listener) {
+        let stage = self.change(|state| {
+            let stage = state.stage;
+            state.stage = stage.max(Stage::Lost);
+            stage
+        });
+        if stage == Stage::Running {
+            log::error!("{} was shut down by another process", listener.address);
+            (self.on_lost_listener)();
+        }
+    }
+
+    /// Starts the housekeeper's thread, and one that accepts at each listener.
+    pub(super) fn start(self: &Arc<Self>) -> io::Result<()> {
+        let shared = Arc::clone(self);
+        let builder = thread::Builder::new().name("housekeeper".to_owned());
+        builder.stack_size(HOUSEKEEPER_STACK_BYTES).spawn(move || shared.keep_house())?;
+        (0..self.listeners.len()).try_for_each(|listener| self.spawn(listener))
+    }
+
+    /// The housekeeper's life: it makes rounds while there is something to see, and sleeps on the
+    /// lock of the state while there is not.
+    fn keep_house(self: &Arc<Self>) {
+        while !self.change(|state| state.stage == Stage::Ended) {
+            if self.change(|state| state.make_round(Instant::now())) {
+                log::debug!("a request is held up; another thread accepts meanwhile");
+            }
+            for listener in self.change(|state| state.empty_loops()) {
+                self.evict_for_client_at(listener, Duration::ZERO);
+            }
+            let state = lock(&self.state);
+            let is_asleep = state.housekeeper == Housekeeper::Asleep;
+            let rest = if is_asleep { FOREVER } else { ROUND_INTERVAL };
+            drop(wait_for(&self.changed, state, rest));
+        }
+    }
+
+    /// Does what a change made necessary.
+    fn run(self: &Arc<Self>, effects: Vec<Effect>) {
+        static REFUSED: LogOnce = LogOnce::new(module_path!());
+        static REJECTED: LogOnce = LogOnce::new(module_path!());
+        for effect in effects {
+            match effect {
+                Effect::Unpark(thread) => thread.unpark(),
+                // An error: the client has gone already.
+                Effect::ShutDown(stream, side) => drop(stream.shutdown(side)),
+                Effect::Spawn(listener) => {
+                    if let Err(error) = self.spawn(listener) {
+                        let refused = format_args!("cannot spawn a thread: {error}");
+                        REFUSED.warn(format_args!("{refused}; new clients wait"));
+                    }
+                }
+                Effect::TellAll => self.changed.notify_all(),
+                Effect::WarnOfRejection => {
+                    REJECTED.warn("all connections in use and the queue is full: some get 503");
+                }
+                Effect::GiveMemoryBack => memory::give_back(),
+            }
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, listener: usize) -> io::Result<()> {
+        // Where a thread has no memory for its own start, the standard library aborts.
+        let spawned = memory::check(0)
+            .map_err(|_| io::ErrorKind::OutOfMemory.into())
+            .and_then(|()| (self.spawn_worker)(Arc::clone(self), listener));
+        if spawned.is_err() {
+            self.change(|state| state.thread_refused(listener));
+        }
+        spawned
     }
 }

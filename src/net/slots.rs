@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use super::eviction::{Activity, Candidate, Candidates, Cause};
-use super::progress::Progress;
+use super::eviction::{Candidate, Candidates, Cause};
+use super::progress::Phase;
 use crate::gate::{FairQueue, Queued, Source};
 
 /// How long an evicted connection may take to close before another is evicted.
@@ -47,8 +47,8 @@ pub(super) struct Slots {
     next_look: Instant,
     /// Sources whose connections are queued behind others, and since when.
     behind: HashMap<Source, Instant>,
-    /// What is to be done when the lock has been given back, noted here by all of the state.
-    pub(super) effects: Effects,
+    /// What is to be done, in this order; noted here by all of the state.
+    pub(super) effects: Vec<Effect>,
 }
 
 /// A connection that makes the server wait.
@@ -72,26 +72,7 @@ pub(super) enum Slot {
     Rejected,
 }
 
-/// How far a connection has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Nothing has been received.
-    New,
-    /// The rest of its request is still to come; or the end of its stream, while it lingers.
-    Receiving,
-    /// Its request is whole.
-    Sending(Progress),
-    /// Its reading side was shut: what has come is all that will.
-    ReadClosed { at: Instant, cause: Cause },
-    /// It was shut down.
-    Closed { at: Instant, cause: Cause },
-}
-
-/// What changes of the state make necessary. It is done in this order, when the lock has been given
-/// back.
-pub(super) type Effects = Vec<Effect>;
-
-/// Something to do.
+/// What a change of the state makes necessary, when the lock has been given back.
 #[derive(Debug)]
 pub(super) enum Effect {
     /// A parked thread has something to do.
@@ -100,29 +81,20 @@ pub(super) enum Effect {
     ShutDown(Arc<TcpStream>, Shutdown),
     /// A thread is to be spawned for that listener.
     Spawn(usize),
-    /// The housekeeper sleeps, and there is something to see.
-    WakeHousekeeper,
-    /// Threads may wait for what has changed.
+    /// The housekeeper, or whoever stops the server, waits for what has changed.
     TellAll,
     /// A connection was rejected.
     WarnOfRejection,
-    /// A leader was held up.
-    NoteHeldUp,
     /// Memory of a peak goes back to the system.
     GiveMemoryBack,
 }
 
-impl Phase {
-    /// When and why it was evicted, if it was.
-    fn eviction(self) -> Option<(Instant, Cause)> {
-        match self {
-            Self::ReadClosed { at, cause } | Self::Closed { at, cause } => Some((at, cause)),
-            Self::New | Self::Receiving | Self::Sending(_) => None,
-        }
-    }
-}
-
 impl Waiting {
+    fn candidate(&self, id: u64) -> Candidate {
+        let &Self { source, accepted_at, phase, .. } = self;
+        Candidate { id, source, accepted_at, phase }
+    }
+
     /// Why it must end, if it must.
     pub(super) fn eviction(&self) -> Option<Cause> {
         let rejected = (self.slot == Slot::Rejected).then_some(Cause::NoSlot);
@@ -133,7 +105,7 @@ impl Waiting {
 impl Slots {
     pub(super) fn new(slots: usize, places: usize, queue_time_max: Duration) -> Self {
         let queue = FairQueue::new(slots, places);
-        let (connections, behind, effects) = (BTreeMap::new(), HashMap::new(), Effects::new());
+        let (connections, behind, effects) = (BTreeMap::new(), HashMap::new(), Vec::new());
         let next_look = Instant::now();
         Self { queue, queue_time_max, connections, next_look, behind, effects }
     }
@@ -243,27 +215,22 @@ impl Slots {
     /// Evicts one for each of these sources, as far as the rules allow it. The first holds the
     /// least: where it gets none, the others don't either.
     fn evict(&mut self, now: Instant, queued: impl IntoIterator<Item = Option<Source>>) {
-        let mut candidates: Candidates =
-            self.held().filter_map(|(&id, waiting)| candidate(id, waiting, now)).collect();
+        let held = self.held().filter(|(_, waiting)| waiting.phase.eviction().is_none());
+        let members = held.map(|(&id, waiting)| waiting.candidate(id)).collect();
+        let mut candidates = Candidates::new(members, now);
         for source in queued {
             let Some((candidate, cause)) = candidates.choose(source) else { return };
-            self.put_behind(candidate.source, now);
-            self.end(
-                candidate.id,
-                match candidate.activity {
-                    // What has come may make a whole request: that is still answered.
-                    Activity::Receiving { .. } => Phase::ReadClosed { at: now, cause },
-                    _ => Phase::Closed { at: now, cause },
-                },
-            );
+            if self.behind.len() >= BEHIND_SOURCES_MAX {
+                self.behind.clear();
+            }
+            self.behind.insert(candidate.source, now);
+            let phase = match candidate.phase {
+                Phase::Sending(_) => Phase::Closed { at: now, cause },
+                // What has come may make a whole request: that is still answered.
+                _ => Phase::ReadClosed { at: now, cause },
+            };
+            self.end(candidate.id, phase);
         }
-    }
-
-    fn put_behind(&mut self, source: Source, now: Instant) {
-        if self.behind.len() >= BEHIND_SOURCES_MAX {
-            self.behind.clear();
-        }
-        self.behind.insert(source, now);
     }
 
     fn held(&self) -> impl Iterator<Item = (&u64, &Waiting)> {
@@ -273,20 +240,6 @@ impl Slots {
     /// How many were evicted so recently that their slot will be free in a moment.
     fn evictions_under_way(&self, now: Instant) -> usize {
         let evicted = self.held().filter_map(|(_, waiting)| waiting.phase.eviction());
-        let age = |at| now.saturating_duration_since(at);
-        evicted.filter(|&(at, _)| age(at) < EVICTION_TIME_MAX).count()
+        evicted.filter(|&(at, _)| now < at + EVICTION_TIME_MAX).count()
     }
-}
-
-fn candidate(id: u64, waiting: &Waiting, now: Instant) -> Option<Candidate> {
-    let activity = match waiting.phase {
-        Phase::New | Phase::Receiving => Activity::Receiving { since: waiting.accepted_at },
-        Phase::Sending(progress) if progress.has_begun() => Activity::Sending {
-            average_pace: progress.average_pace(now),
-            recent_pace: progress.recent_pace(now),
-        },
-        Phase::Sending(_) => Activity::Preparing,
-        Phase::ReadClosed { .. } | Phase::Closed { .. } => return None,
-    };
-    Some(Candidate { id, source: waiting.source, activity })
 }

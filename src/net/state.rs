@@ -12,7 +12,9 @@ use std::thread::{Thread, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::eviction::Cause;
-use super::slots::{Effect, Phase, Slots, Waiting};
+use super::progress::Phase;
+use super::server::Options;
+use super::slots::{Effect, Slots, Waiting};
 
 /// After a lead that was held up, nobody leads there for so many rounds: where one request waits
 /// for a disk, the next ones may, too, and each would hold up those behind it.
@@ -20,44 +22,36 @@ const CAUTIOUS_ROUNDS: u32 = 25;
 
 /// The housekeeper's rest between two rounds while there is something to see: a leader that is held
 /// up loses the loop after twice as long.
-const ROUND_INTERVAL: Duration = Duration::from_millis(2);
+pub(super) const ROUND_INTERVAL: Duration = Duration::from_millis(2);
 
 /// So many threads more than stay idle are a peak.
 const PEAK_SURPLUS: usize = 64;
 
-/// What bounds the threads.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// Threads that accept at each listener, at most.
-    pub(super) acceptors_max: usize,
-    /// Threads that stay idle, at most.
-    pub(super) idle_max: usize,
-    /// Threads that are alive at once, at most.
-    pub(super) threads_max: usize,
-    /// Whether a thread may lead.
-    pub(super) leads: bool,
-}
+/// Threads that neither lead nor wait for a slot: those that make or check something that takes
+/// long, and those that a disk holds up.
+const BUSY_THREADS_MAX: usize = 512;
 
 /// The state.
 #[derive(Debug)]
 pub(super) struct State {
-    limits: Limits,
     loops: Vec<Loop>,
+    /// Threads that stay idle, at most.
+    idle_max: usize,
+    /// Threads that are alive at once, at most.
+    threads_max: usize,
     /// Threads that have not decided to end.
     threads: usize,
     /// Those without work, the one that came last at the end.
     idle: Vec<Thread>,
-    /// What idle threads were woken for.
-    jobs: HashMap<ThreadId, Job>,
+    /// The listeners at which idle threads that were woken will accept.
+    jobs: HashMap<ThreadId, usize>,
     /// Connections that were accepted so far.
     accepted: u64,
     /// Connections whose threads have not served them yet.
     pub(super) serving: usize,
     pub(super) slots: Slots,
     pub(super) stage: Stage,
-    housekeeper_is_asleep: bool,
-    /// Whether there was something to see since the last round began.
-    housekeeper_is_called: bool,
+    pub(super) housekeeper: Housekeeper,
     /// Whether many more threads were alive than stay idle, and left their memory behind.
     has_peaked: bool,
 }
@@ -74,8 +68,19 @@ pub(super) enum Stage {
     Ended,
 }
 
+/// What the thread does that makes rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Housekeeper {
+    /// Nothing, until it is called.
+    Asleep,
+    /// A round, or it rests before the next one.
+    Awake,
+    /// The same; and since the last round began, there is something to see.
+    Called,
+}
+
 /// The accept loop of a listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Loop {
     /// Threads that accept, are on their way to it, or lead. 0 before the server stops only where
     /// the system has refused a thread; then the housekeeper looks for one.
@@ -101,35 +106,34 @@ pub(super) enum Job {
 }
 
 impl State {
-    /// A server whose loops, `inherited` or not, count a thread each that is still to come.
-    pub(super) fn new(limits: Limits, inherited: &[bool], slots: Slots) -> Self {
+    /// A server with a loop for each listener, `inherited` or not. Each counts one thread, which
+    /// the caller spawns.
+    pub(super) fn new(options: &Options, inherited: &[bool], cores: usize) -> Self {
+        let &Options { max_connections, queue_max, queue_time_max, thread_cache, .. } = options;
+        // So that small requests can take all cores.
+        let acceptors_max = if thread_cache > 0 { cores } else { 1 };
         let new_loop = |&is_inherited: &bool| Loop {
             acceptors: 1,
             // A thread that waits for a passed socket is woken for every client: one is enough.
-            acceptors_max: if is_inherited { 1 } else { limits.acceptors_max },
-            led: None,
-            seen: None,
-            cautious_rounds: 0,
+            acceptors_max: if is_inherited { 1 } else { acceptors_max },
+            ..Loop::default()
         };
+        let acceptors = inherited.len() * acceptors_max;
+        let threads = [max_connections, queue_max, thread_cache, acceptors, BUSY_THREADS_MAX];
         Self {
-            limits,
             loops: inherited.iter().map(new_loop).collect(),
-            threads: 0,
+            idle_max: thread_cache,
+            threads_max: threads.into_iter().fold(0, usize::saturating_add),
+            threads: inherited.len(),
             idle: Vec::new(),
             jobs: HashMap::new(),
             accepted: 0,
             serving: 0,
-            slots,
+            slots: Slots::new(max_connections, queue_max, queue_time_max),
             stage: Stage::Running,
-            housekeeper_is_asleep: false,
-            housekeeper_is_called: false,
+            housekeeper: Housekeeper::Awake,
             has_peaked: false,
         }
-    }
-
-    /// Finds the first thread of a loop.
-    pub(super) fn begin(&mut self, listener: usize) {
-        self.find_thread(listener);
     }
 
     /// Adds a thread to a loop.
@@ -145,14 +149,14 @@ impl State {
         self.serving += 1;
         let id = self.accepted;
         let accept_loop = &mut self.loops[listener];
-        if accept_loop.acceptors > 1 {
-            accept_loop.acceptors -= 1;
-            return (id, false);
-        }
-        let leads = self.limits.leads && accept_loop.cautious_rounds == 0;
+        // Without a cache, each connection has a newly spawned thread.
+        let may_lead = self.idle_max > 0 && accept_loop.cautious_rounds == 0;
+        let leads = may_lead && accept_loop.acceptors == 1;
         if leads {
             accept_loop.led = Some(id);
             self.call_housekeeper();
+        } else if accept_loop.acceptors > 1 {
+            accept_loop.acceptors -= 1;
         } else {
             self.find_thread(listener);
         }
@@ -194,7 +198,7 @@ impl State {
 
     /// A thread becomes idle, unless it must end.
     pub(super) fn park(&mut self, thread: &Thread) -> Job {
-        if self.stage == Stage::Ended || self.idle.len() >= self.limits.idle_max {
+        if self.stage == Stage::Ended || self.idle.len() >= self.idle_max {
             return self.end_thread();
         }
         self.idle.push(thread.clone());
@@ -204,12 +208,12 @@ impl State {
     /// An idle thread looks what to do. If it has waited for too long, it ends.
     pub(super) fn wake(&mut self, thread: ThreadId, is_late: bool) -> Job {
         match self.jobs.remove(&thread) {
-            Some(job) => job,
-            None if !is_late => Job::Idle,
-            None => {
+            Some(listener) => Job::Accept(listener),
+            None if is_late || self.stage == Stage::Ended => {
                 self.idle.retain(|idle| idle.id() != thread);
                 self.end_thread()
             }
+            None => Job::Idle,
         }
     }
 
@@ -221,33 +225,27 @@ impl State {
     }
 
     /// The housekeeper's round: loops that are held up, connections that are queued, loops without
-    /// a thread, the end of a peak. Gives the rest until the next round, if there is one.
-    pub(super) fn make_round(&mut self, now: Instant) -> Option<Duration> {
-        let mut is_quiet = !std::mem::take(&mut self.housekeeper_is_called);
+    /// a thread, the end of a peak. Whether a loop was held up.
+    pub(super) fn make_round(&mut self, now: Instant) -> bool {
+        let was_called = std::mem::replace(&mut self.housekeeper, Housekeeper::Awake);
+        let mut is_held_up = false;
         for listener in 0..self.loops.len() {
-            is_quiet &= self.look_after_lead(listener);
+            is_held_up |= self.end_long_lead(listener);
         }
         self.slots.make_round(now);
         for listener in self.empty_loops() {
             self.add_acceptor(listener);
         }
-        is_quiet &= !self.slots.has_queued() && self.empty_loops().is_empty();
-        if is_quiet && self.has_peaked && !self.is_peak() {
-            self.has_peaked = false;
-            self.slots.effects.push(Effect::GiveMemoryBack);
+        let leads = |it: &Loop| it.led.is_some() || it.cautious_rounds > 0;
+        let is_busy = self.loops.iter().any(leads) || !self.empty_loops().is_empty();
+        if !is_busy && was_called != Housekeeper::Called && !self.slots.has_queued() {
+            self.housekeeper = Housekeeper::Asleep;
+            if self.has_peaked && !self.is_peak() {
+                self.has_peaked = false;
+                self.slots.effects.push(Effect::GiveMemoryBack);
+            }
         }
-        self.housekeeper_is_asleep = is_quiet;
-        (!is_quiet).then_some(ROUND_INTERVAL)
-    }
-
-    /// The housekeeper has woken.
-    pub(super) fn housekeeper_wakes(&mut self) {
-        self.housekeeper_is_asleep = false;
-    }
-
-    /// Whether the housekeeper must not sleep.
-    pub(super) fn needs_housekeeper(&self) -> bool {
-        self.housekeeper_is_called || self.stage == Stage::Ended
+        is_held_up
     }
 
     /// Loops without a thread that ought to have one.
@@ -264,12 +262,8 @@ impl State {
     /// There is nothing more to do: idle threads end.
     pub(super) fn end(&mut self) {
         self.stage = Stage::Ended;
-        for thread in std::mem::take(&mut self.idle) {
-            let job = self.end_thread();
-            self.jobs.insert(thread.id(), job);
-            self.slots.effects.push(Effect::Unpark(thread));
-        }
-        self.slots.effects.push(Effect::WakeHousekeeper);
+        self.slots.effects.extend(self.idle.iter().cloned().map(Effect::Unpark));
+        self.call_housekeeper();
     }
 
     /// Whether the thread that serves this connection still led.
@@ -281,9 +275,9 @@ impl State {
     /// left empty, and the housekeeper looks after it.
     fn find_thread(&mut self, listener: usize) {
         if let Some(thread) = self.idle.pop() {
-            self.jobs.insert(thread.id(), Job::Accept(listener));
+            self.jobs.insert(thread.id(), listener);
             self.slots.effects.push(Effect::Unpark(thread));
-        } else if self.threads < self.limits.threads_max {
+        } else if self.threads < self.threads_max {
             self.threads += 1;
             self.has_peaked |= self.is_peak();
             self.slots.effects.push(Effect::Spawn(listener));
@@ -311,27 +305,27 @@ impl State {
     }
 
     fn is_peak(&self) -> bool {
-        self.threads >= self.limits.idle_max.saturating_add(PEAK_SURPLUS)
+        self.threads >= self.idle_max.saturating_add(PEAK_SURPLUS)
     }
 
-    /// Ends a lead that the housekeeper sees for the second time. Whether all is quiet there.
-    fn look_after_lead(&mut self, listener: usize) -> bool {
+    /// Ends a lead that the housekeeper sees for the second time.
+    fn end_long_lead(&mut self, listener: usize) -> bool {
         let accept_loop = &mut self.loops[listener];
         let seen = std::mem::replace(&mut accept_loop.seen, accept_loop.led);
-        if accept_loop.led.is_some() && accept_loop.led == seen {
+        let is_long = seen.is_some() && accept_loop.led == seen;
+        accept_loop.cautious_rounds = accept_loop.cautious_rounds.saturating_sub(1);
+        if is_long {
             accept_loop.led = None;
             accept_loop.cautious_rounds = CAUTIOUS_ROUNDS;
-            self.slots.effects.push(Effect::NoteHeldUp);
             self.find_thread(listener);
-            return false;
         }
-        accept_loop.cautious_rounds = accept_loop.cautious_rounds.saturating_sub(1);
-        accept_loop.led.is_none() && accept_loop.cautious_rounds == 0
+        is_long
     }
 
     fn call_housekeeper(&mut self) {
-        self.housekeeper_is_called = true;
-        self.slots.effects.extend(self.housekeeper_is_asleep.then_some(Effect::WakeHousekeeper));
+        if std::mem::replace(&mut self.housekeeper, Housekeeper::Called) == Housekeeper::Asleep {
+            self.slots.effects.push(Effect::TellAll);
+        }
     }
 }
 

@@ -1,26 +1,86 @@
-//! A connection as a blocking stream, for simple protocols.
+//! A connection as a blocking stream for simple protocols, and the end of a stream.
 //!
 //! Whatever bytes move are progress: so only those that pause can lose their slot. To be evicted is
 //! an error here, not the end of the stream.
+//!
+//! A socket that is closed with unread bytes resets the connection, and the reset can overtake the
+//! answer: the client would never read why it was refused. So [`Connection::finish`] closes our
+//! side, and reads what comes to the client's end of stream, bounded in bytes and in time (RFC 9112
+//! section 9.6).
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::time::Instant;
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+use zeroize::Zeroizing;
 
 use super::connection::{Connection, Lost};
+use super::server::FOREVER;
+
+/// Bytes that are read and dropped, at most.
+const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes that are dropped without a look at whether others wait meanwhile.
+const QUICK_BYTES_MAX: usize = 64 * 1024;
+
+/// How long the client may take.
+const LINGER_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Bytes that are read at once.
+const DROP_BYTES: usize = 4 * 1024;
 
 impl Connection {
     /// Tries until it does not fail for want of bytes or space, waiting in between.
     fn retry(
         &self,
         mut attempt: impl FnMut() -> io::Result<usize>,
-        wait: impl Fn(&Self, Option<Instant>) -> Result<(), Lost>,
+        wait: impl Fn(&Self, Instant) -> Result<(), Lost>,
     ) -> io::Result<usize> {
         loop {
             match attempt() {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => wait(self, None)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    wait(self, Instant::now() + FOREVER)?;
+                }
                 // The end of the stream, or its loss, is our own doing.
                 Ok(0) | Err(_) if self.eviction().is_some() => return Err(self.lost().into()),
-                result => return result,
+                result => return result.inspect(|&count| self.note_progress(count)),
+            }
+        }
+    }
+
+    /// Closes our side, and waits for the client to close its own, or for 5 s, or for 16 MiB,
+    /// unless the connection is evicted first.
+    pub fn finish(&self) -> Result<(), Lost> {
+        self.linger();
+        self.eviction().map_or(Ok(()), |cause| Err(Lost::Evicted(cause)))
+    }
+
+    /// The same. One that gets no slot drops what has come so far, and waits for nothing. Whatever
+    /// fails here, there is nothing left to do but close.
+    fn linger(&self) {
+        let deadline = Instant::now() + LINGER_TIME_MAX;
+        self.begin_receiving();
+        if self.stream.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let mut dropped = 0;
+        // A second request may have credentials, too.
+        let mut buffer = Zeroizing::new([0; DROP_BYTES]);
+        while dropped < LINGER_BYTES_MAX {
+            match recv(&self.stream, &mut buffer[..], RecvFlags::empty()) {
+                Ok((0, _)) => return,
+                Ok((length, _)) => dropped += length,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if self.wait_to_receive(deadline).is_ok() => {}
+                Err(_) => return,
+            }
+            if dropped >= QUICK_BYTES_MAX {
+                self.step_aside();
+                if self.eviction().is_some() || Instant::now() >= deadline {
+                    return;
+                }
             }
         }
     }
@@ -28,21 +88,13 @@ impl Connection {
 
 impl Read for &Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.retry(|| self.stream().read(buffer), Connection::wait_to_receive)?;
-        if count > 0 {
-            self.note_progress(count);
-        }
-        Ok(count)
+        self.retry(|| (&*self.stream).read(buffer), Connection::wait_to_receive)
     }
 }
 
 impl Write for &Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.retry(|| self.stream().write(bytes), Connection::wait_to_send)?;
-        if count > 0 {
-            self.note_progress(count);
-        }
-        Ok(count)
+        self.retry(|| (&*self.stream).write(bytes), Connection::wait_to_send)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, set_lead};
-use super::listener::Outcome;
-use super::shared::{Shared, Spawner};
+use rustix::io::Errno;
+
+use super::connection::{Connection, LEAD};
+use super::server::{Shared, Spawner};
 use super::state::{Job, Stage};
+use crate::log_once::LogOnce;
 
 /// Stack of a worker, in bytes.
 const STACK_BYTES: usize = 256 * 1024;
@@ -17,11 +19,8 @@ const STACK_BYTES: usize = 256 * 1024;
 /// An idle worker ends when it has not been needed for this long.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How long to wait for a descriptor that the system refused, before it is asked for again.
+/// How long to wait before the system is asked again for what it has refused.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
-
-/// How long to wait after an error of `accept` that may not pass.
-const STRANGE_ERROR_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a thread that could not accept waits for a client.
 const CLIENT_TIME_MAX: Duration = Duration::from_millis(100);
@@ -64,7 +63,7 @@ impl<H: FnMut(Connection) + Clone> Worker<H> {
         // Before another thread can accept a younger one.
         let accepted_at = Instant::now();
         let (id, leads) = self.shared.change(|state| state.accepted(listener));
-        set_lead(leads.then_some(listener));
+        LEAD.set(leads.then_some(listener));
         let shared = Arc::clone(&self.shared);
         let connection = Connection::new(shared, stream, peer, (id, accepted_at));
         // A panic costs one client, never the server.
@@ -72,36 +71,31 @@ impl<H: FnMut(Connection) + Clone> Worker<H> {
             log::error!("serving {peer} panicked; its connection is closed, the others go on");
             self.handler = self.master.clone();
         }
-        set_lead(None);
+        LEAD.set(None);
         self.shared.change(|state| state.served(listener, id))
     }
 
     /// The next client; `None`: the loop has come to its end.
     fn accept(&self, listener: usize) -> Option<(TcpStream, SocketAddr)> {
-        let Self { shared, .. } = self;
-        let socket = &shared.listeners[listener];
+        static FAILED: LogOnce = LogOnce::new(module_path!());
+        let socket = &self.shared.listeners[listener];
         loop {
             match socket.accept() {
-                Outcome::Client(stream, peer) => return Some((stream, peer)),
-                Outcome::None | Outcome::Failed(_)
-                    if shared.change(|state| state.stage >= Stage::Stopping) =>
-                {
+                Ok(client) => return Some(client),
+                Err(Errno::INVAL) => {
+                    self.shared.report_if_lost(socket);
+                    return None;
+                }
+                Err(_) if self.shared.change(|state| state.stage >= Stage::Stopping) => {
                     socket.shut_down();
                     return None;
                 }
-                Outcome::None => {}
-                Outcome::Failed(errno) => {
-                    shared.strange.warn(format_args!("cannot accept: {errno}; trying again"));
-                    thread::sleep(STRANGE_ERROR_INTERVAL);
-                }
-                Outcome::Closed => {
-                    shared.report_if_lost(socket);
-                    return None;
-                }
-                Outcome::Exhausted(errno) => {
-                    shared.exhausted.warn(format_args!("cannot accept: {errno}; new clients wait"));
-                    // The system refuses before it looks whether there is a client at all.
-                    shared.evict_for_client_at(listener, CLIENT_TIME_MAX);
+                Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
+                // Most likely, the system is out of descriptors or memory. It refuses before it
+                // looks whether there is a client at all.
+                Err(errno) => {
+                    FAILED.warn(format_args!("cannot accept: {errno}; new clients wait"));
+                    self.shared.evict_for_client_at(listener, CLIENT_TIME_MAX);
                     thread::sleep(RETRY_INTERVAL);
                 }
             }
@@ -114,8 +108,7 @@ impl<H: FnMut(Connection) + Clone> Worker<H> {
         let mut job = self.shared.change(|state| state.park(&thread));
         let until = Instant::now() + IDLE_TIME_MAX;
         while job == Job::Idle {
-            let left = until.saturating_duration_since(Instant::now());
-            thread::park_timeout(left);
+            thread::park_timeout(until.saturating_duration_since(Instant::now()));
             let is_late = Instant::now() >= until;
             job = self.shared.change(|state| state.wake(thread.id(), is_late));
         }

@@ -58,7 +58,7 @@ impl<'a> Exchange<'a> {
         }
         let response = pages::error(Status::ServiceUnavailable);
         let user = self.user;
-        Self { user, ..Self::refused(self.summary, response, Cause::NoSlot.log_word()) }
+        Self { user, ..Self::refused(self.summary, response, "no-slot") }
     }
 
     /// The same of a client that may ask.
@@ -100,7 +100,11 @@ impl From<Lost> for Outcome {
         match lost {
             Lost::Gone => Self::ClientGone("connection-closed"),
             Lost::TimedOut => Self::TimedOut("stall-timeout"),
-            Lost::Evicted(cause) => Self::Evicted(cause.log_word()),
+            Lost::Evicted(Cause::OwedLongest) => Self::Evicted("owed-longest"),
+            Lost::Evicted(Cause::OverShare) => Self::Evicted("over-share"),
+            Lost::Evicted(Cause::TooSlow) => Self::Evicted("too-slow"),
+            Lost::Evicted(Cause::NoSlot) => Self::Evicted("no-slot"),
+            Lost::Evicted(Cause::Stopping) => Self::Evicted("stopping"),
         }
     }
 }

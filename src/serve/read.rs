@@ -48,7 +48,7 @@ pub(super) fn body(
     let is_waiting = expectation.is_some_and(|it| it.eq_ignore_ascii_case(b"100-continue"));
     if is_waiting && body.is_empty() && length > 0 && request.version == Version::Http11 {
         // So few bytes always find room in a buffer that nothing has been sent into yet.
-        rustix::net::send(connection.stream(), CONTINUE, SendFlags::NOSIGNAL)
+        rustix::net::send(&connection.stream, CONTINUE, SendFlags::NOSIGNAL)
             .map_err(|_| Lost::Gone)?;
     }
     while body.len() < length {
@@ -61,10 +61,10 @@ pub(super) fn body(
 /// Appends what comes next to `buffer`, within its capacity.
 fn receive(connection: &Connection, buffer: &mut Vec<u8>, deadline: Instant) -> Result<(), Lost> {
     loop {
-        match rustix::net::recv(connection.stream(), spare_capacity(buffer), RecvFlags::empty()) {
+        match rustix::net::recv(&connection.stream, spare_capacity(buffer), RecvFlags::empty()) {
             Ok((length, _)) if length > 0 => return Ok(()),
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => connection.wait_to_receive(Some(deadline))?,
+            Err(Errno::AGAIN) => connection.wait_to_receive(deadline)?,
             // The end of the stream, or its loss, may be our own doing.
             Ok(_) | Err(_) => return Err(connection.lost()),
         }

@@ -114,7 +114,7 @@ impl Writer<'_> {
     fn bytes(&mut self, mut bytes: &[u8]) -> Result<(), Outcome> {
         let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
         while !bytes.is_empty() {
-            match rustix::net::send(self.connection.stream(), bytes, flags) {
+            match rustix::net::send(&self.connection.stream, bytes, flags) {
                 Ok(length) => {
                     bytes = &bytes[length..];
                     self.advance(length);
@@ -130,7 +130,7 @@ impl Writer<'_> {
         while offset < span.end() {
             let slice =
                 usize::try_from((span.end() - offset).min(SLICE_BYTES_MAX)).expect("one slice");
-            match rustix::fs::sendfile(self.connection.stream(), file, Some(&mut offset), slice) {
+            match rustix::fs::sendfile(&self.connection.stream, file, Some(&mut offset), slice) {
                 // The file has become shorter than it was.
                 Ok(0) => return Err(Outcome::Truncated("file-shrank")),
                 Ok(length) => self.advance(length),
@@ -239,7 +239,7 @@ impl Writer<'_> {
             Errno::AGAIN => {
                 let deadline = self.last_progress + self.stall_timeout;
                 self.progress.note(Instant::now(), self.sent);
-                self.connection.wait_to_send(Some(deadline)).map_err(Outcome::from)
+                self.connection.wait_to_send(deadline).map_err(Outcome::from)
             }
             Errno::NOMEM | Errno::NOBUFS if self.last_progress.elapsed() < self.stall_timeout => {
                 thread::sleep(NO_MEMORY_INTERVAL);

@@ -119,8 +119,8 @@ fn words(text: &str, quote: char) -> impl Iterator<Item = &str> {
     quoted.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
 }
 
-/// The causes that the code gives: the words in each function `cause` or `log_word`, and those that
-/// an outcome or a refusal is made with.
+/// The causes that the code gives: the words in each function `cause`, and those that an outcome or
+/// a refusal is made with.
 fn causes_in(folder: &Path) -> BTreeSet<String> {
     let mut causes = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -130,8 +130,7 @@ fn causes_in(folder: &Path) -> BTreeSet<String> {
         } else if !path.ends_with("tests.rs") && path.extension().is_some_and(|it| it == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
-            let functions =
-                ["fn cause(", "fn log_word("].into_iter().flat_map(|it| code.split(it).skip(1));
+            let functions = code.split("fn cause(").skip(1);
             let bodies = functions.filter_map(|it| arguments(it, "{").next());
             let made = ["ClientGone(", "Truncated(", "TimedOut(", "Evicted(", "Refused("];
             let refused = ["refuse(", "refused(", "because("];

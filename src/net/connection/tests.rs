@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::net::slots::Slots;
-use crate::net::state::{Limits, Stage, State};
+use crate::net::server::{FOREVER, Options};
+use crate::net::state::{Stage, State};
 
 /// A server without threads: it counts those that would be spawned.
 struct Server {
@@ -22,9 +22,8 @@ impl Server {
             counter.fetch_add(1, Ordering::SeqCst);
             Ok(())
         });
-        let limits = Limits { acceptors_max: 1, idle_max: 9, threads_max: 99, leads: true };
-        let slots = Slots::new(slots, places, Duration::from_secs(10));
-        let state = State::new(limits, &[false], slots);
+        let options = Options { max_connections: slots, queue_max: places, ..Options::default() };
+        let state = State::new(&options, &[false], 1);
         let shared = Shared::new(Vec::new(), state, spawn, Box::new(|| ()));
         Self { shared, spawned }
     }
@@ -36,13 +35,17 @@ impl Server {
         let (stream, peer) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         let (id, leads) = self.shared.change(|state| state.accepted(0));
-        set_lead(leads.then_some(0));
+        LEAD.set(leads.then_some(0));
         (Connection::new(Arc::clone(&self.shared), stream, peer, (id, Instant::now())), far_end)
     }
 
     fn spawned(&self) -> usize {
         self.spawned.load(Ordering::SeqCst)
     }
+}
+
+fn forever() -> Instant {
+    Instant::now() + FOREVER
 }
 
 fn soon() -> Instant {
@@ -55,8 +58,8 @@ fn a_thread_steps_aside_before_any_wait() {
     let waits: [fn(&Connection); 5] = [
         |it| it.step_aside(),
         |it| _ = it.take_slot(),
-        |it| _ = it.wait_to_receive(Some(soon())),
-        |it| _ = it.wait_to_send(Some(soon())),
+        |it| _ = it.wait_to_receive(soon()),
+        |it| _ = it.wait_to_send(soon()),
         |it| _ = it.finish(),
     ];
     for wait in waits {
@@ -87,9 +90,9 @@ fn what_needs_no_wait_needs_no_slot() {
     quick.note_progress(7);
     assert_eq!(quick.eviction(), None);
     // Now it has to wait, and there is no place for that.
-    assert_eq!(quick.wait_to_receive(Some(soon())), Err(Lost::Evicted(Cause::NoSlot)));
+    assert_eq!(quick.wait_to_receive(soon()), Err(Lost::Evicted(Cause::NoSlot)));
     assert!(quick.begin_answer().is_ok(), "it may still be told so");
-    assert_eq!(quick.wait_to_send(Some(soon())), Err(Lost::Evicted(Cause::NoSlot)));
+    assert_eq!(quick.wait_to_send(soon()), Err(Lost::Evicted(Cause::NoSlot)));
 }
 
 #[test]
@@ -98,7 +101,7 @@ fn waits_end_at_their_deadline() {
     for _ in 0..2 {
         let (connection, _far_end) = server.accept();
         let deadline = soon();
-        assert_eq!(connection.wait_to_receive(Some(deadline)), Err(Lost::TimedOut));
+        assert_eq!(connection.wait_to_receive(deadline), Err(Lost::TimedOut));
         assert!(Instant::now() >= deadline);
     }
 }
@@ -110,9 +113,9 @@ fn a_queued_connection_goes_on_when_bytes_come() {
     first.begin_answer().unwrap();
     first.take_slot().unwrap();
     let (queued, mut far_end) = server.accept();
-    assert_eq!(queued.wait_to_receive(Some(soon())), Err(Lost::TimedOut));
+    assert_eq!(queued.wait_to_receive(soon()), Err(Lost::TimedOut));
     far_end.write_all(b"x").unwrap();
-    assert_eq!(queued.wait_to_receive(None), Ok(()));
+    assert_eq!(queued.wait_to_receive(forever()), Ok(()));
     assert_eq!(queued.eviction(), None);
 }
 
@@ -154,15 +157,15 @@ fn a_long_answer_that_waits_for_a_slot_ends_with_its_client() {
 fn a_connection_that_owes_makes_way_and_is_answered_if_its_request_is_whole() {
     let server = Server::new(1, 1);
     let (owes, mut far_end) = server.accept();
-    assert_eq!(owes.wait_to_receive(Some(soon())), Err(Lost::TimedOut));
+    assert_eq!(owes.wait_to_receive(soon()), Err(Lost::TimedOut));
     far_end.write_all(b"the rest").unwrap();
     let (queued, _queued_end) = server.accept();
-    assert_eq!(queued.wait_to_receive(Some(soon())), Err(Lost::TimedOut));
+    assert_eq!(queued.wait_to_receive(soon()), Err(Lost::TimedOut));
     assert_eq!(owes.eviction(), Some(Cause::OwedLongest));
-    assert_eq!(owes.wait_to_receive(Some(soon())), Ok(()), "there is the end of the stream");
+    assert_eq!(owes.wait_to_receive(soon()), Ok(()), "there is the end of the stream");
     owes.begin_answer().unwrap();
     assert_eq!(owes.eviction(), None);
-    assert_eq!(owes.wait_to_send(Some(soon())), Ok(()));
+    assert_eq!(owes.wait_to_send(soon()), Ok(()));
 }
 
 #[test]
@@ -175,8 +178,8 @@ fn one_that_is_shut_down_gets_no_further() {
         state.slots.end_all(Instant::now());
     });
     let stopped = Err(Lost::Evicted(Cause::Stopping));
-    assert_eq!(connection.wait_to_receive(None), stopped);
-    assert_eq!(connection.wait_to_send(None), stopped);
+    assert_eq!(connection.wait_to_receive(forever()), stopped);
+    assert_eq!(connection.wait_to_send(forever()), stopped);
     assert_eq!(connection.begin_answer(), Err(Lost::Evicted(Cause::Stopping)));
     assert_eq!(connection.finish(), Err(Lost::Evicted(Cause::Stopping)));
 }
@@ -191,7 +194,7 @@ fn a_holder_knows_the_pace_and_can_end_the_connection() {
     connection.take_slot().unwrap();
     assert_eq!(holder.pace(), None, "nothing is out");
     connection.note_progress(1_000_000);
-    connection.wait_to_send(Some(soon())).unwrap();
+    connection.wait_to_send(soon()).unwrap();
     assert!(holder.pace().is_some_and(|pace| pace > 0));
     holder.make_way();
     assert_eq!(connection.eviction(), Some(Cause::OverShare));

@@ -6,24 +6,34 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::net::progress::Progress;
 
 fn source(number: u8) -> Source {
     SocketAddr::from(([192, 0, 2, number], 80)).into()
 }
 
+/// What a candidate is judged by: when it was accepted, and how far it has come.
+type Standing = (Instant, Phase);
+
 /// Was accepted so many seconds after some moment, and still owes its request.
-fn receives(second: u64) -> Activity {
-    Activity::Receiving { since: moment() + Duration::from_secs(second) }
+fn receives(second: u64) -> Standing {
+    (moment() + Duration::from_secs(second), Phase::Receiving)
 }
 
 /// Takes so many bytes a second, on average and of late.
-fn sends(average_pace: u64, recent_pace: u64) -> Activity {
-    Activity::Sending { average_pace, recent_pace: Some(recent_pace) }
+fn sends(average_pace: u64, recent_pace: u64) -> Standing {
+    let progress = Progress::at_pace(moment(), now(), average_pace, Some(recent_pace));
+    (moment(), Phase::Sending(progress))
 }
 
 /// Has taken so many bytes a second, but not for long enough to be judged.
-fn begins(average_pace: u64) -> Activity {
-    Activity::Sending { average_pace, recent_pace: None }
+fn begins(average_pace: u64) -> Standing {
+    (moment(), Phase::Sending(Progress::at_pace(moment(), now(), average_pace, None)))
+}
+
+/// None of its answer is out.
+fn prepares() -> Standing {
+    (moment(), Phase::Sending(Progress::new(moment())))
 }
 
 fn moment() -> Instant {
@@ -31,22 +41,31 @@ fn moment() -> Instant {
     *MOMENT.get_or_init(Instant::now)
 }
 
-fn candidates(activities: &[(u8, Activity)]) -> Candidates {
-    let ids = 0..;
-    let candidate = |(id, &(number, activity))| Candidate { id, source: source(number), activity };
-    ids.zip(activities).map(candidate).collect()
+/// So much later that every pace is exact.
+fn now() -> Instant {
+    moment() + Duration::from_secs(1_000_000)
+}
+
+fn candidates(standings: &[(u8, Standing)]) -> Candidates {
+    let candidate = |(id, &(number, (accepted_at, phase)))| Candidate {
+        id,
+        source: source(number),
+        accepted_at,
+        phase,
+    };
+    Candidates::new((0..).zip(standings).map(candidate).collect(), now())
 }
 
 /// Who makes way for connections of that source, one after the other.
 #[track_caller]
-fn check(activities: &[(u8, Activity)], queued: u8, want: &[u64]) {
-    let mut candidates = candidates(activities);
+fn check(standings: &[(u8, Standing)], queued: u8, want: &[u64]) {
+    let mut candidates = candidates(standings);
     let next = || candidates.choose(Some(source(queued)));
     let got: Vec<_> = std::iter::from_fn(next).collect();
     let ids: Vec<_> = got.iter().map(|(candidate, _)| candidate.id).collect();
-    assert_eq!(ids, want, "{activities:?}");
+    assert_eq!(ids, want, "{standings:?}");
     for (candidate, cause) in got {
-        let is_receiving = matches!(candidate.activity, Activity::Receiving { .. });
+        let is_receiving = candidate.phase == Phase::Receiving;
         assert_eq!(is_receiving, cause == Cause::OwedLongest, "{candidate:?}");
     }
 }
@@ -95,7 +114,7 @@ fn the_slowest_below_the_floor_goes_last_of_all() {
 
 #[test]
 fn an_answer_that_has_not_begun_counts_but_never_goes() {
-    let mut candidates = candidates(&[(1, begins(5)), (1, Activity::Preparing)]);
+    let mut candidates = candidates(&[(1, begins(5)), (1, prepares())]);
     let chosen = candidates.choose(Some(source(9)));
     assert_eq!(chosen.map(|(candidate, cause)| (candidate.id, cause)), Some((0, Cause::OverShare)));
     assert_eq!(candidates.choose(Some(source(9))), None);
@@ -104,7 +123,7 @@ fn an_answer_that_has_not_begun_counts_but_never_goes() {
 /// None of them could give one up, so they must not hide those that can.
 #[test]
 fn many_answers_that_have_not_begun_shield_no_other_source() {
-    let many = [(2, Activity::Preparing); 64];
+    let many = [(2, prepares()); 64];
     let mut candidates = candidates(&[&[(1, begins(5)), (1, begins(4))], &many[..]].concat());
     let chosen = candidates.choose(Some(source(9)));
     assert_eq!(chosen.map(|(candidate, _)| candidate.id), Some(1));
@@ -117,41 +136,37 @@ fn a_connection_of_unknown_source_has_no_slot_yet() {
     assert_eq!(two.choose(None), None);
 }
 
-fn activity() -> impl Strategy<Value = Activity> {
-    let pace = 0..3 * PACE_MIN;
+fn standing() -> impl Strategy<Value = Standing> {
+    let pace = 1..3 * PACE_MIN;
     prop_oneof![
         (0..100_u64).prop_map(receives),
-        (pace.clone(), pace.clone()).prop_map(|(average, recent)| sends(average, recent)),
+        (pace.clone(), 0..3 * PACE_MIN).prop_map(|(average, recent)| sends(average, recent)),
         pace.prop_map(begins),
-        Just(Activity::Preparing),
+        Just(prepares()),
     ]
 }
 
 proptest! {
     #[test]
     fn no_source_keeps_more_than_its_share_while_another_waits(
-        activities in prop::collection::vec((0..5_u8, activity()), 0..40),
+        standings in prop::collection::vec((0..5_u8, standing()), 0..40),
         queued in 0..6_u8,
     ) {
-        let mut candidates = candidates(&activities);
-        let mut left: Vec<_> = activities.iter().map(Some).collect();
+        let mut candidates = candidates(&standings);
+        let mut left: Vec<_> = standings.iter().map(Some).collect();
         while let Some((chosen, _)) = candidates.choose(Some(source(queued))) {
             let at = usize::try_from(chosen.id).unwrap();
-            let &(number, activity) = left[at].take().expect("nobody goes twice");
-            prop_assert_eq!((source(number), activity), (chosen.source, chosen.activity));
-            let is_owed = |activity| matches!(activity, Activity::Receiving { .. });
-            let still_owed = left.iter().flatten().any(|&&(_, activity)| is_owed(activity));
-            prop_assert!(!still_owed || is_owed(activity), "what is owed comes first");
+            let &(number, (_, phase)) = left[at].take().expect("nobody goes twice");
+            prop_assert_eq!((source(number), phase), (chosen.source, chosen.phase));
+            let still_owed = left.iter().flatten().any(|it| it.1.1 == Phase::Receiving);
+            prop_assert!(!still_owed || phase == Phase::Receiving, "what is owed comes first");
         }
         let answers = |number| left.iter().flatten().filter(|it| it.0 == number).count();
-        for &(number, activity) in left.iter().copied().flatten() {
-            match activity {
-                Activity::Receiving { .. } => panic!("it owes"),
-                Activity::Preparing => {}
-                Activity::Sending { recent_pace, .. } => {
-                    prop_assert!(answers(number) < answers(queued) + SURPLUS_MIN);
-                    prop_assert!(recent_pace.is_none_or(|pace| pace >= PACE_MIN));
-                }
+        for &(number, (_, phase)) in left.iter().copied().flatten() {
+            let Phase::Sending(progress) = phase else { panic!("it owes") };
+            if progress.has_begun() {
+                prop_assert!(answers(number) < answers(queued) + SURPLUS_MIN);
+                prop_assert!(progress.recent_pace(now()).is_none_or(|pace| pace >= PACE_MIN));
             }
         }
     }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::net::eviction::Cause;
 use crate::net::progress::Progress;
-use crate::net::slots::{EVICTION_TIME_MAX, Phase, Slot};
+use crate::net::slots::{EVICTION_TIME_MAX, Slot};
 
 const SLOTS: usize = 3;
 const PLACES: usize = 4;
@@ -32,15 +32,20 @@ fn waiting(number: u8, phase: Phase, now: Instant) -> Waiting {
     Waiting { source, accepted_at: now, stream, phase, slot: Slot::Queued, parked: None }
 }
 
-fn state(leads: bool) -> State {
-    let limits = Limits { acceptors_max: 2, idle_max: IDLE_MAX, threads_max: THREADS_MAX, leads };
-    State::new(limits, &[false], Slots::new(SLOTS, PLACES, QUEUE_TIME_MAX))
+fn state(idle_max: usize) -> State {
+    let options = Options {
+        max_connections: SLOTS,
+        queue_max: PLACES,
+        queue_time_max: QUEUE_TIME_MAX,
+        thread_cache: idle_max,
+        defer_accept: false,
+    };
+    State { threads_max: THREADS_MAX, ..State::new(&options, &[false], 2) }
 }
 
 /// A state with its first thread, and the number of a connection that it serves.
 fn with_leader() -> (State, u64) {
-    let mut state = state(true);
-    state.begin(0);
+    let mut state = state(IDLE_MAX);
     let (id, leads) = state.accepted(0);
     assert!(leads);
     take_effects(&mut state);
@@ -56,8 +61,10 @@ fn spawned(state: &mut State) -> usize {
     take_effects(state).iter().filter(|it| matches!(it, Effect::Spawn(0))).count()
 }
 
-fn is_held_up(state: &mut State) -> bool {
-    take_effects(state).iter().any(|it| matches!(it, Effect::NoteHeldUp))
+/// Makes a round. Gives whether another one follows it.
+fn keeps_awake(state: &mut State, now: Instant) -> bool {
+    state.make_round(now);
+    state.housekeeper != Housekeeper::Asleep
 }
 
 #[test]
@@ -78,9 +85,7 @@ fn a_leader_that_steps_aside_is_replaced_once() {
 
 #[test]
 fn without_a_cache_nobody_leads() {
-    let mut state = state(false);
-    state.begin(0);
-    take_effects(&mut state);
+    let mut state = state(0);
     assert!(!state.accepted(0).1);
     assert_eq!(spawned(&mut state), 1);
 }
@@ -89,16 +94,15 @@ fn without_a_cache_nobody_leads() {
 fn the_housekeeper_ends_a_lead_that_it_sees_twice_and_is_cautious_then() {
     let (mut state, id) = with_leader();
     let now = Instant::now();
-    assert!(state.make_round(now).is_some());
-    assert!(!is_held_up(&mut state));
-    assert!(state.make_round(now).is_some());
+    assert!(!state.make_round(now));
+    assert!(state.make_round(now), "it is held up");
     let effects = take_effects(&mut state);
-    assert!(matches!(effects[..], [Effect::NoteHeldUp, Effect::Spawn(0)]), "{effects:?}");
+    assert!(matches!(effects[..], [Effect::Spawn(0)]), "{effects:?}");
     // The new thread accepts, and the one that was held up finds its loop taken.
     assert!(!state.accepted(0).1, "the next may wait for the disk");
     assert_eq!(state.served(0, id), Job::Accept(0));
     for _ in 1..CAUTIOUS_ROUNDS {
-        assert!(state.make_round(now).is_some());
+        assert!(keeps_awake(&mut state, now));
     }
     assert!(state.loops[0].cautious_rounds <= 1);
 }
@@ -107,8 +111,7 @@ fn the_housekeeper_ends_a_lead_that_it_sees_twice_and_is_cautious_then() {
 fn another_lead_is_not_held_up() {
     let (mut state, mut id) = with_leader();
     for _ in 0..9 {
-        assert!(state.make_round(Instant::now()).is_some());
-        assert!(!is_held_up(&mut state));
+        assert!(!state.make_round(Instant::now()));
         assert_eq!(state.served(0, id), Job::Accept(0));
         let leads;
         (id, leads) = state.accepted(0);
@@ -120,12 +123,12 @@ fn another_lead_is_not_held_up() {
 fn the_housekeeper_sleeps_when_all_is_quiet_and_is_woken() {
     let (mut state, id) = with_leader();
     state.served(0, id);
-    assert!(state.make_round(Instant::now()).is_some());
-    assert_eq!(state.make_round(Instant::now()), None);
+    assert!(keeps_awake(&mut state, Instant::now()));
+    assert!(!keeps_awake(&mut state, Instant::now()));
     take_effects(&mut state);
     state.accepted(0);
-    assert!(matches!(take_effects(&mut state)[..], [Effect::WakeHousekeeper]));
-    assert!(state.needs_housekeeper());
+    assert!(matches!(take_effects(&mut state)[..], [Effect::TellAll]));
+    assert_eq!(state.housekeeper, Housekeeper::Called);
 }
 
 #[test]
@@ -176,7 +179,7 @@ fn after_a_peak_memory_is_given_back_once() {
 /// What a round finds for a queued connection: it is not rejected before its time.
 #[test]
 fn the_queue_ends_when_time_is_up() {
-    let mut state = state(true);
+    let mut state = state(IDLE_MAX);
     let now = Instant::now();
     let sending = || Phase::Sending(Progress::new(now));
     for id in 1..=4 {
@@ -192,7 +195,7 @@ fn the_queue_ends_when_time_is_up() {
 
 #[test]
 fn what_waits_after_the_end_is_cut_off() {
-    let mut state = state(true);
+    let mut state = state(IDLE_MAX);
     state.stage = Stage::CuttingOff;
     let now = Instant::now();
     state.add_waiting(1, waiting(1, Phase::Receiving, now), now);
@@ -235,12 +238,8 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let mut state = state(true);
-        state.begin(0);
-        let now = Instant::now();
-        let mut model = Self { state, now, served: vec![], acceptors: 0, idle: 0, refusals: 0 };
-        model.run();
-        model
+        let (state, now) = (state(IDLE_MAX), Instant::now());
+        Self { state, now, served: vec![], acceptors: 1, idle: 0, refusals: 0 }
     }
 
     /// Spawns and wakes threads at once, but for those that the system refuses.
@@ -353,7 +352,8 @@ proptest! {
             prop_assert_eq!(state.loops[0].acceptors, model.acceptors + usize::from(leads));
             // A loop without a thread gets one as soon as one can be had.
             if matches!(event, Event::Round(_)) && state.loops[0].acceptors == 0 {
-                prop_assert!(state.threads == THREADS_MAX || state.needs_housekeeper());
+                let is_awake = state.housekeeper != Housekeeper::Asleep;
+                prop_assert!(state.threads == THREADS_MAX || is_awake);
             }
         }
         // Who is queued gets an answer: a slot, or a rejection when time is up.
@@ -371,7 +371,7 @@ proptest! {
 /// One eviction at a time for clients that could not be accepted.
 #[test]
 fn of_clients_that_cannot_be_accepted_one_gets_room_at_a_time() {
-    let mut state = state(true);
+    let mut state = state(IDLE_MAX);
     let now = Instant::now();
     for id in 1..=2 {
         state.add_waiting(id, waiting(1, Phase::Receiving, now), now);
