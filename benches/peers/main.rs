@@ -1,13 +1,15 @@
 //! `cargo bench`: `httpd` and every peer that is installed, side by side on the same files.
 //!
 //! `cargo bench -- small listing` runs the workloads whose names contain one of these words, and
-//! `--quick` shortens the rounds. The tables go to standard output, in Markdown, and the same
-//! values to `target/bench/report.json`. Only ratios within one run are meaningful: the machine,
-//! its other work and the bench's own clients affect every number.
+//! `--quick` shortens the rounds. The tables go to standard output, in Markdown; `target/bench` has
+//! the same values (`report.json`), and a picture of those for small files (`requests.svg`). Only
+//! ratios within one run are meaningful: the machine, its other work and the bench's own clients
+//! affect every number.
 
 mod floor;
 mod load;
 mod measure;
+mod picture;
 mod report;
 mod servers;
 mod session;
@@ -110,6 +112,11 @@ fn run(flags: &Flags) -> io::Result<()> {
     let file = folder.join("report.json");
     fs::write(&file, setting.json(&tables))?;
     eprintln!("the same as JSON: {}", file.display());
+    if let Some(picture) = picture::requests(&tables) {
+        let file = folder.join("requests.svg");
+        fs::write(&file, picture)?;
+        eprintln!("a picture of it: {}", file.display());
+    }
     Ok(())
 }
 

@@ -14,8 +14,8 @@ use crate::servers::Server;
 use crate::workloads::Workload;
 
 /// The server that all others are compared with.
-const OWN: &str = "httpd";
-const FLOOR: &str = "floor";
+pub(crate) const OWN: &str = "httpd";
+pub(crate) const FLOOR: &str = "floor";
 
 /// A column of a table: its heading and its name in JSON.
 pub(crate) struct Column {
@@ -58,7 +58,7 @@ const SUMMARY: [(&str, &str); 7] = [
 /// One workload's results.
 pub(crate) struct Table {
     pub(crate) workload: &'static str,
-    title: String,
+    pub(crate) title: String,
     pub(crate) columns: &'static [Column],
     pub(crate) rows: Vec<Row>,
     pub(crate) notes: Vec<String>,
@@ -106,7 +106,7 @@ impl Table {
         }
     }
 
-    fn value(&self, server: &str, key: &str) -> Option<f64> {
+    pub(crate) fn value(&self, server: &str, key: &str) -> Option<f64> {
         let index = self.columns.iter().position(|column| column.key == key)?;
         *self.rows.iter().find(|row| row.server == server)?.values.get(index)?
     }
