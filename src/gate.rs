@@ -1,10 +1,10 @@
-//! Gates: so many at once, or so much; a bounded queue before it that is fair by source; and an end
-//! of the wait when time is up or the client has gone.
+//! Gates: semaphores with a bounded queue that is fair by source. The wait ends when time is up or
+//! the client has gone.
 //!
-//! There are three in the program. Slots are for connections that make the server wait; `net` keeps
+//! The program has three kinds. Slots are for connections that make the server wait; `net` keeps
 //! their queue under its own lock. Password checks run one at a time. Generated bodies are made a
-//! few at a time, and held within a budget. The latter two wait here, where a thread blocks until
-//! it is let through. Where nobody gives anything back, [`Relief`] says who makes way.
+//! few at a time and held within a budget. The last two wait here: a thread blocks until it gets a
+//! permit. If none is given back, [`Relief`] says who makes way.
 
 mod queue;
 
@@ -17,40 +17,40 @@ use crate::lock::lock;
 
 pub(crate) use queue::{FairQueue, Queued, Source};
 
-/// How often one that waits looks whether its client is still there, and whether another makes way.
+/// A waiting thread checks this often whether its client is still there and who could make way.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How many are not counted because they are stuck, at most.
+/// Stuck permits that are not counted, at most.
 const STUCK_MAX: usize = 16;
 
-/// Whoever asks for a permit.
+/// A client that asks for a permit.
 pub(crate) trait Requester {
-    /// Where it comes from.
+    /// Where the request comes from.
     fn source(&self) -> Source;
 
-    /// Whether it no longer waits for an answer. To ask costs a system call.
+    /// Whether it has stopped waiting for an answer. Costs a system call.
     fn is_gone(&self) -> bool;
 
-    /// Is called before its thread waits, or does work that takes long.
+    /// Called before its thread waits or starts long work.
     fn step_aside(&self);
 
-    /// What may have to make way once it holds something.
+    /// The handle by which it can be made to give its permit back.
     fn holder(&self) -> Box<dyn Holder>;
 }
 
-/// Whoever has been let through, while it holds something.
+/// A client that holds a permit.
 pub(crate) trait Holder: Send {
-    /// Bytes a second that it takes; `None` while it takes nothing yet.
+    /// How fast it takes its answer, in bytes per second; `None` before the first byte.
     fn pace(&self) -> Option<u64>;
 
-    /// Ends it, so that it gives back what it holds in a moment.
+    /// Ends its connection, so that the permit comes back in a moment.
     fn make_way(&self);
 }
 
 /// Why there is no permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// Too many are waiting, or this one has waited for too long.
+    /// The queue is full, or this one has been in it for too long.
     Busy,
     /// The client has gone.
     Gone,
@@ -59,30 +59,30 @@ pub(crate) enum Denied {
 /// The limits of a gate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How much may be held at once.
+    /// The total weight of permits held at once.
     pub(crate) capacity: usize,
-    /// Up to so much is let through whatever is held.
+    /// Weights up to this always pass.
     pub(crate) exempt: usize,
-    /// How many may wait.
+    /// Requests that may wait.
     pub(crate) queue_max: usize,
-    /// How long one of them waits.
+    /// How long each of them waits.
     pub(crate) time_max: Duration,
     /// Who makes way for them.
     pub(crate) relief: Relief,
 }
 
-/// Who makes way for those who wait.
+/// Who makes way for waiting requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Relief {
     /// Nobody.
     None,
-    /// One that has made no progress for so long is not counted until it does.
+    /// A permit without progress for this long is not counted until it makes some.
     Stuck(Duration),
-    /// Of the source that holds the most, the one that takes slowest.
+    /// The slowest client of the source that holds the most.
     Greediest,
 }
 
-/// Where threads wait until they are let through.
+/// Where threads wait for a permit.
 pub(crate) struct Gate {
     state: Mutex<State>,
     limits: Limits,
@@ -94,7 +94,7 @@ struct State {
     tickets: u64,
 }
 
-/// One that waits or was let through.
+/// A request that waits or holds a permit.
 struct Member {
     ticket: u64,
     thread: Thread,
@@ -102,7 +102,7 @@ struct Member {
     made_way_at: Option<Instant>,
 }
 
-/// The right to do what the gate is for. It is given back when this is dropped.
+/// The right to do what the gate is for. Dropping it gives it back.
 pub(crate) struct Permit {
     gate: Arc<Gate>,
     ticket: u64,
@@ -115,7 +115,7 @@ impl Gate {
         Arc::new(Self { state, limits })
     }
 
-    /// Lets through one that need not wait.
+    /// Takes a permit if there is one without waiting.
     pub(crate) fn try_enter(self: &Arc<Self>, by: &dyn Requester, weight: usize) -> Option<Permit> {
         let mut state = lock(&self.state);
         let asking = state.asking(by, weight);
@@ -129,7 +129,7 @@ impl Gate {
         Some(Permit { gate: Arc::clone(self), ticket })
     }
 
-    /// Waits until so much may be held.
+    /// Waits for a permit of this weight.
     pub(crate) fn enter(
         self: &Arc<Self>,
         by: &dyn Requester,
@@ -174,7 +174,7 @@ impl State {
         Queued { source, weight, since, behind: false, who }
     }
 
-    /// Lets through those for whom there is room.
+    /// Gives permits to waiting requests while there is room.
     fn let_through(&mut self) {
         while let Some(next) = self.queue.next() {
             next.who.thread.unpark();
@@ -182,7 +182,7 @@ impl State {
         }
     }
 
-    /// Does not count those that have made no progress for too long.
+    /// Stops counting the permits that have made no progress for too long.
     fn pass_over(&mut self, time_min: Duration) {
         let passed_over = self.held.iter().filter(|it| it.weight == 0).count();
         let is_stuck = |it: &&mut Queued<_>| it.weight > 0 && it.since.elapsed() >= time_min;
@@ -197,7 +197,7 @@ impl State {
         at.expect("a permit is held until it is dropped")
     }
 
-    /// Ends one for whoever is next, if its source would still hold more than that one's.
+    /// Ends one for the next in the queue, if its source would still hold more than that one's.
     fn evict_the_greediest(&mut self) {
         let is_recent = |at: Instant| at.elapsed() < LOOK_INTERVAL;
         if self.held.iter().any(|held| held.who.made_way_at.is_some_and(is_recent)) {
@@ -218,7 +218,7 @@ impl State {
 }
 
 impl Permit {
-    /// What it was given for makes progress, and counts.
+    /// The work makes progress, so the permit counts again.
     pub(crate) fn note_progress(&self) {
         let mut state = lock(&self.gate.state);
         let at = state.find(self.ticket);

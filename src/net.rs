@@ -1,4 +1,4 @@
-//! Sockets and threads: who is connected, and which thread serves whom. Nothing here knows of HTTP.
+//! Sockets and threads: connections, and the threads that serve them. Nothing here knows HTTP.
 //!
 //! A server is four calls: listen, accept, spawn, serve.
 //!
@@ -19,20 +19,20 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! That one works until somebody means it ill, or many mean it well. Two rules make the difference.
+//! That server works until it is attacked or popular. Two rules make the difference.
 //!
-//! **A thread serves at once what it accepts.** It keeps the connection from accept to close, so
-//! none is handed between threads. The last thread in `accept` *leads*: it keeps the loop while it
-//! serves, for a small request is over sooner than another thread is woken. Before it waits for
-//! anything, it *steps aside*: another thread goes on accepting. Go's runtime does the same for
-//! system calls: `handoffp` passes the processor on before a call that may block, `sysmon` retakes
-//! it where a call took unexpectedly long. Here the *housekeeper* ends a lead that it sees twice.
+//! **A thread serves at once what it accepts.** It keeps the connection from accept to close. The
+//! last thread in `accept` *leads*: it keeps the loop while it serves, because a small request
+//! takes less time than waking another thread. Before it waits for anything, it *steps aside*:
+//! another thread goes on accepting. Go's runtime does the same for system calls: `handoffp` hands
+//! the processor off before a call that may block, and `sysmon` retakes it when a call takes too
+//! long. Here the *housekeeper* ends a lead that it sees twice.
 //!
 //! **A slot is for waiting.** A connection takes one of the `max_connections` slots when its thread
-//! would have to wait for the client, not before: to receive, to send, to linger; and before a long
-//! answer begins. So whoever is quick needs no slot, and nobody who is slow can keep a quick one
-//! out, however many they are and wherever they come from. Where no slot is free, the connection is
-//! queued, goes on as far as it can without a wait, and a slower one makes way for it.
+//! would have to wait for the client (to receive, to send, to linger) or before a long answer, and
+//! not earlier. So a quick client needs no slot, and slow clients cannot keep it out, however many
+//! they are and wherever they come from. If no slot is free, the connection is queued, goes on as
+//! far as it can without waiting, and a slower one makes way for it.
 //!
 //! ```text
 //! accept -> lead? -> serve --------------------------> close -> accept | fill an empty loop | idle
@@ -41,17 +41,16 @@
 //!                                     \--> queue -> slot, or rejected
 //!
 //! housekeeper, every 2 ms while there is anything to see, else asleep:
-//!     ends a lead that it sees twice, evicts for those that are queued, rejects what is queued for
-//!     too long, fills empty loops, gives memory back after a peak
+//!     ends a lead that it sees twice, evicts for the queue, rejects what is queued for too long,
+//!     fills empty loops, returns memory after a peak
 //! ```
 //!
-//! - `listener`: the listening socket, own or passed to the process;
-//! - `worker`: the life of a thread: accept, serve, accept again;
-//! - `connection`: a socket and every wait for it; `stream`: it as a stream, and its end;
-//! - `state`: the one state behind the one lock, changed by pure transitions, with
-//!   `slots`: who has one, who is queued; `eviction`: who makes way; `progress`: how fast it is;
-//! - `server`: bind, start, stop; and that lock, with the effects of each transition, which happen
-//!   without it.
+//! - `listener`: a listening socket, our own or passed to the process
+//! - `worker`: the life of a thread: accept, serve, accept again
+//! - `connection`: a socket and every wait for it; `stream`: its use as a stream, and its end
+//! - `state`: the one state behind the one lock, changed by pure transitions; part of it are
+//!   `slots` and their queue, `eviction` (who makes way) and `progress` (how fast a client is)
+//! - `server`: bind, start, stop; the lock, and the effects that run after it is released
 
 mod connection;
 mod eviction;

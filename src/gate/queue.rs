@@ -1,40 +1,39 @@
-//! Who holds how much of something limited, and who waits for it: pure, and fair by source.
+//! Shares of something limited, and the queue for them: pure, and fair by source.
 //!
-//! What is given back goes to the source that holds the least, then has the fewest queued, then to
-//! the one that came first. Where the queue is full, the newest of the source with the most queued
-//! is rejected. So no source keeps another out, neither by what it holds nor by what it asks for.
-//! Those that come [`Queued::behind`] the others are the last to be let through, and the first to
-//! be rejected.
+//! The next in the queue is of the source that holds the least, then has the fewest queued, then
+//! came first. If the queue is full, the newest of the source with the most queued is rejected. So
+//! no source keeps another out, neither by what it holds nor by what it asks for. Requests that are
+//! queued [`Queued::behind`] others are the last to pass and the first to be rejected.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// The leading bits of an IPv6 address that count. A customer is given a network of 48 to 64 bits
-/// (RFC 6177 section 2), tunnels of 48 bits are had for nothing: with fewer networks told apart
-/// than that, one customer would be 65,536 sources.
+/// The leading bits of an IPv6 address that count. Customers get networks of 48 to 64 bits (RFC
+/// 6177 section 2), and tunnels of 48 bits are free. Counted by /64, one customer with a /48 would
+/// be 65,536 sources.
 const NETWORK_BITS: u32 = 48;
 
-/// An IPv4 address, or an IPv6 network of 48 bits: the most that one customer is likely to have.
+/// An IPv4 address, or an IPv6 /48: the most that one customer is likely to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Source(IpAddr);
 
-/// What is held, and the queue before it.
+/// The shares and the queue.
 #[derive(Debug)]
 pub(crate) struct FairQueue<T> {
     capacity: usize,
     places: usize,
     held: usize,
     shares: HashMap<Source, Share>,
-    /// In the order in which they came.
+    /// In order of arrival.
     queue: Vec<Queued<T>>,
 }
 
-/// One that waits.
+/// A request in the queue.
 #[derive(Debug)]
 pub(crate) struct Queued<T> {
     pub(crate) source: Source,
-    /// How much it wants to hold, or holds: at least 1, unless it is passed over.
+    /// The share that it asks for or holds: at least 1, unless it is not counted.
     pub(crate) weight: usize,
     pub(crate) since: Instant,
     /// Whether all others come first.
@@ -42,7 +41,7 @@ pub(crate) struct Queued<T> {
     pub(crate) who: T,
 }
 
-/// What one source has.
+/// The share of one source.
 #[derive(Clone, Copy, Debug, Default)]
 struct Share {
     held: usize,
@@ -68,13 +67,13 @@ impl From<IpAddr> for Source {
 }
 
 impl<T> FairQueue<T> {
-    /// At most `capacity` is held at once, and at most `places` wait.
+    /// A queue of `places` for shares that add up to `capacity`.
     pub(crate) fn new(capacity: usize, places: usize) -> Self {
         let (shares, queue) = (HashMap::new(), Vec::new());
         Self { capacity: capacity.max(1), places, held: 0, shares, queue }
     }
 
-    /// Takes so much at once, if there is room and nobody waits for it.
+    /// Takes a share of this weight, if there is room and the queue is empty.
     pub(crate) fn try_hold(&mut self, source: Source, weight: usize) -> bool {
         let is_free = self.queue.is_empty() && self.has_room(weight);
         if is_free {
@@ -83,13 +82,13 @@ impl<T> FairQueue<T> {
         is_free
     }
 
-    /// Takes so much, whether there is room or not.
+    /// Takes a share of this weight, with or without room.
     pub(crate) fn hold(&mut self, source: Source, weight: usize) {
         self.held += weight;
         self.shares.entry(source).or_default().held += weight;
     }
 
-    /// Gives so much back.
+    /// Gives a share back.
     pub(crate) fn give_back(&mut self, source: Source, weight: usize) {
         if weight == 0 {
             return;
@@ -98,7 +97,7 @@ impl<T> FairQueue<T> {
         self.change(source, |share| share.held -= weight);
     }
 
-    /// Lets one more wait. Gives the one that is rejected for it, which may be itself.
+    /// Queues a request. Returns the one that is rejected for it, which may be the same one.
     pub(crate) fn join(&mut self, queued: Queued<T>) -> Option<Queued<T>> {
         self.shares.entry(queued.source).or_default().queued += 1;
         self.queue.push(queued);
@@ -110,7 +109,7 @@ impl<T> FairQueue<T> {
         Some(self.remove(newest))
     }
 
-    /// Takes the next one out of the queue, if there is room for it: it holds what it wanted.
+    /// Moves the next request from the queue to the shares, if there is room for it.
     pub(crate) fn next(&mut self) -> Option<Queued<T>> {
         let at = self.order().next()?;
         if !self.has_room(self.queue[at].weight) {
@@ -121,35 +120,35 @@ impl<T> FairQueue<T> {
         Some(next)
     }
 
-    /// Takes out the one that `is_it`, if it still waits.
+    /// Takes the request that `is_it` out of the queue.
     pub(crate) fn withdraw(&mut self, is_it: impl Fn(&T) -> bool) -> Option<Queued<T>> {
         let at = self.queue.iter().position(|it| is_it(&it.who))?;
         Some(self.remove(at))
     }
 
-    /// Takes out one that has waited for `time_max`.
+    /// Takes a request out of the queue that has been there for `time_max`.
     pub(crate) fn overdue(&mut self, now: Instant, time_max: Duration) -> Option<Queued<T>> {
         let waited = |it: &Queued<T>| now.saturating_duration_since(it.since);
         let at = self.queue.iter().position(|it| waited(it) >= time_max)?;
         Some(self.remove(at))
     }
 
-    /// Those who wait, the next one first.
+    /// The queue, the next request first.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = &Queued<T>> {
         self.order().map(|at| &self.queue[at])
     }
 
-    /// How much a source holds.
+    /// The share of a source.
     pub(crate) fn held_by(&self, source: Source) -> usize {
         self.share(source).held
     }
 
-    /// How many wait.
+    /// The length of the queue.
     pub(crate) fn queued(&self) -> usize {
         self.queue.len()
     }
 
-    /// What is heavier than all that may be held passes alone.
+    /// A weight above the capacity passes alone.
     fn has_room(&self, weight: usize) -> bool {
         self.held == 0 || self.held.saturating_add(weight) <= self.capacity
     }

@@ -1,9 +1,8 @@
 //! One connection: its socket, every wait for its peer, and its slot.
 //!
-//! The socket itself never blocks. A thread that can do nothing for its client waits here, in one
-//! function, until a deadline of its own. Before that it does what every wait begins with: it steps
-//! aside, so that another thread accepts, and takes a slot. A connection that is served without a
-//! wait does neither, and the state of the server knows nothing of it but its number.
+//! The socket never blocks. All waits for a client are in one function here, and each has a
+//! deadline. Before a wait, the thread steps aside, so that another one accepts, and the connection
+//! takes a slot. A connection that is served without waiting does neither.
 
 use std::cell::Cell;
 use std::io;
@@ -22,59 +21,58 @@ use super::server::Shared;
 use super::slots::{Slot, Waiting};
 use crate::gate::Holder;
 
-/// A thread that waits to send looks this often what its client has taken meanwhile, since the
-/// kernel wakes it only when a third of the socket's buffer is free.
+/// A thread that waits to send tries again this often, because the kernel wakes it only when a
+/// third of the socket's buffer is free.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
-/// A thread whose connection is queued looks this often what has become of that.
+/// A thread whose connection is queued checks its place this often.
 const QUEUE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long to wait for memory of the kernel's: nothing tells when it has some again.
+/// How long to wait when the kernel is out of memory: nothing tells when it has some again.
 const NO_MEMORY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long after its request a client may close its own side of the stream and still wait.
+/// A client may close its side of the stream this long after its request and still want an answer.
 const HALF_CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// The listener whose loop this thread keeps while it serves, if it leads there.
+    /// The listener at which this thread leads, if it does.
     pub(super) static LEAD: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// An accepted connection. It is closed when it is dropped.
 pub struct Connection {
     shared: Arc<Shared>,
-    /// Its socket, which does not block: where a call would, see `wait_to_receive` and
-    /// `wait_to_send`.
+    /// Its socket, which does not block: see `wait_to_receive` and `wait_to_send`.
     pub(crate) stream: Arc<TcpStream>,
     peer: SocketAddr,
     id: u64,
-    /// What a deadline for its request counts from.
+    /// The start of the deadline for its request.
     pub(crate) accepted_at: Instant,
-    /// How far it has come, as its own thread knows it.
+    /// How far it has come, as its own thread sees it.
     phase: Cell<Phase>,
-    /// Whether the state of the server knows of it, since it has had to wait.
+    /// Whether it has had to wait, so that the server's state knows it.
     is_waited_for: Cell<bool>,
-    /// Bytes of the answer that were sent since the last wait.
+    /// Bytes of the answer sent since the last wait.
     sent: Cell<u64>,
-    /// When it was first looked whether its client has gone.
+    /// The first check whether its client has gone.
     first_look: Cell<Option<Instant>>,
-    /// Whether its stream was open when the client had had the time to close its own side.
+    /// Whether its stream was still open `HALF_CLOSE_TIME_MAX` after that.
     stays_open: Cell<bool>,
 }
 
-/// Why bytes don't move any more.
+/// Why no more bytes can be sent or received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// The client has closed or broken the connection.
     Gone,
     /// The deadline has passed.
     TimedOut,
-    /// The server has ended the connection, or it would have to wait and has no slot.
+    /// The server ended the connection, or it would have to wait and got no slot.
     Evicted(Cause),
 }
 
 impl Connection {
-    /// A connection on a socket that does not block, with its number and the time of its accept.
+    /// A connection on a socket that does not block, with its number and when it was accepted.
     pub(super) fn new(
         shared: Arc<Shared>,
         stream: TcpStream,
@@ -101,14 +99,14 @@ impl Connection {
         self.peer
     }
 
-    /// Notes that there is more to come from the client: after the first bytes of a request, for
-    /// whose rest a server that stops waits; and after the answer.
+    /// More is to come from the client. Call it after the first bytes of a request, whose rest a
+    /// stopping server still waits for, and after the answer.
     pub(crate) fn begin_receiving(&self) {
         self.enter(Phase::Receiving);
     }
 
-    /// Notes that the request is whole and the answer begins. Until its first bytes are out, the
-    /// connection is not evicted.
+    /// The request is whole and the answer begins. The connection is not evicted before the first
+    /// bytes of the answer are sent.
     pub fn begin_answer(&self) -> Result<(), Lost> {
         self.sent.set(0);
         self.enter(Phase::Sending(Progress::new(Instant::now())));
@@ -118,7 +116,7 @@ impl Connection {
         }
     }
 
-    /// Notes that so many bytes of the answer went out.
+    /// This many bytes of the answer were sent.
     pub(crate) fn note_progress(&self, bytes: usize) {
         if bytes > 0 && !matches!(self.phase.get(), Phase::Sending(_)) {
             self.enter(Phase::Sending(Progress::new(Instant::now())));
@@ -126,28 +124,27 @@ impl Connection {
         self.sent.set(self.sent.get() + bytes as u64);
     }
 
-    /// Why it must end, if it must: it was evicted, or rejected by the queue for a slot. Where that
-    /// happened while its request was owed, its stream has come to an end; if what had come before
-    /// makes a whole request, that may still be answered.
+    /// Why it must end, if it was evicted or rejected by the queue for a slot. If it still owed its
+    /// request, its stream has ended; a request that was whole by then may still be answered.
     pub(crate) fn eviction(&self) -> Option<Cause> {
         self.waiting(|waiting| waiting.eviction())?
     }
 
-    /// What has become of a connection on which no bytes move any more.
+    /// Why a connection was lost on which an operation failed.
     pub(crate) fn lost(&self) -> Lost {
         self.eviction().map_or(Lost::Gone, Lost::Evicted)
     }
 
-    /// The calling thread is about to wait, or to do what may take a while: if it leads, another
-    /// thread goes on accepting.
+    /// The calling thread is about to wait or to start long work: if it leads, another thread takes
+    /// over the loop.
     pub(crate) fn step_aside(&self) {
         if let Some(listener) = LEAD.take() {
             self.shared.change(|state| state.step_aside(listener, self.id));
         }
     }
 
-    /// Takes a slot before what is going to wait for the client in any case: a long answer. Waits
-    /// in the queue where none is free.
+    /// Takes a slot before a long answer, which will have to wait for the client in any case. If
+    /// none is free, waits in the queue.
     pub(crate) fn take_slot(&self) -> Result<(), Lost> {
         self.step_aside();
         while self.note_wait(Some(thread::current()))? == Slot::Queued {
@@ -164,8 +161,8 @@ impl Connection {
         self.wait(PollFlags::IN, deadline)
     }
 
-    /// Waits until bytes can be sent; returns after a moment even where they can't, so that the
-    /// caller tries to send what little there is room for.
+    /// Waits until bytes can be sent, or for a moment: the caller then tries to send what little
+    /// there is room for.
     pub(crate) fn wait_to_send(&self, deadline: Instant) -> Result<(), Lost> {
         let tick = Instant::now() + PROGRESS_INTERVAL;
         match self.wait(PollFlags::OUT, deadline.min(tick)) {
@@ -174,12 +171,13 @@ impl Connection {
         }
     }
 
-    /// Whether its client has gone, or it was evicted. To be asked first when the request is whole.
+    /// Whether its client has gone, or it was evicted. The first call is to come when the request
+    /// is whole.
     ///
-    /// A client that has gone closes its stream, and so does one that only has nothing more to say
-    /// (`nc -N`), which does so right after its request. So a stream that has been open for a
-    /// second and is closed then belongs to a client that has gone; one that was closed earlier
-    /// proves nothing. A reset means that it has gone, whenever it comes.
+    /// A client that leaves closes its stream, but so does `nc -N` right after its request, and
+    /// waits for the answer. So a stream that closes after it was open for a second means that the
+    /// client has gone, and one that closed earlier means nothing. A reset always means that it has
+    /// gone.
     pub(crate) fn is_gone(&self) -> bool {
         let first_look = self.first_look.get().unwrap_or_else(Instant::now);
         self.first_look.set(Some(first_look));
@@ -196,7 +194,7 @@ impl Connection {
         has_gone
     }
 
-    /// What ends this connection if it holds too much of something that others wait for.
+    /// A handle for a gate to judge and end this connection.
     pub(crate) fn holder(&self) -> Box<dyn Holder> {
         Box::new(Handle { shared: Arc::clone(&self.shared), id: self.id })
     }
@@ -211,7 +209,7 @@ impl Connection {
                 return Err(Lost::TimedOut);
             }
             let time_max = if slot == Slot::Held { left } else { left.min(QUEUE_INTERVAL) };
-            // Beyond what the kernel's clock can count is without a limit.
+            // Without a limit, if the kernel's clock cannot count that far.
             let time_max = Timespec::try_from(time_max).ok();
             match poll(&mut [PollFd::new(&self.stream, event)], time_max.as_ref()) {
                 // Time has passed, or a signal came: look again.
@@ -223,8 +221,8 @@ impl Connection {
         }
     }
 
-    /// Tells the state of the server that this connection makes it wait. Gives whether there is a
-    /// slot for that; where there is none yet, the thread may want to be unparked.
+    /// Tells the server's state that this connection makes it wait. Returns whether it has a slot.
+    /// If it has none yet, a thread that parks is woken when that changes.
     fn note_wait(&self, parks: Option<Thread>) -> Result<Slot, Lost> {
         let now = Instant::now();
         self.shared.change(|state| {
@@ -238,7 +236,7 @@ impl Connection {
             waiting.parked = parks.filter(|_| waiting.slot == Slot::Queued);
             let is_sending = matches!(self.phase.get(), Phase::Sending(_));
             match waiting.eviction() {
-                // What has come is to be received, and then the end of the stream.
+                // The bytes received are still to be read, and then the end of the stream.
                 Some(_) if !is_sending && matches!(waiting.phase, Phase::ReadClosed { .. }) => {}
                 Some(cause) => {
                     if waiting.phase.average_pace(now).is_some() {
@@ -252,10 +250,10 @@ impl Connection {
         })
     }
 
-    /// Lets the close be a reset, which also frees what the kernel has not sent yet: so the client
-    /// can't take the part of an answer for the whole.
+    /// Makes the close a reset, so that the client cannot take part of an answer for the whole. It
+    /// also frees what the kernel has not sent yet.
     pub(crate) fn reset_on_close(&self) {
-        // Where it fails the connection is gone already.
+        // An error means that the connection is gone.
         let _ = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
     }
 
@@ -270,19 +268,19 @@ impl Connection {
         }
     }
 
-    /// Enters a phase, unless the connection was evicted before that.
+    /// Enters a phase, unless the connection was evicted.
     fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         let is_sending = matches!(phase, Phase::Sending(_));
         self.waiting(|waiting| match waiting.phase {
             Phase::Closed { .. } => {}
-            // What came before makes a whole request.
+            // Unless the bytes received were a whole request.
             Phase::ReadClosed { .. } if !is_sending => {}
             _ => waiting.phase = phase,
         });
     }
 
-    /// What the state of the server has of it, if it has had to wait.
+    /// Its entry in the server's state, if it has had to wait.
     fn waiting<R>(&self, look: impl FnOnce(&mut Waiting) -> R) -> Option<R> {
         let is_known = self.is_waited_for.get();
         is_known.then(|| self.shared.change(|state| state.slots.get(self.id).map(look)))?
@@ -292,13 +290,13 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.is_waited_for.get() {
-            // Before the socket closes, so that no other's is shut down in its place.
+            // Before the socket closes, so that no other is shut down in its place.
             self.shared.change(|state| state.slots.remove(self.id));
         }
     }
 }
 
-/// A connection for those who hold no more of it than its number.
+/// A connection by its number, for a gate.
 struct Handle {
     shared: Arc<Shared>,
     id: u64,

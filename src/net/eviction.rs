@@ -1,15 +1,16 @@
-//! Who loses its slot when none is free and another connection waits for one: the rules.
+//! The rules of eviction: which connection loses its slot to a queued one. The first rule that
+//! finds one decides.
 //!
-//! 1. `owed-longest`: a connection that we wait to receive from (its request, or the end of its
-//!    stream); of the source with the most of those, the oldest. So a crowd from one place goes
-//!    first, and one slow head from a busy office is no attack.
-//! 2. `over-share`: a connection that takes its answer, of the source with the most answers under
-//!    way, if those are at least two more than the queued one's source has: the one that took the
-//!    fewest bytes a second. So no source keeps more than its share while others wait.
-//! 3. `too-slow`: one slower than [`PACE_MIN`] over the last seconds, the slowest first.
+//! 1. `owed-longest`: a connection that owes its request or the end of its stream; of the source
+//!    with the most of those, the oldest. So an attacker's connections go before the one slow head
+//!    of a busy office.
+//! 2. `over-share`: an answer of the source with the most answers under way, if it has at least two
+//!    more than the queued one's source; the slowest on average. So no source keeps more than its
+//!    share while others wait.
+//! 3. `too-slow`: an answer slower than [`PACE_MIN`] over the last seconds, the slowest first.
 //!
-//! Pure: the candidates go in, one of them comes out. Never one whose request has come whole and
-//! whose answer has not begun: it only counts as an answer under way.
+//! Pure: candidates go in, one of them comes out. An answer that has not begun is never evicted; it
+//! only counts as one under way.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -17,10 +18,10 @@ use std::time::Instant;
 use super::progress::Phase;
 use crate::gate::Source;
 
-/// Bytes a second; slower than any modem still in use.
+/// Bytes per second; slower than any modem still in use.
 pub(super) const PACE_MIN: u64 = 4 * 1024;
 
-/// So many answers more than the queued one's source must another have, before it gives one up.
+/// How many more answers than the queued one's source another must have to give one up.
 const SURPLUS_MIN: usize = 2;
 
 /// Why a connection was ended early.
@@ -28,11 +29,11 @@ const SURPLUS_MIN: usize = 2;
 pub enum Cause {
     /// Rule 1.
     OwedLongest,
-    /// Rule 2; or it held the most of something else that others waited for.
+    /// Rule 2; or it held the most memory while others waited for some.
     OverShare,
     /// Rule 3.
     TooSlow,
-    /// There was no slot for it, and no place in the queue for longer.
+    /// It got no slot: the queue was full, or its time there was up.
     NoSlot,
     /// The server stopped.
     Stopping,
@@ -49,7 +50,7 @@ pub(super) struct Candidate {
     pub(super) phase: Phase,
 }
 
-/// Everybody who may lose a slot, and how many there are of each source.
+/// All connections that may lose a slot, counted by source.
 #[derive(Debug)]
 pub(super) struct Candidates {
     members: Vec<Candidate>,
@@ -57,7 +58,7 @@ pub(super) struct Candidates {
     now: Instant,
 }
 
-/// How many there are of one source.
+/// The candidates of one source.
 #[derive(Clone, Copy, Debug, Default)]
 struct Group {
     receiving: usize,
@@ -88,8 +89,8 @@ impl Candidates {
         Self { members, groups, now }
     }
 
-    /// Chooses who makes way for one of that source, and takes it off the candidates. One whose
-    /// source is not known yet counts as one that has no slot.
+    /// Removes and returns the candidate that makes way for a connection of this source. A source
+    /// that is not known yet counts as one without slots.
     pub(super) fn choose(&mut self, queued: Option<Source>) -> Option<(Candidate, Cause)> {
         let oldest = self.oldest_receiving().map(|at| (at, Cause::OwedLongest));
         let (at, cause) = oldest
@@ -109,7 +110,7 @@ impl Candidates {
         })
     }
 
-    /// Rule 2. Groups none of whose answers have begun cannot give one up, and so do not hide
+    /// Rule 2. A source whose answers have all not begun cannot give one up, so it does not shield
     /// those that can.
     fn slowest_of_the_greediest(&self, queued: Option<Source>) -> Option<usize> {
         let own = queued.and_then(|source| self.groups.get(&source));
@@ -127,7 +128,7 @@ impl Candidates {
         })
     }
 
-    /// The member with the least of that, among those that have it.
+    /// The index of the candidate with the least key, among those that have one.
     fn least<K: Ord>(&self, key: impl Fn(&Candidate, &Group) -> Option<K>) -> Option<usize> {
         let key = |(at, it): (usize, _)| Some((key(it, &self.groups[&it.source])?, at));
         self.members.iter().enumerate().filter_map(key).min().map(|(_, at)| at)

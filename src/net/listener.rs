@@ -1,8 +1,7 @@
-//! A listening socket: bound once, accepted from by whichever thread leads.
+//! A listening socket, our own or passed to the process.
 //!
-//! A socket that was passed to us belongs to the process that passed it, and to our successor: it
-//! is never shut down. Its accept loop waits for it together with a descriptor that tells it to
-//! stop.
+//! A passed socket belongs to the process that passed it and to our successor, so it is never shut
+//! down. Its accept loop also waits for a descriptor that tells it to stop.
 
 use std::fmt;
 use std::io;
@@ -16,28 +15,27 @@ use rustix::net::{
     AddressFamily, Shutdown, SocketFlags, SocketType, acceptfrom_with, getsockname, sockopt,
 };
 
-/// Connections that the kernel holds until they are accepted (it may hold fewer: see `somaxconn`).
+/// Connections in the kernel's accept queue, at most (`somaxconn` may be lower).
 const BACKLOG: i32 = 4096;
 
-/// How long the kernel keeps a connection that has sent nothing before it is accepted, in seconds.
+/// How long the kernel holds back a silent connection before it is accepted, in seconds.
 static DEFER_ACCEPT_SECONDS: i32 = 1;
 
-/// A listening socket and the address that it got.
+/// A listening socket.
 pub(super) struct Listener {
     socket: TcpListener,
-    /// The address that it listens on, with the port that it really got.
+    /// The address that it listens on, with the real port.
     pub(super) address: SocketAddr,
-    /// Stops the accept loop of a socket that was passed to us, when it becomes readable. Our own
-    /// is shut down.
+    /// For a passed socket: stops the accept loop when it becomes readable.
     stop: Option<OwnedFd>,
 }
 
-/// Why a listener could not be had.
+/// Why a server cannot listen.
 #[derive(Debug)]
 pub struct BindError {
-    /// The address that was wanted.
+    /// The address it was to listen on.
     pub address: SocketAddr,
-    /// What the system said.
+    /// The system's error.
     pub error: io::Error,
 }
 
@@ -47,25 +45,25 @@ impl Listener {
         open(address, defer_accept).map_err(|errno| BindError { address, error: errno.into() })
     }
 
-    /// Takes over a socket that listens already.
+    /// Takes over a socket that already listens.
     pub(super) fn inherit(socket: TcpListener, defer_accept: bool) -> io::Result<Self> {
         let address = socket.local_addr()?;
         if defer_accept {
             set_defer_accept(&socket)?;
         }
-        // Between our waiting and our accepting, another process may have taken the client.
+        // Another process may take the client after our wait and before our `accept`.
         socket.set_nonblocking(true)?;
         let stop = Some(eventfd(0, EventfdFlags::CLOEXEC)?);
         Ok(Self { socket, address, stop })
     }
 
-    /// Whether it was passed to us.
+    /// Whether it was passed to the process.
     pub(super) fn is_inherited(&self) -> bool {
         self.stop.is_some()
     }
 
-    /// Waits for a client: its socket, which does not block, and its address. `INVAL` means that
-    /// the accept loop ends: the socket was shut down, or is to be left to another process.
+    /// Waits for a client. Returns its socket, which does not block, and its address. `INVAL` ends
+    /// the accept loop: the socket was shut down, or is left to another process.
     pub(super) fn accept(&self) -> rustix::io::Result<(TcpStream, SocketAddr)> {
         if let Some(stop) = &self.stop {
             let readable = PollFlags::IN;
@@ -77,19 +75,19 @@ impl Listener {
         }
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let (socket, peer) = acceptfrom_with(&self.socket, flags)?;
-        // No address: the client has gone again.
+        // Without an address, the client has gone again.
         Ok((socket.into(), peer.ok_or(Errno::CONNABORTED)?.try_into()?))
     }
 
-    /// Waits until a client is there to be accepted, but no longer than `time_max`.
+    /// Waits up to `time_max` for a client, without accepting it.
     pub(super) fn has_client_within(&self, time_max: Duration) -> bool {
         let time_max = Timespec::try_from(time_max).ok();
         let mut descriptors = [PollFd::new(&self.socket, PollFlags::IN)];
         poll(&mut descriptors, time_max.as_ref()).is_ok_and(|ready| ready > 0)
     }
 
-    /// From now on `accept` returns at once when no client is queued; or when it is not our socket,
-    /// for then the connections still queued belong to our successor.
+    /// From now on, `accept` returns at once if no client is queued, and always for a passed
+    /// socket, whose queue belongs to our successor.
     pub(super) fn stop_waiting(&self) {
         let result = match &self.stop {
             None => self.socket.set_nonblocking(true),
@@ -102,11 +100,11 @@ impl Listener {
         }
     }
 
-    /// Refuses new connections, and wakes a thread that is blocked in `accept`, if it is our
-    /// socket.
+    /// Refuses new connections and wakes threads blocked in `accept`. A passed socket stays as it
+    /// is.
     pub(super) fn shut_down(&self) {
         if self.stop.is_none() {
-            // The one error possible is that it is closed already.
+            // The only possible error is that it is closed already.
             let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
         }
     }
@@ -119,7 +117,7 @@ fn open(address: SocketAddr, defer_accept: bool) -> rustix::io::Result<Listener>
     };
     let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     if address.is_ipv6() {
-        // Otherwise `::` would claim the port for IPv4 too, and collide with `0.0.0.0`.
+        // Otherwise `::` would also claim the port for IPv4, and collide with `0.0.0.0`.
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
     // A restarted server may bind its port while old connections are still closing.
@@ -133,8 +131,8 @@ fn open(address: SocketAddr, defer_accept: bool) -> rustix::io::Result<Listener>
     Ok(Listener { socket: socket.into(), address, stop: None })
 }
 
-/// Lets the kernel hand a connection over only when its first bytes are there: the thread that is
-/// woken for it then reads without waiting. A silent one is accepted after about a second.
+/// Makes the kernel hold a connection back until its first bytes are there, so that the thread can
+/// read them without waiting. A silent one is accepted after about a second.
 #[expect(unsafe_code, reason = "no safe wrapper offers TCP_DEFER_ACCEPT")]
 fn set_defer_accept(socket: impl AsFd) -> rustix::io::Result<()> {
     use std::os::fd::AsRawFd;

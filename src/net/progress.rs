@@ -1,17 +1,17 @@
 //! How far a connection has come, and how fast it takes its answer.
 //!
-//! The kernel takes the first megabytes of an answer within a second, however slow the client, and
-//! a mobile network pauses for seconds. So the recent pace leaves out the first second, and is that
-//! of the last five to ten seconds.
+//! The kernel buffers the first megabytes of an answer within a second, however slow the client,
+//! and mobile networks pause for seconds. So the recent pace covers five to ten seconds and leaves
+//! out the first second of an answer.
 
 use std::time::{Duration, Instant};
 
 use super::eviction::Cause;
 
-/// The recent pace is that over at least this time, and at most twice as long.
+/// The recent pace covers at least this time, and at most twice as much.
 pub(super) const WINDOW: Duration = Duration::from_secs(5);
 
-/// In this time the kernel's buffers fill.
+/// The kernel's buffers fill within this time.
 const BURST_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// How far a connection has come.
@@ -19,23 +19,23 @@ const BURST_TIME_MAX: Duration = Duration::from_secs(1);
 pub(super) enum Phase {
     /// Nothing has been received.
     New,
-    /// The rest of its request is still to come; or the end of its stream, while it lingers.
+    /// It owes the rest of its request or, while it lingers, the end of its stream.
     Receiving,
     /// Its request is whole.
     Sending(Progress),
-    /// Its reading side was shut: what has come is all that will.
+    /// It was evicted while it owed its request: only bytes already received can be read.
     ReadClosed { at: Instant, cause: Cause },
-    /// It was shut down.
+    /// It was evicted, and its socket shut down.
     Closed { at: Instant, cause: Cause },
 }
 
-/// The bytes of an answer that the kernel has taken, and when.
+/// The bytes of an answer that the kernel took, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Progress {
     began: Instant,
     bytes: u64,
-    /// Where the window before this one began, and where this one did: the time, and the bytes that
-    /// were out by then. `None` until the first are.
+    /// The starts of the previous and the current window: the time, and the bytes sent by then.
+    /// `None` before the first byte.
     marks: Option<[(Instant, u64); 2]>,
 }
 
@@ -48,7 +48,7 @@ impl Phase {
         }
     }
 
-    /// Bytes a second since the answer began, once any of its bytes are out.
+    /// Bytes per second since the answer began, once it has sent any.
     pub(super) fn average_pace(self, now: Instant) -> Option<u64> {
         match self {
             Self::Sending(progress) if progress.has_begun() => Some(progress.average_pace(now)),
@@ -63,7 +63,7 @@ impl Progress {
         Self { began: now, bytes: 0, marks: None }
     }
 
-    /// Its thread waits until the kernel takes more; it took so many bytes since the last wait.
+    /// Its thread waits for the kernel, which took this many bytes since the last wait.
     pub(super) fn note_wait(&mut self, now: Instant, bytes: u64) {
         self.bytes += bytes;
         let mark = (now, self.bytes);
@@ -77,17 +77,17 @@ impl Progress {
         }
     }
 
-    /// Whether any of its bytes are out.
+    /// Whether any of its bytes were sent.
     pub(super) fn has_begun(&self) -> bool {
         self.bytes > 0
     }
 
-    /// Bytes a second since the answer began.
+    /// Bytes per second since the answer began.
     pub(super) fn average_pace(&self, now: Instant) -> u64 {
         pace(self.bytes, now.saturating_duration_since(self.began))
     }
 
-    /// Bytes a second over the window; `None` while the waits are younger than that.
+    /// Bytes per second over the window; `None` if the first wait is more recent.
     pub(super) fn recent_pace(&self, now: Instant) -> Option<u64> {
         let mut marks = self.marks.iter().flatten().rev();
         let &(at, bytes) = marks.find(|(at, _)| now >= *at + WINDOW)?;

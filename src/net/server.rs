@@ -1,8 +1,8 @@
-//! The server: bind, start, stop and drain; and what all of its threads see: the state under its
-//! one lock, and the listeners.
+//! The server: bind, start, stop and drain; and what its threads share: the listeners, and the
+//! state under its one lock.
 //!
-//! Whatever is decided is decided in `state`. Here it is done: threads are spawned and woken,
-//! sockets shut down, all of it without the lock.
+//! `state` decides, this module acts: it spawns and wakes threads and shuts down sockets, without
+//! holding the lock.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -19,54 +19,54 @@ use crate::lock::{lock, wait_for, wait_while};
 use crate::log_once::LogOnce;
 use crate::memory;
 
-/// How long a server that stops goes on accepting what was queued, at most.
+/// How long a stopping server goes on accepting from the kernel's queue, at most.
 const LAST_ACCEPTS_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// How long threads whose connections were cut off may take to write their line into the log.
+/// How long the threads of cut-off connections get to log their line.
 const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Stack of the housekeeper's thread, in bytes.
 const HOUSEKEEPER_STACK_BYTES: usize = 64 * 1024;
 
-/// What stands for a time limit that no clock can count.
+/// In place of no time limit.
 pub(super) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// What a server may take.
+/// The limits of a server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Connections that may make the server wait at once: slots.
+    /// Slots: connections that may make the server wait at once.
     pub max_connections: usize,
     /// Connections that may be queued for a slot.
     pub queue_max: usize,
     /// How long a connection is queued before it is rejected.
     pub queue_time_max: Duration,
-    /// Threads without a client that are kept for the next ones; 0 spawns one per client.
+    /// Idle threads kept for the next clients; 0 spawns a thread per client.
     pub thread_cache: usize,
-    /// Clients are accepted when their first bytes are there, or after about a second. For
-    /// protocols in which the client speaks first, and at once.
+    /// Accept clients when their first bytes are there, or after about a second. For protocols in
+    /// which the client speaks first, and at once.
     pub defer_accept: bool,
 }
 
-/// A server that has its listeners, but does not accept yet.
+/// A server that listens, but does not accept yet.
 pub struct Server {
     listeners: Vec<Listener>,
     options: Options,
     on_lost_listener: Box<dyn Fn() + Send + Sync>,
 }
 
-/// A server that accepts and serves, until it is stopped.
+/// A running server.
 pub struct Running {
     shared: Arc<Shared>,
 }
 
-/// Spawns a worker that begins by accepting at that listener.
+/// Spawns a worker that starts by accepting at this listener.
 pub(super) type Spawner = Box<dyn Fn(Arc<Shared>, usize) -> io::Result<()> + Send + Sync>;
 
-/// What every thread of a server sees.
+/// What the threads of a server share.
 pub(super) struct Shared {
     pub(super) listeners: Vec<Listener>,
     state: Mutex<State>,
-    /// Something has changed that the housekeeper waits for, or whoever stops the server.
+    /// Wakes the housekeeper, and the thread that stops the server.
     changed: Condvar,
     spawn_worker: Spawner,
     on_lost_listener: Box<dyn Fn() + Send + Sync>,
@@ -93,8 +93,8 @@ impl Server {
         Ok(Self::new(listeners, options))
     }
 
-    /// Listens on sockets that were passed to the process. They are left as they are when it stops:
-    /// connections still queued belong to our successor.
+    /// Listens on sockets that were passed to the process. It leaves them open when it stops: the
+    /// connections in their queue belong to our successor.
     pub(crate) fn inherit(sockets: Vec<TcpListener>, options: Options) -> io::Result<Self> {
         let inherit = |socket| Listener::inherit(socket, options.defer_accept);
         let listeners = sockets.into_iter().map(inherit).collect::<io::Result<Vec<_>>>()?;
@@ -105,7 +105,7 @@ impl Server {
         Self { listeners, options, on_lost_listener: Box::new(|| ()) }
     }
 
-    /// Calls `tell` when clients can no longer reach a listener, though the server was not stopped.
+    /// Calls `tell` when a listener was shut down by another process.
     pub(crate) fn on_lost_listener(self, tell: impl Fn() + Send + Sync + 'static) -> Self {
         Self { on_lost_listener: Box::new(tell), ..self }
     }
@@ -116,10 +116,10 @@ impl Server {
         self.listeners.iter().map(|listener| listener.address).collect()
     }
 
-    /// Starts to accept. `handler` is called once per connection, on a thread of the connection's
-    /// own, which closes it by dropping it. Each thread has a clone of `handler`, which may keep
-    /// buffers from one connection to the next; after a panic the thread takes a fresh one. On an
-    /// error, the listeners are closed.
+    /// Starts to accept. `handler` is called once per connection, on the connection's own thread,
+    /// and closes the connection by dropping it. Each thread has a clone of `handler`, which may
+    /// keep buffers from one connection to the next; after a panic the thread takes a fresh one. On
+    /// an error, the listeners are closed.
     pub fn start<H>(self, handler: H) -> io::Result<Running>
     where
         H: FnMut(Connection) + Clone + Send + Sync + 'static,
@@ -144,8 +144,9 @@ impl Running {
         self.shared.change(|state| state.stage == Stage::Lost)
     }
 
-    /// Stops: accepts what is already queued, lets responses under way finish for at most `drain`,
-    /// and returns how many connections were cut off. Clients that have sent nothing get 50 ms.
+    /// Stops: accepts what is in the kernel's queue, lets responses under way finish for at most
+    /// `drain`, and returns how many connections were cut off. Clients that have sent nothing get
+    /// 50 ms.
     #[must_use]
     pub fn stop(self, drain: Duration) -> usize {
         let deadline = Instant::now() + drain.min(FOREVER);
@@ -153,8 +154,8 @@ impl Running {
         shared.change(|state| state.stage = Stage::Stopping);
         for (index, listener) in shared.listeners.iter().enumerate() {
             listener.stop_waiting();
-            // Threads that are blocked in `accept` can't be woken without closing the queue; so
-            // another one, which does not block, takes what is queued, and then closes it.
+            // To wake threads blocked in `accept` would close the kernel's queue. So another
+            // thread, which does not block, empties the queue and then closes it.
             if !listener.is_inherited() {
                 shared.change(|state| state.add_acceptor(index));
             }
@@ -169,8 +170,8 @@ impl Running {
         cut_off
     }
 
-    /// Waits until every connection is served; those that are not at `deadline` are cut off.
-    /// Returns how many that were.
+    /// Waits until all connections are served. At `deadline`, cuts off the rest and returns their
+    /// number.
     fn drain(&self, deadline: Instant) -> usize {
         let shared = &self.shared;
         let is_served = |state: &State| state.serving == 0;
@@ -186,7 +187,7 @@ impl Running {
             state.slots.end_all(Instant::now());
             state.serving
         });
-        // Their threads have only to notice, and to write their line into the log.
+        // Their threads only have to notice and to log their line.
         shared.wait_until(Instant::now() + LAST_LINES_TIME_MAX, is_served);
         cut_off
     }
@@ -203,7 +204,7 @@ impl Shared {
         Arc::new(Self { listeners, state, changed, spawn_worker, on_lost_listener })
     }
 
-    /// Changes the state, and does then what that makes necessary.
+    /// Makes a transition of the state, and then runs its effects.
     pub(super) fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = lock(&self.state);
         let result = change(&mut state);
@@ -213,21 +214,21 @@ impl Shared {
         result
     }
 
-    /// Waits until that is so, but no longer than until the deadline. Whether it is.
+    /// Waits for a condition until the deadline. Returns whether it holds.
     pub(super) fn wait_until(&self, deadline: Instant, is_so: impl Fn(&State) -> bool) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
         let state = wait_while(&self.changed, lock(&self.state), left, |state| !is_so(state));
         is_so(&state)
     }
 
-    /// Evicts one connection for a client that waits to be accepted, if there is one.
+    /// Evicts a connection, if a client waits to be accepted.
     pub(super) fn evict_for_client_at(self: &Arc<Self>, listener: usize, time_max: Duration) {
         if self.listeners[listener].has_client_within(time_max) {
             self.change(|state| state.slots.evict_for_unknown(Instant::now()));
         }
     }
 
-    /// A listener has ended. If the server was not stopped, another process has shut it down.
+    /// A listener has ended. Unless the server is stopping, another process shut it down.
     pub(super) fn report_if_lost(self: &Arc<Self>, listener: &Listener) {
         let stage = self.change(|state| {
             let stage = state.stage;
@@ -240,7 +241,7 @@ impl Shared {
         }
     }
 
-    /// Starts the housekeeper's thread, and one that accepts at each listener.
+    /// Starts the housekeeper, and a worker per listener.
     pub(super) fn start(self: &Arc<Self>) -> io::Result<()> {
         let shared = Arc::clone(self);
         let builder = thread::Builder::new().name("housekeeper".to_owned());
@@ -248,8 +249,7 @@ impl Shared {
         (0..self.listeners.len()).try_for_each(|listener| self.spawn(listener))
     }
 
-    /// The housekeeper's life: it makes rounds while there is something to see, and sleeps on the
-    /// lock of the state while there is not.
+    /// The housekeeper's life: rounds while there is anything to see, else sleep.
     fn keep_house(self: &Arc<Self>) {
         while !self.change(|state| state.stage == Stage::Ended) {
             if self.change(|state| state.make_round(Instant::now())) {
@@ -265,14 +265,14 @@ impl Shared {
         }
     }
 
-    /// Does what a change made necessary.
+    /// Runs the effects of a transition.
     fn run(self: &Arc<Self>, effects: Vec<Effect>) {
         static REFUSED: LogOnce = LogOnce::new(module_path!());
         static REJECTED: LogOnce = LogOnce::new(module_path!());
         for effect in effects {
             match effect {
                 Effect::Unpark(thread) => thread.unpark(),
-                // An error: the client has gone already.
+                // An error means that the client has gone.
                 Effect::ShutDown(stream, side) => drop(stream.shutdown(side)),
                 Effect::Spawn(listener) => {
                     if let Err(error) = self.spawn(listener) {
@@ -290,7 +290,7 @@ impl Shared {
     }
 
     fn spawn(self: &Arc<Self>, listener: usize) -> io::Result<()> {
-        // Where a thread has no memory for its own start, the standard library aborts.
+        // The standard library aborts if a new thread has no memory for its own start.
         let spawned = memory::check(0)
             .map_err(|_| io::ErrorKind::OutOfMemory.into())
             .and_then(|()| (self.spawn_worker)(Arc::clone(self), listener));

@@ -1,11 +1,11 @@
-//! Slots: which connections make the server wait, which of them may, and who makes way.
+//! Slots: the connections that make the server wait, and the queue for a slot.
 //!
-//! A connection is noted here when its thread would wait for it for the first time, or before a
-//! long answer; until then nothing here knows of it. It takes a free slot, or is queued: then it
-//! goes on for as long as it can without one, others make way for it by the rules of `eviction`,
-//! and it is rejected where that takes too long. It has the slot until it is closed.
+//! A connection appears here when its thread would first wait for it, or before a long answer. It
+//! takes a free slot, or is queued. In the queue it goes on for as long as it can without a slot,
+//! `eviction` makes others give way, and after too long it is rejected. It keeps its slot until it
+//! is closed.
 //!
-//! Part of the one state of the server: all of this happens under its lock, and nothing here waits.
+//! Part of the server's one state: all of it runs under the lock, and nothing here waits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Shutdown, TcpStream};
@@ -20,17 +20,17 @@ use crate::gate::{FairQueue, Queued, Source};
 /// How long an evicted connection may take to close before another is evicted.
 pub(super) const EVICTION_TIME_MAX: Duration = Duration::from_millis(50);
 
-/// Looking for connections to evict takes at most one part in so many of the time.
+/// The search for connections to evict takes at most a tenth of the time.
 const LOOK_SHARE: u32 = 10;
 
-/// Connections that are evicted in one look, at most.
+/// Evictions per search, at most.
 const EVICTIONS_MAX: usize = 16;
 
-/// For how long new connections of a source are queued behind those of others, once one of its
-/// connections was evicted.
+/// After an eviction, new connections of the same source are queued behind all others for this
+/// long.
 const BEHIND_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Sources of which that is known, at most: less than half a megabyte.
+/// Sources remembered for that, at most: less than half a megabyte.
 const BEHIND_SOURCES_MAX: usize = 8 * 1024;
 
 /// How long a connection that has sent nothing may stay once the server stops.
@@ -41,13 +41,13 @@ pub(super) const SILENT_AT_STOP_TIME_MAX: Duration = Duration::from_millis(50);
 pub(super) struct Slots {
     queue: FairQueue<u64>,
     queue_time_max: Duration,
-    /// Those that have a slot, are queued, or were rejected, by number.
+    /// Those with a slot, in the queue, or rejected, by number.
     connections: BTreeMap<u64, Waiting>,
-    /// Before then, no one looks again for connections to evict.
+    /// When to search again for connections to evict.
     next_look: Instant,
     /// Sources whose connections are queued behind others, and since when.
     behind: HashMap<Source, Instant>,
-    /// What is to be done, in this order; noted here by all of the state.
+    /// The effects of all transitions of the state, in order.
     pub(super) effects: Vec<Effect>,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Waiting {
     pub(super) stream: Arc<TcpStream>,
     pub(super) phase: Phase,
     pub(super) slot: Slot,
-    /// Its thread, where that is parked until there is a slot.
+    /// Its thread, if it is parked until there is a slot.
     pub(super) parked: Option<Thread>,
 }
 
@@ -68,24 +68,24 @@ pub(super) struct Waiting {
 pub(super) enum Slot {
     Held,
     Queued,
-    /// It may end what needs no wait, and must not wait again.
+    /// It may go on as long as it need not wait.
     Rejected,
 }
 
-/// What a change of the state makes necessary, when the lock has been given back.
+/// What a transition makes necessary. It is done after the lock is released.
 #[derive(Debug)]
 pub(super) enum Effect {
-    /// A parked thread has something to do.
+    /// Wake a parked thread.
     Unpark(Thread),
-    /// A connection ends. Its socket stays open until this is done, so no other's is hit.
+    /// End a connection. Its socket stays open until then, so no other's is hit.
     ShutDown(Arc<TcpStream>, Shutdown),
-    /// A thread is to be spawned for that listener.
+    /// Spawn a thread for this listener.
     Spawn(usize),
-    /// The housekeeper, or whoever stops the server, waits for what has changed.
+    /// Wake the housekeeper, and the thread that stops the server.
     TellAll,
-    /// A connection was rejected.
+    /// Warn that a connection was rejected.
     WarnOfRejection,
-    /// Memory of a peak goes back to the system.
+    /// Return the memory of a peak to the system.
     GiveMemoryBack,
 }
 
@@ -110,7 +110,7 @@ impl Slots {
         Self { queue, queue_time_max, connections, next_look, behind, effects }
     }
 
-    /// Notes that a connection is about to make the server wait: it takes a slot or is queued.
+    /// A connection is about to make the server wait: it takes a slot or is queued.
     pub(super) fn add(&mut self, id: u64, mut waiting: Waiting, now: Instant) {
         let source = waiting.source;
         let is_free = self.queue.try_hold(source, 1);
@@ -127,7 +127,7 @@ impl Slots {
         }
     }
 
-    /// A connection, unless it has not had to wait or is closed.
+    /// A connection that has had to wait and is not closed.
     pub(super) fn get(&mut self, id: u64) -> Option<&mut Waiting> {
         self.connections.get_mut(&id)
     }
@@ -150,7 +150,7 @@ impl Slots {
         self.queue.queued() > 0
     }
 
-    /// Rejects those that have been queued for too long, and evicts others for the rest.
+    /// Rejects what has been queued for too long, and evicts for the rest.
     pub(super) fn make_round(&mut self, now: Instant) {
         while let Some(overdue) = self.queue.overdue(now, self.queue_time_max) {
             self.decide(overdue.who, Slot::Rejected);
@@ -158,14 +158,14 @@ impl Slots {
         self.look(now);
     }
 
-    /// Evicts one for a client that cannot be accepted, or for which there is no thread.
+    /// Evicts one for a client that cannot be accepted or has no thread.
     pub(super) fn evict_for_unknown(&mut self, now: Instant) {
         if self.evictions_under_way(now) == 0 {
             self.evict(now, [None]);
         }
     }
 
-    /// Shuts a connection down, or its reading side, which wakes its thread from any wait.
+    /// Shuts down a connection or its reading side, which wakes its thread from any wait.
     pub(super) fn end(&mut self, id: u64, phase: Phase) {
         let Some(waiting) = self.connections.get_mut(&id) else { return };
         if !matches!(waiting.phase, Phase::Closed { .. }) {
@@ -184,8 +184,8 @@ impl Slots {
         }
     }
 
-    /// Shuts the reading side of those that have been silent for long enough, so that their threads
-    /// read the end of the stream, or the bytes that came just now.
+    /// Shuts the reading side of connections that have sent nothing for too long. Their threads
+    /// read the end of the stream, or bytes that came just now.
     pub(super) fn end_silent(&mut self, now: Instant) {
         for waiting in self.connections.values().filter(|waiting| waiting.phase == Phase::New) {
             if now >= waiting.accepted_at + SILENT_AT_STOP_TIME_MAX {
@@ -202,7 +202,7 @@ impl Slots {
         self.effects.extend((slot == Slot::Rejected).then_some(Effect::WarnOfRejection));
     }
 
-    /// Evicts as many as are queued, unless it is too early to look again.
+    /// Evicts as many as are queued, unless it is too early for another search.
     fn look(&mut self, now: Instant) {
         if self.has_queued() && now >= self.next_look {
             let queued: Vec<_> = self.queue.in_order().map(|it| Some(it.source)).collect();
@@ -212,8 +212,8 @@ impl Slots {
         }
     }
 
-    /// Evicts one for each of these sources, as far as the rules allow it. The first holds the
-    /// least: where it gets none, the others don't either.
+    /// Evicts one for each of these sources, as far as the rules allow. The first source holds the
+    /// least: if it gets none, the others don't either.
     fn evict(&mut self, now: Instant, queued: impl IntoIterator<Item = Option<Source>>) {
         let held = self.held().filter(|(_, waiting)| waiting.phase.eviction().is_none());
         let members = held.map(|(&id, waiting)| waiting.candidate(id)).collect();
@@ -226,7 +226,7 @@ impl Slots {
             self.behind.insert(candidate.source, now);
             let phase = match candidate.phase {
                 Phase::Sending(_) => Phase::Closed { at: now, cause },
-                // What has come may make a whole request: that is still answered.
+                // The bytes received may be a whole request, which is still answered.
                 _ => Phase::ReadClosed { at: now, cause },
             };
             self.end(candidate.id, phase);
@@ -237,7 +237,7 @@ impl Slots {
         self.connections.iter().filter(|(_, waiting)| waiting.slot == Slot::Held)
     }
 
-    /// How many were evicted so recently that their slot will be free in a moment.
+    /// Recent evictions, whose slots will be free in a moment.
     fn evictions_under_way(&self, now: Instant) -> usize {
         let evicted = self.held().filter_map(|(_, waiting)| waiting.phase.eviction());
         evicted.filter(|&(at, _)| now < at + EVICTION_TIME_MAX).count()

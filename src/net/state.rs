@@ -1,11 +1,11 @@
-//! The one state of a server: who accepts, who leads, which threads are idle, who has a slot.
+//! The server's one state: accept loops, leaders, idle threads, slots.
 //!
-//! Each method is one transition. It changes the state, under its lock and without waiting, and
-//! notes among the effects what is to be done when the lock has been given back.
+//! Each method is one transition. It changes the state under the lock, without waiting, and records
+//! the effects to be run after the lock is released.
 //!
-//! Where a listener has but one thread left that accepts, that thread leads: it keeps the loop
-//! while it serves, since a small request is over sooner than another thread is woken. It hands the
-//! loop off before it waits; the housekeeper does so for one that it sees leading twice.
+//! The last thread in a listener's accept loop leads: it keeps the loop while it serves, because a
+//! small request takes less time than waking another thread. Before it waits, it hands the loop
+//! off. The housekeeper does that for a leader that it sees twice.
 
 use std::collections::HashMap;
 use std::thread::{Thread, ThreadId};
@@ -16,105 +16,105 @@ use super::progress::Phase;
 use super::server::Options;
 use super::slots::{Effect, Slots, Waiting};
 
-/// After a lead that was held up, nobody leads there for so many rounds: where one request waits
-/// for a disk, the next ones may, too, and each would hold up those behind it.
+/// After a lead was held up, its loop has no leader for this many rounds: if one request waits for
+/// a disk, the next ones may too, and each would hold up those behind it.
 const CAUTIOUS_ROUNDS: u32 = 25;
 
-/// The housekeeper's rest between two rounds while there is something to see: a leader that is held
-/// up loses the loop after twice as long.
+/// The housekeeper's pause between rounds while it is awake. A leader that is held up loses the
+/// loop after twice this time.
 pub(super) const ROUND_INTERVAL: Duration = Duration::from_millis(2);
 
-/// So many threads more than stay idle are a peak.
+/// Threads beyond the idle limit that make a peak.
 const PEAK_SURPLUS: usize = 64;
 
-/// Threads that neither lead nor wait for a slot: those that make or check something that takes
-/// long, and those that a disk holds up.
+/// Threads that neither lead nor have to do with slots: those at long work, and those that a disk
+/// holds up.
 const BUSY_THREADS_MAX: usize = 512;
 
-/// The state.
+/// Everything that the threads of a server share, but for its listeners.
 #[derive(Debug)]
 pub(super) struct State {
     loops: Vec<Loop>,
-    /// Threads that stay idle, at most.
+    /// Idle threads, at most.
     idle_max: usize,
-    /// Threads that are alive at once, at most.
+    /// Threads alive at once, at most.
     threads_max: usize,
-    /// Threads that have not decided to end.
+    /// Threads that have not been told to end.
     threads: usize,
-    /// Those without work, the one that came last at the end.
+    /// Idle threads, the most recent last.
     idle: Vec<Thread>,
-    /// The listeners at which idle threads that were woken will accept.
+    /// Where each woken idle thread will accept.
     jobs: HashMap<ThreadId, usize>,
-    /// Connections that were accepted so far.
+    /// Connections accepted so far.
     accepted: u64,
-    /// Connections whose threads have not served them yet.
+    /// Connections being served.
     pub(super) serving: usize,
     pub(super) slots: Slots,
     pub(super) stage: Stage,
     pub(super) housekeeper: Housekeeper,
-    /// Whether many more threads were alive than stay idle, and left their memory behind.
+    /// Whether there was a peak whose memory has not been returned yet.
     has_peaked: bool,
 }
 
-/// How far the life of the server is.
+/// The server's life, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     Running,
     /// A listener was lost.
     Lost,
     Stopping,
-    /// Connections that still make the server wait are ended.
+    /// The drain time is up: connections that would wait are ended.
     CuttingOff,
     Ended,
 }
 
-/// What the thread does that makes rounds.
+/// What the housekeeper does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Housekeeper {
-    /// Nothing, until it is called.
+    /// Sleeps until it is called.
     Asleep,
-    /// A round, or it rests before the next one.
+    /// Makes a round, or pauses before the next one.
     Awake,
-    /// The same; and since the last round began, there is something to see.
+    /// The same, and it was called since the last round began.
     Called,
 }
 
 /// The accept loop of a listener.
 #[derive(Clone, Debug, Default)]
 struct Loop {
-    /// Threads that accept, are on their way to it, or lead. 0 before the server stops only where
-    /// the system has refused a thread; then the housekeeper looks for one.
+    /// Threads that accept, are about to, or lead. While the server runs, 0 means that the system
+    /// refused a thread; the housekeeper then tries again.
     acceptors: usize,
     acceptors_max: usize,
-    /// The connection that the leader serves, while there is a leader.
+    /// The connection that the leader serves, if there is a leader.
     led: Option<u64>,
-    /// What the housekeeper saw of it on its last round.
+    /// The same, as the housekeeper saw it in the last round.
     seen: Option<u64>,
-    /// Rounds until somebody may lead again.
+    /// Rounds until a thread may lead again.
     cautious_rounds: u32,
 }
 
 /// What a thread does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Job {
-    /// Accepts at that listener.
+    /// Accept at this listener.
     Accept(usize),
-    /// Waits for work, if it may.
+    /// Wait for work.
     Idle,
-    /// Ends.
+    /// End.
     End,
 }
 
 impl State {
-    /// A server with a loop for each listener, `inherited` or not. Each counts one thread, which
+    /// A server with a loop per listener, `inherited` or not. Each loop counts one thread, which
     /// the caller spawns.
     pub(super) fn new(options: &Options, inherited: &[bool], cores: usize) -> Self {
         let &Options { max_connections, queue_max, queue_time_max, thread_cache, .. } = options;
-        // So that small requests can take all cores.
+        // Small requests can use all cores.
         let acceptors_max = if thread_cache > 0 { cores } else { 1 };
         let new_loop = |&is_inherited: &bool| Loop {
             acceptors: 1,
-            // A thread that waits for a passed socket is woken for every client: one is enough.
+            // At a passed socket every waiting thread is woken for each client: one is enough.
             acceptors_max: if is_inherited { 1 } else { acceptors_max },
             ..Loop::default()
         };
@@ -142,14 +142,14 @@ impl State {
         self.find_thread(listener);
     }
 
-    /// An acceptor has a connection. It leaves the loop to the others, or leads. Gives the number
-    /// of the connection, and whether its thread leads.
+    /// A thread has accepted a connection. It leaves the loop to the others, or leads. Returns the
+    /// connection's number, and whether its thread leads.
     pub(super) fn accepted(&mut self, listener: usize) -> (u64, bool) {
         self.accepted += 1;
         self.serving += 1;
         let id = self.accepted;
         let accept_loop = &mut self.loops[listener];
-        // Without a cache, each connection has a newly spawned thread.
+        // Without a cache, each connection gets a new thread.
         let may_lead = self.idle_max > 0 && accept_loop.cautious_rounds == 0;
         let leads = may_lead && accept_loop.acceptors == 1;
         if leads {
@@ -163,7 +163,7 @@ impl State {
         (id, leads)
     }
 
-    /// A connection is about to make its thread wait for the first time.
+    /// A connection is about to make its thread wait, for the first time.
     pub(super) fn add_waiting(&mut self, id: u64, waiting: Waiting, now: Instant) {
         self.slots.add(id, waiting, now);
         if self.slots.has_queued() {
@@ -174,29 +174,29 @@ impl State {
         }
     }
 
-    /// The thread that serves this connection is about to wait, or to work for long: if it still
-    /// leads, another thread goes on accepting.
+    /// The thread that serves this connection is about to wait, or to start long work: if it still
+    /// leads, another thread takes over the loop.
     pub(super) fn step_aside(&mut self, listener: usize, id: u64) {
         if self.end_lead(listener, id) {
             self.find_thread(listener);
         }
     }
 
-    /// A thread has served this connection. Gives what it does next.
+    /// A thread has served this connection. Returns its next job.
     pub(super) fn served(&mut self, listener: usize, id: u64) -> Job {
         self.serving -= 1;
         self.slots.effects.extend((self.stage != Stage::Running).then_some(Effect::TellAll));
         if self.end_lead(listener, id) { Job::Accept(listener) } else { self.next_job(listener) }
     }
 
-    /// An acceptor leaves a loop that has come to its end. Gives what it does next.
+    /// A thread leaves a loop that has ended. Returns its next job.
     pub(super) fn left(&mut self, listener: usize) -> Job {
         self.loops[listener].acceptors -= 1;
         self.slots.effects.push(Effect::TellAll);
         self.next_job(listener)
     }
 
-    /// A thread becomes idle, unless it must end.
+    /// A thread becomes idle, or ends.
     pub(super) fn park(&mut self, thread: &Thread) -> Job {
         if self.stage == Stage::Ended || self.idle.len() >= self.idle_max {
             return self.end_thread();
@@ -205,7 +205,7 @@ impl State {
         Job::Idle
     }
 
-    /// An idle thread looks what to do. If it has waited for too long, it ends.
+    /// The job of an idle thread that woke up. After too long without work, it ends.
     pub(super) fn wake(&mut self, thread: ThreadId, is_late: bool) -> Job {
         match self.jobs.remove(&thread) {
             Some(listener) => Job::Accept(listener),
@@ -217,15 +217,15 @@ impl State {
         }
     }
 
-    /// The system has refused a thread for that loop.
+    /// The system refused a thread for this loop.
     pub(super) fn thread_refused(&mut self, listener: usize) {
         self.end_thread();
         self.loops[listener].acceptors -= 1;
         self.call_housekeeper();
     }
 
-    /// The housekeeper's round: loops that are held up, connections that are queued, loops without
-    /// a thread, the end of a peak. Whether a loop was held up.
+    /// The housekeeper's round: leads that last, the queue for slots, empty loops, the end of a
+    /// peak. Returns whether a lead was ended.
     pub(super) fn make_round(&mut self, now: Instant) -> bool {
         let was_called = std::mem::replace(&mut self.housekeeper, Housekeeper::Awake);
         let mut is_held_up = false;
@@ -248,31 +248,31 @@ impl State {
         is_held_up
     }
 
-    /// Loops without a thread that ought to have one.
+    /// Loops that lack a thread.
     pub(super) fn empty_loops(&self) -> Vec<usize> {
         let is_empty = |&at: &usize| self.stage == Stage::Running && self.loops[at].acceptors == 0;
         (0..self.loops.len()).filter(is_empty).collect()
     }
 
-    /// Whether no loop has a thread any more.
+    /// Whether all loops have ended.
     pub(super) fn has_no_acceptors(&self) -> bool {
         self.loops.iter().all(|accept_loop| accept_loop.acceptors == 0)
     }
 
-    /// There is nothing more to do: idle threads end.
+    /// The server has stopped: idle threads end.
     pub(super) fn end(&mut self) {
         self.stage = Stage::Ended;
         self.slots.effects.extend(self.idle.iter().cloned().map(Effect::Unpark));
         self.call_housekeeper();
     }
 
-    /// Whether the thread that serves this connection still led.
+    /// Ends the lead of the thread that serves this connection. Returns whether it still led.
     fn end_lead(&mut self, listener: usize, id: u64) -> bool {
         self.loops[listener].led.take_if(|led| *led == id).is_some()
     }
 
-    /// Finds a thread for a loop that counts it already. Where none can be had, the loop may be
-    /// left empty, and the housekeeper looks after it.
+    /// Finds a thread for a loop that already counts it. If there is none, the loop may be left
+    /// empty until the housekeeper finds one.
     fn find_thread(&mut self, listener: usize) {
         if let Some(thread) = self.idle.pop() {
             self.jobs.insert(thread.id(), listener);
@@ -287,7 +287,7 @@ impl State {
         }
     }
 
-    /// What a thread without a connection does next; it was at that loop last.
+    /// The next job of a thread that was at this loop last.
     fn next_job(&mut self, last: usize) -> Job {
         let has_room = |it: &Loop| it.acceptors < it.acceptors_max;
         let own = (self.stage == Stage::Running && has_room(&self.loops[last])).then_some(last);
@@ -308,7 +308,7 @@ impl State {
         self.threads >= self.idle_max.saturating_add(PEAK_SURPLUS)
     }
 
-    /// Ends a lead that the housekeeper sees for the second time.
+    /// Ends a lead that the housekeeper sees for the second time, and returns whether it did.
     fn end_long_lead(&mut self, listener: usize) -> bool {
         let accept_loop = &mut self.loops[listener];
         let seen = std::mem::replace(&mut accept_loop.seen, accept_loop.led);

@@ -1,12 +1,12 @@
 //! A connection as a blocking stream for simple protocols, and the end of a stream.
 //!
-//! Whatever bytes move are progress: so only those that pause can lose their slot. To be evicted is
-//! an error here, not the end of the stream.
+//! Every byte is progress here, so only a connection that pauses can lose its slot. Eviction is an
+//! error, not the end of the stream.
 //!
-//! A socket that is closed with unread bytes resets the connection, and the reset can overtake the
+//! To close a socket with unread bytes resets the connection, and the reset can overtake the
 //! answer: the client would never read why it was refused. So [`Connection::finish`] closes our
-//! side, and reads what comes to the client's end of stream, bounded in bytes and in time (RFC 9112
-//! section 9.6).
+//! side, and reads until the client closes its own, bounded in bytes and in time (RFC 9112 section
+//! 9.6).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -19,20 +19,20 @@ use zeroize::Zeroizing;
 use super::connection::{Connection, Lost};
 use super::server::FOREVER;
 
-/// Bytes that are read and dropped, at most.
+/// Bytes read and dropped, at most.
 const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Bytes that are dropped without a look at whether others wait meanwhile.
+/// Bytes dropped before the thread steps aside.
 const QUICK_BYTES_MAX: usize = 64 * 1024;
 
 /// How long the client may take.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const DROP_BYTES: usize = 4 * 1024;
 
 impl Connection {
-    /// Tries until it does not fail for want of bytes or space, waiting in between.
+    /// Tries again whenever the socket is ready, until the attempt no longer blocks.
     fn retry(
         &self,
         mut attempt: impl FnMut() -> io::Result<usize>,
@@ -43,7 +43,7 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     wait(self, Instant::now() + FOREVER)?;
                 }
-                // The end of the stream, or its loss, is our own doing.
+                // We caused the end of the stream.
                 Ok(0) | Err(_) if self.eviction().is_some() => return Err(self.lost().into()),
                 result => return result.inspect(|&count| self.note_progress(count)),
             }
@@ -57,8 +57,8 @@ impl Connection {
         self.eviction().map_or(Ok(()), |cause| Err(Lost::Evicted(cause)))
     }
 
-    /// The same. One that gets no slot drops what has come so far, and waits for nothing. Whatever
-    /// fails here, there is nothing left to do but close.
+    /// The same. Without a slot, drops what has arrived and does not wait. After an error, there is
+    /// nothing left to do but close.
     fn linger(&self) {
         let deadline = Instant::now() + LINGER_TIME_MAX;
         self.begin_receiving();
@@ -66,7 +66,7 @@ impl Connection {
             return;
         }
         let mut dropped = 0;
-        // A second request may have credentials, too.
+        // A second request may contain credentials.
         let mut buffer = Zeroizing::new([0; DROP_BYTES]);
         while dropped < LINGER_BYTES_MAX {
             match recv(&self.stream, &mut buffer[..], RecvFlags::empty()) {

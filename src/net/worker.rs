@@ -16,23 +16,23 @@ use crate::log_once::LogOnce;
 /// Stack of a worker, in bytes.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// An idle worker ends when it has not been needed for this long.
+/// An idle worker ends after this long.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How long to wait before the system is asked again for what it has refused.
+/// How long to wait before a call that the system refused is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long a thread that could not accept waits for a client.
+/// How long a thread that could not accept waits until a client is there.
 const CLIENT_TIME_MAX: Duration = Duration::from_millis(100);
 
 struct Worker<H> {
     shared: Arc<Shared>,
     handler: H,
-    /// What a panic leaves of `handler` is thrown away.
+    /// Replaces `handler` after a panic.
     master: H,
 }
 
-/// Spawns workers with a clone of `handler` each.
+/// Spawns workers, each with a clone of `handler`.
 pub(super) fn spawner<H>(handler: H) -> Spawner
 where
     H: FnMut(Connection) + Clone + Send + Sync + 'static,
@@ -60,7 +60,7 @@ impl<H: FnMut(Connection) + Clone> Worker<H> {
         let Some((stream, peer)) = self.accept(listener) else {
             return self.shared.change(|state| state.left(listener));
         };
-        // Before another thread can accept a younger one.
+        // Before another thread can accept a later one.
         let accepted_at = Instant::now();
         let (id, leads) = self.shared.change(|state| state.accepted(listener));
         LEAD.set(leads.then_some(listener));
@@ -75,7 +75,7 @@ impl<H: FnMut(Connection) + Clone> Worker<H> {
         self.shared.change(|state| state.served(listener, id))
     }
 
-    /// The next client; `None`: the loop has come to its end.
+    /// The next client; `None` when the loop has ended.
     fn accept(&self, listener: usize) -> Option<(TcpStream, SocketAddr)> {
         static FAILED: LogOnce = LogOnce::new(module_path!());
         let socket = &self.shared.listeners[listener];
@@ -91,8 +91,8 @@ impl<H: FnMut(Connection) + Clone> Worker<H> {
                     return None;
                 }
                 Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
-                // Most likely, the system is out of descriptors or memory. It refuses before it
-                // looks whether there is a client at all.
+                // Most likely out of descriptors or memory. The system refuses before it looks
+                // whether there is a client at all.
                 Err(errno) => {
                     FAILED.warn(format_args!("cannot accept: {errno}; new clients wait"));
                     self.shared.evict_for_client_at(listener, CLIENT_TIME_MAX);
@@ -102,7 +102,7 @@ impl<H: FnMut(Connection) + Clone> Worker<H> {
         }
     }
 
-    /// Parks this thread until there is work for it.
+    /// Parks this thread until there is work.
     fn wait_for_work(&self) -> Job {
         let thread = thread::current();
         let mut job = self.shared.change(|state| state.park(&thread));
