@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, Hasher};
 use super::pages;
 use crate::http::conditional::{self, Validators};
 use crate::http::negotiation::Coding;
-use crate::http::range::{self, ByteRange, Multipart, Ranges};
+use crate::http::range::{self, ByteRange};
 use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response, Segment, Stream};
 use crate::http::status::Status;
@@ -94,54 +94,41 @@ pub(crate) fn respond(representation: Representation, request: &Request<'_>) -> 
         }
         conditional::Outcome::Proceed => {}
     }
-    let ranges = match requested_ranges(request, &description.validators, length) {
+    let ranges = requested_ranges(request, &description.validators, length)
         // Content-Encoding would say that the multipart itself is coded, which it is not.
-        Ranges::Several(_) if description.coding.is_some() => Ranges::Whole,
-        ranges => ranges,
-    };
+        .filter(|ranges| ranges.len() < 2 || description.coding.is_none());
     let one = |status, content: Content, span| {
         Response::new(status, content.body(vec![Segment::ByteRange(span)]))
             .with("Content-Type", media_type.clone())
     };
-    match ranges {
-        Ranges::Whole => {
-            description.describe(one(Status::Ok, content, ByteRange { first: 0, length }))
-        }
-        Ranges::One(span) => description.describe(
+    match ranges.as_deref() {
+        None => description.describe(one(Status::Ok, content, ByteRange { first: 0, length })),
+        Some([]) => pages::error(Status::RangeNotSatisfiable)
+            .with("Content-Range", range::unsatisfied_content_range(length)),
+        Some(&[span]) => description.describe(
             one(Status::PartialContent, content, span)
                 .with("Content-Range", range::content_range(span, length)),
         ),
-        Ranges::Several(spans) => {
-            description.describe(multipart(content, &media_type, &spans, length))
-        }
-        Ranges::Unsatisfiable => pages::error(Status::RangeNotSatisfiable)
-            .with("Content-Range", range::unsatisfied_content_range(length)),
+        Some(spans) => description.describe(multipart(content, &media_type, spans, length)),
     }
 }
 
 /// Range only applies to GET (RFC 9110 section 14.2), and to the state that If-Range names.
-fn requested_ranges(request: &Request<'_>, validators: &Validators, length: u64) -> Ranges {
-    match request.fields.list("range") {
-        Some(value)
-            if request.method == Method::Get
-                && conditional::if_range_holds(&request.fields, validators) =>
-        {
-            range::parse(&value, length)
-        }
-        _ => Ranges::Whole,
-    }
+fn requested_ranges(
+    request: &Request<'_>,
+    validators: &Validators,
+    length: u64,
+) -> Option<Vec<ByteRange>> {
+    let value = request.fields.list("range").filter(|_| request.method == Method::Get)?;
+    let holds = conditional::if_range_holds(&request.fields, validators);
+    if holds { range::parse(&value, length) } else { None }
 }
 
 /// Several spans, each with a head of its own (RFC 9110 section 15.3.7.2).
 fn multipart(content: Content, media_type: &str, spans: &[ByteRange], length: u64) -> Response {
     // It cannot be guessed, so no file can be made to contain it.
     let boundary = format!("{:016x}", RandomState::new().build_hasher().finish());
-    let frame = Multipart::new(&boundary, media_type, spans, length);
-    let parts = frame.parts.into_iter();
-    let mut segments: Vec<Segment> = parts
-        .flat_map(|part| [Segment::Bytes(part.head.into_bytes()), Segment::ByteRange(part.span)])
-        .collect();
-    segments.push(Segment::Bytes(frame.closing.into_bytes()));
+    let segments = range::multipart(&boundary, media_type, spans, length);
     Response::new(Status::PartialContent, content.body(segments))
-        .with("Content-Type", frame.content_type)
+        .with("Content-Type", format!("multipart/byteranges; boundary={boundary}"))
 }
