@@ -9,6 +9,7 @@ use std::fmt;
 
 use super::date::Date;
 use super::fields::Fields;
+use super::status::Status;
 
 /// A strong entity-tag (RFC 9110 section 8.8.3), quotes included.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,30 +25,6 @@ pub(crate) struct Validators {
     pub(crate) last_modified: Option<Date>,
     /// Whether `last_modified` lies so far back that the file cannot change again in that second.
     pub(crate) date_is_strong: bool,
-}
-
-/// What the preconditions of a request come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// They hold, or there are none: carry out the method.
-    Proceed,
-    /// 304: the client has this representation.
-    NotModified,
-    /// 412: the representation is not the one that the client means.
-    PreconditionFailed,
-}
-
-/// How two entity-tags are compared (RFC 9110 section 8.8.3.2).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    Strong,
-    Weak,
-}
-
-/// An entity-tag that a client sent: the part after `W/`, quotes included.
-struct ReceivedTag<'a> {
-    is_weak: bool,
-    opaque: &'a [u8],
 }
 
 impl ETag {
@@ -70,31 +47,25 @@ impl ETag {
         Self(format!("\"{length:x}-{digest:016x}\""))
     }
 
-    fn matches(&self, tag: &ReceivedTag<'_>, comparison: Comparison) -> bool {
-        let is_strong_enough = comparison == Comparison::Weak || !tag.is_weak;
-        is_strong_enough && tag.opaque == self.0.as_bytes()
-    }
-
     /// Whether the value of If-Match or If-None-Match names this tag: `*`, or a list in which empty
-    /// elements are ignored (RFC 9110 section 5.6.1.2). A malformed list names nothing.
-    fn is_listed(&self, list: &[u8], comparison: Comparison) -> bool {
+    /// elements are ignored (RFC 9110 section 5.6.1.2). A malformed list names nothing. Only the
+    /// weak comparison takes a weak tag for the same (section 8.8.3.2).
+    fn is_listed(&self, list: &[u8], is_weak_enough: bool) -> bool {
         if list == b"*" {
             return true;
         }
-        let mut rest = list;
+        let mut rest = skip(list, b" \t,");
         let mut found = false;
-        loop {
-            rest = skip(rest, b" \t,");
-            if rest.is_empty() {
-                return found;
-            }
-            let Some((tag, after)) = ReceivedTag::split_from(rest) else { return false };
-            found |= self.matches(&tag, comparison);
-            rest = skip(after, b" \t");
-            if !rest.is_empty() && !rest.starts_with(b",") {
+        while !rest.is_empty() {
+            let Some((is_weak, opaque, after)) = split_tag(rest) else { return false };
+            found |= (is_weak_enough || !is_weak) && opaque == self.0.as_bytes();
+            let end = skip(after, b" \t");
+            if !end.is_empty() && !end.starts_with(b",") {
                 return false;
             }
+            rest = skip(end, b" \t,");
         }
+        found
     }
 }
 
@@ -104,22 +75,19 @@ impl fmt::Display for ETag {
     }
 }
 
-impl<'a> ReceivedTag<'a> {
-    /// Reads the tag at the start of `text`, and gives what follows it. Commas may stand between
-    /// the quotes, and `W/` is case-sensitive (RFC 9110 section 8.8.3).
-    fn split_from(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (is_weak, quoted) = match text.strip_prefix(b"W/") {
-            Some(quoted) => (true, quoted),
-            None => (false, text),
-        };
-        let inside = quoted.strip_prefix(b"\"")?;
-        let length = inside.iter().position(|&byte| !is_tag_byte(byte))?;
-        if inside[length] != b'"' {
-            return None;
-        }
-        let (opaque, after) = quoted.split_at(length + 2);
-        Some((Self { is_weak, opaque }, after))
-    }
+/// Reads the tag at the start of `text`: whether it is weak, the part after `W/` with its quotes,
+/// and what follows. Commas may stand between the quotes, and `W/` is case-sensitive (RFC 9110
+/// section 8.8.3).
+fn split_tag(text: &[u8]) -> Option<(bool, &[u8], &[u8])> {
+    let (is_weak, quoted) = match text.strip_prefix(b"W/") {
+        Some(quoted) => (true, quoted),
+        None => (false, text),
+    };
+    let inside = quoted.strip_prefix(b"\"")?;
+    // Anything visible but the quote, and the bytes above ASCII, is `etagc`.
+    let length = inside.iter().position(|byte| !matches!(byte, 0x21 | 0x23..=0x7E | 0x80..))?;
+    let (opaque, after) = quoted.split_at(length + 2);
+    (inside[length] == b'"').then_some((is_weak, opaque, after))
 }
 
 impl Validators {
@@ -138,28 +106,31 @@ impl Validators {
 ///
 /// A date that lies in the future counts like any other, as in section 13.1.3; RFC 1945 would have
 /// ignored it.
+///
+/// Where the client has this representation already, that is 304; where it means another one, 412;
+/// `None` where the preconditions hold, or there are none.
 #[must_use]
-pub(crate) fn evaluate(fields: &Fields<'_>, validators: &Validators) -> Outcome {
+pub(crate) fn evaluate(fields: &Fields<'_>, validators: &Validators) -> Option<Status> {
     if let Some(list) = fields.list("if-match") {
         // Step 1: If-Match. It compares strongly (section 13.1.1).
-        if !validators.etag.is_listed(&list, Comparison::Strong) {
-            return Outcome::PreconditionFailed;
+        if !validators.etag.is_listed(&list, false) {
+            return Some(Status::PreconditionFailed);
         }
     } else if is_modified_since("if-unmodified-since", fields, validators) == Some(true) {
         // Step 2: If-Unmodified-Since, only without If-Match.
-        return Outcome::PreconditionFailed;
+        return Some(Status::PreconditionFailed);
     }
     if let Some(list) = fields.list("if-none-match") {
         // Step 3: If-None-Match. It compares weakly (section 13.1.2).
-        if validators.etag.is_listed(&list, Comparison::Weak) {
-            return Outcome::NotModified;
+        if validators.etag.is_listed(&list, true) {
+            return Some(Status::NotModified);
         }
     } else if is_modified_since("if-modified-since", fields, validators) == Some(false) {
         // Step 4: If-Modified-Since, only without If-None-Match.
-        return Outcome::NotModified;
+        return Some(Status::NotModified);
     }
     // Step 5, If-Range, decides between the part and the whole: `if_range_holds`. Step 6:
-    Outcome::Proceed
+    None
 }
 
 /// Whether a Range field may be obeyed: there is no If-Range field, or it names this very state
@@ -170,8 +141,8 @@ pub(crate) fn evaluate(fields: &Fields<'_>, validators: &Validators) -> Outcome 
 #[must_use]
 pub(crate) fn if_range_holds(fields: &Fields<'_>, validators: &Validators) -> bool {
     let Some(value) = fields.list("if-range") else { return true };
-    if let Some((tag, rest)) = ReceivedTag::split_from(&value) {
-        return rest.is_empty() && validators.etag.matches(&tag, Comparison::Strong);
+    if let Some((is_weak, opaque, rest)) = split_tag(&value) {
+        return !is_weak && rest.is_empty() && opaque == validators.etag.0.as_bytes();
     }
     let date = Date::parse(&value);
     validators.date_is_strong && date.is_some() && date == validators.last_modified
@@ -185,11 +156,6 @@ pub(crate) fn if_range_holds(fields: &Fields<'_>, validators: &Validators) -> bo
 fn is_modified_since(name: &str, fields: &Fields<'_>, validators: &Validators) -> Option<bool> {
     let date = Date::parse(&fields.list(name)?)?;
     Some(validators.last_modified? > date)
-}
-
-/// `etagc` of RFC 9110 section 8.8.3: anything visible but the quote, and the bytes above ASCII.
-fn is_tag_byte(byte: u8) -> bool {
-    matches!(byte, 0x21 | 0x23..=0x7E | 0x80..)
 }
 
 /// What follows the leading bytes that are among `skipped`.

@@ -17,10 +17,8 @@ pub(crate) enum Coding {
     Gzip,
 }
 
-/// A q-value in thousandths, 0 to 1000 (RFC 9110 section 12.4.2).
-type Weight = u16;
-
-const WEIGHT_MAX: Weight = 1000;
+/// The highest q-value, in thousandths (RFC 9110 section 12.4.2).
+const WEIGHT_MAX: u16 = 1000;
 
 /// How many members of a list are read, empty ones included. Honest clients name a handful; each
 /// one costs several looks.
@@ -75,7 +73,7 @@ pub(crate) fn acceptable_codings(
     });
     // The sort is stable, so that the server's order remains among equals.
     codings.sort_by_key(|&(_, weight)| Reverse(weight));
-    let is_welcome = move |&(_, weight): &(Coding, Weight)| weight > 0 && weight >= plain;
+    let is_welcome = move |&(_, weight): &(Coding, u16)| weight > 0 && weight >= plain;
     codings.into_iter().filter(is_welcome).map(|(coding, _)| coding)
 }
 
@@ -87,9 +85,9 @@ pub(crate) fn acceptable_codings(
 #[must_use]
 pub(crate) fn prefers_json(accept: Option<&[u8]>) -> bool {
     let list = accept.unwrap_or_default();
-    let json = media_preference(list, b"application/json", b"application/*");
-    let html = media_preference(list, b"text/html", b"text/*");
-    json.weight > 0 && json > html
+    let json = preference(list, [b"application/json", b"application/*"]);
+    let html = preference(list, [b"text/html", b"text/*"]);
+    json > html
 }
 
 /// Whether there is no media type that a client prefers to `text/html`, by the value of its Accept
@@ -98,53 +96,44 @@ pub(crate) fn prefers_json(accept: Option<&[u8]>) -> bool {
 #[must_use]
 pub(crate) fn prefers_html(accept: Option<&[u8]>) -> bool {
     let list = accept.unwrap_or_default();
-    let html = media_preference(list, b"text/html", b"text/*");
-    match members(list).map(|(range, weight)| Preference::for_range(range, weight)).max() {
-        Some(best) => html.weight > 0 && html >= best,
+    let html = preference(list, [b"text/html", b"text/*"]);
+    match members(list).map(|(range, weight)| (weight, exactness(range))).max() {
+        Some(best) => html.0 > 0 && html >= best,
         None => true,
     }
 }
 
-/// How much a client wants a media type; the fields are compared in this order.
-#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Preference {
-    weight: Weight,
-    /// 3 for the type itself, 2 for all subtypes, 1 for any type at all, 0 for no match.
-    specificity: u8,
+/// How much a client wants a media type: the weight and the exactness of the most exact of its
+/// ranges that match. Weight 0 is the same as no match.
+fn preference(list: &[u8], [exact, subtypes]: [&[u8]; 2]) -> (u16, u8) {
+    let of_range = |range: &[u8]| {
+        let weight = first_weight(list, |name| name.eq_ignore_ascii_case(range))?;
+        Some(if weight > 0 { (weight, exactness(range)) } else { (0, 0) })
+    };
+    [exact, subtypes, b"*/*"].into_iter().find_map(of_range).unwrap_or_default()
 }
 
-impl Preference {
-    fn for_range(range: &[u8], weight: Weight) -> Self {
-        let specificity = match range {
-            b"*/*" => 1,
-            [.., b'/', b'*'] => 2,
-            _ => 3,
-        };
-        Self { weight, specificity }
+/// 3 for a type itself, 2 for all its subtypes, 1 for any type at all.
+fn exactness(range: &[u8]) -> u8 {
+    match range {
+        b"*/*" => 1,
+        [.., b'/', b'*'] => 2,
+        _ => 3,
     }
-}
-
-fn media_preference(list: &[u8], exact: &[u8], subtypes: &[u8]) -> Preference {
-    for range in [exact, subtypes, b"*/*"] {
-        if let Some(weight) = first_weight(list, |name| name.eq_ignore_ascii_case(range)) {
-            return Preference::for_range(range, weight);
-        }
-    }
-    Preference::default()
 }
 
 /// The weight of the coding that `is_meant` recognizes; `*` stands for those that are not named.
-fn weight_where(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<Weight> {
+fn weight_where(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<u16> {
     first_weight(list, is_meant).or_else(|| first_weight(list, |name| name == b"*"))
 }
 
 /// The weight of the first well-formed member whose name `is_meant` recognizes.
-fn first_weight(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<Weight> {
+fn first_weight(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<u16> {
     members(list).find(|(name, _)| is_meant(name)).map(|(_, weight)| weight)
 }
 
 /// The well-formed members of a list that have a name, each with its weight.
-fn members(list: &[u8]) -> impl Iterator<Item = (&[u8], Weight)> {
+fn members(list: &[u8]) -> impl Iterator<Item = (&[u8], u16)> {
     let members = split_unquoted(list, b',').take(MEMBERS_MAX);
     members.filter_map(name_and_weight).filter(|(name, _)| !name.is_empty())
 }
@@ -153,7 +142,7 @@ fn members(list: &[u8]) -> impl Iterator<Item = (&[u8], Weight)> {
 ///
 /// Other parameters are passed over: there is but one JSON and one HTML representation, and they
 /// do not make it another. The weight may stand anywhere among them (RFC 9110 section 12.5.1).
-fn name_and_weight(member: &[u8]) -> Option<(&[u8], Weight)> {
+fn name_and_weight(member: &[u8]) -> Option<(&[u8], u16)> {
     let mut parts = split_unquoted(member, b';').map(<[u8]>::trim_ascii);
     let name = parts.next()?;
     let mut weight = None;
@@ -172,20 +161,17 @@ fn name_and_weight(member: &[u8]) -> Option<(&[u8], Weight)> {
 }
 
 /// Reads `qvalue` of RFC 9110 section 12.4.2: 0 to 1, with at most three decimals.
-fn thousandths(qvalue: &[u8]) -> Option<Weight> {
+fn thousandths(qvalue: &[u8]) -> Option<u16> {
     let (whole, decimals) = match qvalue {
         [whole] => (whole, &[][..]),
         [whole, b'.', decimals @ ..] if decimals.len() <= 3 => (whole, decimals),
         _ => return None,
     };
-    let mut weight = 0;
-    for (digit, place) in [whole].into_iter().chain(decimals).zip([1000, 100, 10, 1]) {
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        weight += Weight::from(digit - b'0') * place;
-    }
-    (weight <= WEIGHT_MAX).then_some(weight)
+    let digits = [whole].into_iter().chain(decimals);
+    let weight = digits.zip([1000, 100, 10, 1]).try_fold(0, |sum, (digit, place)| {
+        digit.is_ascii_digit().then(|| sum + u16::from(digit - b'0') * place)
+    });
+    weight.filter(|&weight| weight <= WEIGHT_MAX)
 }
 
 /// Splits at `separator`, though not within quoted strings (RFC 9110 section 5.6.4).

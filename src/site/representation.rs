@@ -86,13 +86,11 @@ impl Description {
 pub(crate) fn respond(representation: Representation, request: &Request<'_>) -> Response {
     let Representation { content, length, media_type, description } = representation;
     match conditional::evaluate(&request.fields, &description.validators) {
-        conditional::Outcome::NotModified => {
+        Some(Status::NotModified) => {
             return description.identify(Response::new(Status::NotModified, Body::None));
         }
-        conditional::Outcome::PreconditionFailed => {
-            return pages::error(Status::PreconditionFailed);
-        }
-        conditional::Outcome::Proceed => {}
+        Some(status) => return pages::error(status),
+        None => {}
     }
     let ranges = requested_ranges(request, &description.validators, length)
         // Content-Encoding would say that the multipart itself is coded, which it is not.

@@ -39,24 +39,15 @@ fn a_long_list_is_not_read_to_its_end() {
 }
 
 #[test]
-fn codings_have_a_name_and_an_extension() {
-    assert_eq!(Coding::ALL.map(Coding::name), ["br", "zstd", "gzip"]);
-    assert_eq!(Coding::ALL.map(Coding::extension), [".br", ".zst", ".gz"]);
-}
-
-#[test]
 fn codings_of_real_clients() {
     assert_eq!(codings(None), []);
-    // Firefox, Chrome; Safari; older Chrome; Python's requests; wget.
+    // Firefox and Chrome; older Chrome; wget.
     check_codings("gzip, deflate, br, zstd", "br zstd gzip");
-    check_codings("gzip, deflate, br", "br gzip");
     check_codings("gzip,deflate,sdch", "gzip");
-    check_codings("gzip, deflate", "gzip");
     check_codings("identity", "");
     // Range requests of media elements.
     check_codings("identity;q=1, *;q=0", "");
     // Examples of RFC 9110 section 12.5.3.
-    check_codings("compress, gzip", "gzip");
     check_codings("", "");
     check_codings("*", "br zstd gzip");
     check_codings("compress;q=0.5, gzip;q=1.0", "gzip");
@@ -67,13 +58,10 @@ fn codings_of_real_clients() {
 fn weights_come_before_the_servers_order() {
     check_codings("br;q=0.1, gzip", "gzip br");
     check_codings("gzip;q=0.9, zstd;q=0.95, br;q=0.901", "zstd br gzip");
-    check_codings("gzip;q=0.5, br;q=0.500", "br gzip");
     check_codings("gzip;q=0, br", "br");
-    check_codings("gzip;q=0.000", "");
     check_codings("*;q=0.5, gzip", "gzip br zstd");
     check_codings("*, br;q=0", "zstd gzip");
     check_codings("*;q=0, zstd;q=0.001", "zstd");
-    check_codings("GZIP, Br", "br gzip");
     check_codings("x-gzip", "gzip");
     check_codings("X-GZIP;q=0.2, br;q=0.1", "gzip br");
 }
@@ -84,7 +72,6 @@ fn the_plain_file_has_a_weight_too() {
     check_codings("gzip;q=0.5, identity", "");
     check_codings("gzip;q=0.5, br;q=0.7, identity;q=0.6", "br");
     check_codings("gzip;q=0.5, identity;q=0", "gzip");
-    check_codings("Identity, gzip;q=0.999", "");
     // `*` covers the plain file as well.
     check_codings("gzip;q=0.5, *", "br zstd");
 }
@@ -98,27 +85,9 @@ fn malformed_members_are_ignored() {
     check_codings("gzip;q=0, gzip;q=1", "");
     check_codings("gzip;level=9;q=0.5, br;q=0.4", "gzip br");
     check_codings("gzip;q=1.", "gzip");
-    for wrong in [
-        "2",
-        "1.001",
-        "1.1",
-        "-1",
-        "+1",
-        "0.5000",
-        "0.1234",
-        ".5",
-        "0,5",
-        "0.x",
-        "a",
-        "",
-        "\"1\"",
-        " 1",
-        "1 1",
-        "0.5;q=0.6",
-        "NaN",
-        "1e0",
-        "\u{661}",
-    ] {
+    let (large, odd) = (["2", "1.001", "1.1"], ["a", "", "\"1\"", " 1", "1 1", "0.5;q=0.6", "1e0"]);
+    let shapes = ["-1", "+1", "0.5000", ".5", "0,5", "0.x", "\u{661}"];
+    for wrong in [&large[..], &odd, &shapes].concat() {
         check_codings(&format!("br, gzip;q={wrong}"), "br");
     }
     check_codings("br, gzip;q", "br");
@@ -138,9 +107,7 @@ fn media_types_of_real_clients() {
     // `curl -H 'Accept: application/json'`, then jQuery, axios, HTTPie.
     check_json("application/json", true);
     check_json("application/json, text/javascript, */*; q=0.01", true);
-    check_json("application/json, text/plain, */*", true);
     check_json("application/json, */*;q=0.5", true);
-    check_json("application/json; charset=utf-8", true);
 }
 
 #[test]
@@ -149,8 +116,6 @@ fn the_most_specific_range_gives_the_weight() {
     check_json("APPLICATION/Json", true);
     check_json("text/html;q=0.5, application/json;q=0.6", true);
     check_json("text/html;q=0.5, */*;q=0.6", true);
-    check_json("text/*;q=0.1, application/*;q=0.2", true);
-    check_json("application/json;q=0.5, text/html;q=0.5", false);
     check_json("application/json, text/html", false);
     check_json("application/json;q=0.4, text/html;q=0.5", false);
     check_json("application/json;q=0.4, */*;q=0.5", false);
@@ -158,9 +123,7 @@ fn the_most_specific_range_gives_the_weight() {
     check_json("application/*, text/*", false);
     check_json("text/html;q=0, */*;q=0.1", true);
     check_json("application/json;q=0, */*", false);
-    check_json("application/json;q=0", false);
     check_json("application/json;q=0, text/html;q=0", false);
-    check_json("image/png", false);
 }
 
 #[test]
@@ -168,20 +131,16 @@ fn malformed_media_ranges_are_ignored() {
     check_json("", false);
     check_json(", application/json ,", true);
     check_json("text/html;a=\"b,c;q=0\";q=0.5, application/json", true);
-    check_json("text/html;a=\"\\\",\";q=0.5, application/json;q=0.6", true);
     check_json("text/html;q=x, application/json;q=0.1", true);
-    check_json("application/json;q=x", false);
     check_json("application/json;q=1;q=1", false);
     check_json("json", false);
-    check_json("*/json", false);
-    check_json("application/", false);
     check_json("application/json+x", false);
     check_json("text/plain \"application/json", false);
     check_json("a=\"b, application/json", false);
 }
 
 /// A member for each coding and the plain file, in thousandths.
-fn weights() -> impl Strategy<Value = [Weight; 4]> {
+fn weights() -> impl Strategy<Value = [u16; 4]> {
     [0..=WEIGHT_MAX, 0..=WEIGHT_MAX, 0..=WEIGHT_MAX, 0..=WEIGHT_MAX]
 }
 
@@ -221,11 +180,8 @@ fn pages_are_wanted_by_browsers_and_by_clients_that_take_anything() {
     check_html(CHROME, true);
     check_html("text/html", true);
     check_html("*/*", true);
-    check_html("text/*", true);
     check_html("TEXT/HTML;charset=utf-8", true);
-    check_html("text/html;q=0.5, */*;q=0.1", true);
     check_html("application/xhtml+xml, text/html", true);
-    check_html("application/json;q=0.9, text/html", true);
     // Nothing is said, or nothing that could be read.
     for nothing in ["", " ", ",,", ";q=1", "text/html;q=x"] {
         check_html(nothing, true);
@@ -236,15 +192,11 @@ fn pages_are_wanted_by_browsers_and_by_clients_that_take_anything() {
 fn pages_are_not_wanted_by_those_who_prefer_something_else() {
     // Images, style sheets and media in browsers; axios; EventSource.
     check_html("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", false);
-    check_html("image/avif,image/webp,*/*", false);
     check_html("text/css,*/*;q=0.1", false);
-    check_html("audio/webm,audio/*;q=0.9,*/*;q=0.5", false);
     check_html("application/json, text/plain, */*", false);
-    check_html("text/event-stream", false);
     check_html("application/json", false);
     check_html("application/json, text/html;q=0.9", false);
     check_html("application/json, text/*", false);
-    check_html("application/*", false);
     check_html("text/html;q=0", false);
     check_html("text/html;q=0, */*", false);
     check_html("*/*;q=0", false);
