@@ -7,38 +7,60 @@
 //! passwords nor hashes show in an error, a log line or a debug line.
 
 mod file;
-mod hash;
-mod verified;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::digest::CtOutput;
+use hmac::{HmacReset, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::gate::{Denied, Gate, Limits, Relief, Requester};
-use crate::http::credentials::Credentials;
-use hash::Hash;
-use verified::{Key, Verified};
+use crate::http::fields::Fields;
+use file::Hash;
+
+/// What a response asks for credentials with (RFC 7617 sections 2 and 2.1).
+pub(crate) const CHALLENGE: &str = "Basic realm=\"httpd\", charset=\"UTF-8\"";
+
+/// The name of the scheme, in any case (RFC 9110 section 11.1).
+const SCHEME: &[u8] = b"Basic";
+
+/// The user and the password that a request carries (Basic authentication, RFC 7617). They are
+/// overwritten when they are dropped, and nothing prints them.
+pub(crate) struct Credentials {
+    /// `user:password`.
+    pair: Zeroizing<Vec<u8>>,
+    /// Where the first colon is: a password may have more of them, a user none.
+    colon: usize,
+}
 
 /// Every user who may ask.
 pub(crate) struct Passwords {
-    users: HashMap<Box<[u8]>, User>,
-    /// What is checked for a user whom the file does not have.
+    users: HashMap<String, User>,
+    /// What is checked for a user whom the file does not have. It has the highest cost in the file,
+    /// which is what each wrong password takes.
     decoy: Hash,
-    /// The highest cost in the file: what each wrong password takes.
-    cost_max: u32,
-    key: Key,
+    /// It is made at the start and never shown, so only who can read the memory of the process
+    /// could try passwords against what is remembered.
+    key: HmacReset<Sha256>,
     checks: Arc<Gate>,
 }
 
 struct User {
-    name: String,
     hash: Hash,
-    /// The password, once it has been right. There is but one for each user, so all that is
-    /// remembered is bounded by the file.
-    verified: Verified,
+    /// The password, once it has been right, as its digest under the key. There is but one for each
+    /// user, since the file is read only once: so all that is remembered is bounded by the file.
+    verified: OnceLock<Digest>,
 }
+
+/// A user and a password under the key. Its `==` takes the same time wherever two differ.
+type Digest = CtOutput<HmacReset<Sha256>>;
 
 /// One check keeps one core busy, so no number of guesses takes more than that.
 const CHECKS: Limits = Limits {
@@ -49,22 +71,47 @@ const CHECKS: Limits = Limits {
     relief: Relief::None,
 };
 
+impl Credentials {
+    /// The credentials in these fields, if there are any, once and well-formed. Neither part may
+    /// have control characters (RFC 7617 section 2).
+    pub(crate) fn of(fields: &Fields<'_>) -> Option<Self> {
+        let mut values = fields.all("authorization");
+        let (value, None) = (values.next()?, values.next()) else { return None };
+        let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
+        if !scheme.eq_ignore_ascii_case(SCHEME) || !rest.starts_with(b" ") {
+            return None;
+        }
+        let pair = Zeroizing::new(STANDARD.decode(rest.trim_ascii_start()).ok()?);
+        let colon = pair.iter().position(|&byte| byte == b':')?;
+        let is_well_formed = !pair.iter().any(u8::is_ascii_control);
+        is_well_formed.then_some(Self { pair, colon })
+    }
+
+    /// The user's name and the password.
+    fn parts(&self) -> (&[u8], &[u8]) {
+        (&self.pair[..self.colon], &self.pair[self.colon + 1..])
+    }
+}
+
 impl Passwords {
     /// Reads the password file. An error is one plain sentence.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let key = Key::random().map_err(|error| format!("no random bytes to be had: {error}"))?;
-        Ok(Self::new(file::read(path)?, key, CHECKS))
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| format!("no random bytes to be had: {error}"))?;
+        let passwords = Self::new(file::read(path)?, &key, CHECKS);
+        key.zeroize();
+        Ok(passwords)
     }
 
-    fn new(lines: Vec<(String, Hash)>, key: Key, checks: Limits) -> Self {
-        let cost_max = lines.iter().map(|(_, hash)| hash.cost()).max();
-        let cost_max = cost_max.unwrap_or(hash::COST_MIN);
-        let user = |(name, hash): (String, Hash)| {
-            let user = User { name, hash, verified: Verified::default() };
-            (user.name.as_bytes().into(), user)
-        };
-        let users = lines.into_iter().map(user).collect();
-        Self { users, decoy: Hash::of_nothing(cost_max), cost_max, key, checks: Gate::new(checks) }
+    fn new(hashes: HashMap<String, Hash>, key: &[u8; 32], checks: Limits) -> Self {
+        let cost_max = hashes.values().map(Hash::cost).max().unwrap_or(file::COST_MIN);
+        let user = |(name, hash)| (name, User { hash, verified: OnceLock::new() });
+        Self {
+            users: hashes.into_iter().map(user).collect(),
+            decoy: Hash::of_nothing(cost_max),
+            key: HmacReset::new_from_slice(key).expect("any length will do"),
+            checks: Gate::new(checks),
+        }
     }
 
     /// How many users there are.
@@ -74,7 +121,7 @@ impl Passwords {
 
     /// The lowest cost in the file: what it takes to guess the weakest password.
     pub(crate) fn cost_min(&self) -> u32 {
-        self.users.values().map(|user| user.hash.cost()).min().unwrap_or(self.cost_max)
+        self.users.values().map(|user| user.hash.cost()).min().unwrap_or(file::COST_MIN)
     }
 
     /// The user whose credentials these are; `None` where they are wrong. Where they are not
@@ -84,24 +131,36 @@ impl Passwords {
         credentials: &Credentials,
         requester: &dyn Requester,
     ) -> Result<Option<&str>, Denied> {
-        let user = self.users.get(credentials.user());
-        let password = hash::significant(credentials.password());
-        let digest = self.key.digest(credentials.user(), password);
-        let known = || user.filter(|user| user.verified.is(&digest));
-        if let Some(user) = known() {
-            return Ok(Some(&user.name));
+        let (name, password) = credentials.parts();
+        let password = file::significant(password);
+        let digest = self.digest(name, password);
+        let user = str::from_utf8(name).ok().and_then(|name| self.users.get_key_value(name));
+        let verified = || user.filter(|(_, user)| user.verified.get() == Some(&digest));
+        if let Some((name, _)) = verified() {
+            return Ok(Some(name));
         }
         let _permit = self.checks.enter(requester, 1)?;
         // A browser sends several requests at once: another may have been checked meanwhile.
-        if let Some(user) = known() {
-            return Ok(Some(&user.name));
+        if let Some((name, _)) = verified() {
+            return Ok(Some(name));
         }
-        let is_right = user.map_or(&self.decoy, |it| &it.hash).verify(password, self.cost_max);
-        let user = user.filter(|_| is_right);
-        Ok(user.map(|user| {
-            user.verified.set(digest);
-            &*user.name
+        let hash = user.map_or(&self.decoy, |(_, user)| &user.hash);
+        let is_right = hash.verify(password, self.decoy.cost());
+        Ok(user.filter(|_| is_right).map(|(name, user)| {
+            // It is the same where another request was faster: a user has one right password.
+            let _ = user.verified.set(digest);
+            name.as_str()
         }))
+    }
+
+    /// The digest of a user and a password. A user has no colon, so no other pair has the same.
+    fn digest(&self, name: &[u8], password: &[u8]) -> Digest {
+        // It stays in its place until it is dropped and overwritten: to move it would leave a copy.
+        let mut mac = self.key.clone();
+        mac.update(name);
+        mac.update(b":");
+        mac.update(password);
+        mac.finalize_reset()
     }
 }
 

@@ -6,7 +6,6 @@
 
 pub(crate) mod conditional;
 pub(crate) mod cors;
-pub(crate) mod credentials;
 pub mod date;
 pub mod fields;
 pub(crate) mod forwarded;

@@ -1,42 +1,43 @@
-//! The password file: lines `user:hash`, as `htpasswd -B` writes them.
+//! The password file: lines `user:hash`, as `htpasswd -B` writes them, and how long it takes to
+//! check a bcrypt hash.
 //!
 //! Blank lines and those that start with `#` are ignored, as Apache ignores them. Anything else
 //! that is not right is an error, which names the line and shows nothing of it: who puts a plain
 //! password there must not find it in a log.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::File;
+use std::hint::black_box;
 use std::io::Read;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::hash::{COST_MAX, Hash, HashError};
-
 /// Bytes that are read at most: some 15,000 users.
 const BYTES_MAX: u64 = 1024 * 1024;
 
-/// What is wrong with a password file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    NoUsers,
-    Line(usize, LineFault),
-}
+/// The costs that bcrypt has begin here.
+pub(super) const COST_MIN: u32 = 4;
 
-/// What is wrong with one of its lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LineFault {
-    NotText,
-    NoColon,
-    User,
-    Scheme,
-    Cost,
-    SameUserAs(usize),
+/// The highest cost that is accepted, which is also the highest that `htpasswd` makes: each step
+/// doubles the time, and this one takes seconds.
+const COST_MAX: u32 = 17;
+
+/// bcrypt looks at so many bytes of a password.
+const PASSWORD_BYTES_MAX: usize = 72;
+
+/// The spellings of one and the same scheme. `$2x$` is another: it marks hashes of a faulty one.
+const PREFIXES: [&str; 3] = ["$2y$", "$2b$", "$2a$"];
+
+/// A password's hash.
+pub(super) struct Hash {
+    /// As it stands in the file.
+    text: String,
+    cost: u32,
 }
 
 /// The users and their hashes. An error is one plain sentence that names the file.
-pub(super) fn read(path: &Path) -> Result<Vec<(String, Hash)>, String> {
+pub(super) fn read(path: &Path) -> Result<HashMap<String, Hash>, String> {
     let name = path.display();
     let mut text = Zeroizing::new(Vec::new());
     File::open(path)
@@ -45,77 +46,100 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Hash)>, String> {
     if text.len() as u64 > BYTES_MAX {
         return Err(format!("the password file {name} is larger than {BYTES_MAX} bytes"));
     }
-    parse(&text).map_err(|fault| match fault {
-        Fault::NoUsers => format!("the password file {name} has no users (htpasswd -B adds one)"),
-        Fault::Line(line, fault) => format!("line {line} of the password file {name} {fault}"),
-    })
+    parse(&text).map_err(|fault| format!("the password file {name}: {fault}"))
 }
 
-fn parse(text: &[u8]) -> Result<Vec<(String, Hash)>, Fault> {
-    let mut users: Vec<(String, Hash)> = Vec::new();
-    let mut line_of = HashMap::new();
+fn parse(text: &[u8]) -> Result<HashMap<String, Hash>, String> {
+    let mut users = HashMap::new();
     for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
-        let fault = |fault| Fault::Line(number, fault);
         let line = line.trim_ascii_end();
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
-        let (user, hash) = parse_line(line).map_err(fault)?;
-        if let Some(other) = line_of.insert(user.clone(), number) {
-            return Err(fault(LineFault::SameUserAs(other)));
+        let (user, hash) = parse_line(line).map_err(|fault| format!("line {number} {fault}"))?;
+        if users.insert(user, hash).is_some() {
+            return Err(format!("line {number} has the same user as one before it"));
         }
-        users.push((user, hash));
     }
-    if users.is_empty() { Err(Fault::NoUsers) } else { Ok(users) }
+    if users.is_empty() { Err("no users (htpasswd -B adds one)".to_owned()) } else { Ok(users) }
 }
 
-fn parse_line(line: &[u8]) -> Result<(String, Hash), LineFault> {
-    let line = str::from_utf8(line).map_err(|_| LineFault::NotText)?;
-    let (user, hash) = line.split_once(':').ok_or(LineFault::NoColon)?;
+fn parse_line(line: &[u8]) -> Result<(String, Hash), String> {
+    let line = str::from_utf8(line).map_err(|_| "is not UTF-8")?;
+    let (user, hash) = line.split_once(':').ok_or("is not USER:HASH, as htpasswd -B writes it")?;
     if user.is_empty() || user.chars().any(char::is_control) {
-        return Err(LineFault::User);
+        return Err("has an empty user name, or control characters in it".to_owned());
     }
-    let hash = Hash::parse(hash).map_err(|error| match error {
-        HashError::Scheme => LineFault::Scheme,
-        HashError::Cost => LineFault::Cost,
-    })?;
-    Ok((user.to_owned(), hash))
+    Ok((user.to_owned(), Hash::parse(hash)?))
 }
 
-impl fmt::Display for LineFault {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotText => out.write_str("is not UTF-8"),
-            Self::NoColon => out.write_str("is not USER:HASH, as htpasswd -B writes it"),
-            Self::User => out.write_str("has an empty user name, or control characters in it"),
-            Self::Scheme => out.write_str("has no bcrypt hash, as htpasswd -B makes it"),
-            Self::Cost => write!(out, "has a hash that costs more than {COST_MAX}"),
-            Self::SameUserAs(line) => write!(out, "has the same user as line {line}"),
+impl Hash {
+    /// Reads `$2y$COST$` and salt and hash in bcrypt's own Base64. An error ends a sentence that
+    /// begins with the line.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let is_bcrypt = PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+        let parts = text.parse::<bcrypt::HashParts>().ok().filter(|_| is_bcrypt);
+        match parts.map(|parts| parts.get_cost()) {
+            None | Some(..COST_MIN) => {
+                Err("has no bcrypt hash, as htpasswd -B makes it".to_owned())
+            }
+            Some(cost @ COST_MIN..=COST_MAX) => Ok(Self { text: text.to_owned(), cost }),
+            Some(_) => Err(format!("has a hash that costs more than {COST_MAX}")),
         }
     }
+
+    /// A hash of this cost that no known password has.
+    pub(super) fn of_nothing(cost: u32) -> Self {
+        // In bcrypt's Base64 a dot is six bits of 0: here 16 bytes of salt and 23 of hash.
+        let text = format!("$2b${cost:02}${}", ".".repeat(22 + 31));
+        Self { text, cost }
+    }
+
+    pub(super) fn cost(&self) -> u32 {
+        self.cost
+    }
+
+    /// Whether that is the password. If it is not, finding that out takes as long as for a hash of
+    /// `cost_max`, so the time does not tell which user has which cost.
+    pub(super) fn verify(&self, password: &[u8], cost_max: u32) -> bool {
+        let is_right = bcrypt::verify(password, &self.text).expect("the text was parsed before");
+        if !is_right {
+            // Each cost takes twice as long as the one before: all of these together, and what has
+            // been done, take as long as `cost_max`.
+            for cost in self.cost..cost_max {
+                let _ = black_box(bcrypt::hash_with_salt(password, cost, [0; 16]));
+            }
+        }
+        is_right
+    }
+}
+
+/// What bcrypt looks at of a password: the rest can be anything, as it is for Apache.
+pub(super) fn significant(password: &[u8]) -> &[u8] {
+    &password[..password.len().min(PASSWORD_BYTES_MAX)]
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use proptest::prelude::*;
 
     use super::*;
 
-    /// Of `secret`; `HASH` stands for it in the texts below.
+    /// Of `secret`, as `htpasswd -nbB` prints it; `HASH` stands for it in the texts below.
     const HASH: &str = "$2y$05$wRDpDLxJ4ADDc0G0v8LTE.p4tO2jnUDJDIQLs0Kxfl/hEkOuXYkVy";
 
+    /// The words of the error, or the users in the order of their names.
     #[track_caller]
-    fn check(text: &str, want: Result<&[&str], Fault>) {
-        let got = parse(text.replace("HASH", HASH).as_bytes());
-        let got = got.map(|users| users.into_iter().map(|(name, _)| name).collect::<Vec<_>>());
-        assert_eq!(got, want.map(|names| names.iter().map(|&it| it.to_owned()).collect()));
-    }
-
-    #[track_caller]
-    fn check_line(line: &str, want: LineFault) {
-        check(&format!("ann:HASH\n{line}\n"), Err(Fault::Line(2, want)));
+    fn check(text: &str, want: Result<&[&str], &str>) {
+        match (parse(text.replace("HASH", HASH).as_bytes()), want) {
+            (Ok(users), Ok(want)) => {
+                let mut names: Vec<_> = users.keys().collect();
+                names.sort();
+                assert_eq!(names, want, "{text}");
+            }
+            (Err(error), Err(want)) => assert!(error.contains(want), "{text}: {error}"),
+            (got, _) => panic!("{text}: {:?}", got.map(|users| users.len())),
+        }
     }
 
     #[test]
@@ -124,77 +148,108 @@ mod tests {
         check("ann:HASH\nbob b:HASH\n", Ok(&["ann", "bob b"]));
         check("# ours\r\n\r\n  \r\nÄnn:HASH \r\n#x:y\n", Ok(&["Änn"]));
         check("Ann:HASH\nann:HASH\n", Ok(&["Ann", "ann"]));
-    }
-
-    #[test]
-    fn a_file_without_users_is_refused() {
         for none in ["", "\n", "# ann:HASH\n", " \r\n"] {
-            check(none, Err(Fault::NoUsers));
+            check(none, Err("no users"));
         }
     }
 
     #[test]
     fn a_wrong_line_is_refused_by_its_number() {
+        #[track_caller]
+        fn check_line(line: &str, want: &str) {
+            check(&format!("ann:HASH\n{line}\n"), Err("line 2 "));
+            check(&format!("ann:HASH\n{line}\n"), Err(want));
+        }
         for line in ["ann", "secret", " # comment", "HASH"] {
-            check_line(line, LineFault::NoColon);
+            check_line(line, "USER:HASH");
         }
         for line in [":HASH", "a\tb:HASH", "a\x1b[2J:HASH", "a\0:HASH", "\u{9b}:HASH"] {
-            check_line(line, LineFault::User);
+            check_line(line, "user name");
         }
         for line in ["bob:", "bob:secret", "bob:$apr1$x$y", "bob: HASH", "bob:HASH:x", "a:b:HASH"] {
-            check_line(line, LineFault::Scheme);
+            check_line(line, "bcrypt");
         }
-        check_line(&format!("bob:{}", HASH.replace("$05", "$18")), LineFault::Cost);
-        check_line("ann:HASH", LineFault::SameUserAs(1));
+        check_line(&format!("bob:{}", HASH.replace("$05", "$18")), "17");
+        check_line("ann:HASH", "same user");
         let not_text = [b"ann\xff:", HASH.as_bytes()].concat();
-        assert!(matches!(parse(&not_text), Err(Fault::Line(1, LineFault::NotText))));
+        assert!(parse(&not_text).is_err_and(|error| error == "line 1 is not UTF-8"));
     }
 
     proptest! {
-        /// Each line is a comment, blank, a user of its own, or the fault.
         #[test]
         fn any_bytes_have_users_or_the_number_of_a_line(
-            lines in prop::collection::vec(
-                prop_oneof![
-                    Just(b"ann:HASH".to_vec()),
-                    "[a-zé #\\t]{0,3}(:HASH)?[ \r]?".prop_map(String::into_bytes),
-                    prop::collection::vec(any::<u8>(), 0..6),
-                ],
-                0..5,
-            ),
+            text in prop_oneof!["([a-zé #]{0,3}(:HASH)?[ \r]?\n?){0,5}", ".*"],
+            bytes: Vec<u8>,
         ) {
-            let text = lines.join(&b"\n"[..]);
+            let text = [text.replace("HASH", HASH).as_bytes(), &bytes].concat();
             let is_wanted = |line: &&[u8]| {
                 let line = line.trim_ascii_end();
                 !line.is_empty() && !line.starts_with(b"#")
             };
             let wanted = text.split(|&byte| byte == b'\n').filter(is_wanted).count();
-            match parse(&replace(&text)) {
-                Ok(users) => {
-                    prop_assert_eq!(users.len(), wanted);
-                    let names: HashSet<_> = users.iter().map(|(name, _)| name).collect();
-                    prop_assert_eq!(names.len(), wanted);
-                }
-                Err(Fault::NoUsers) => prop_assert_eq!(wanted, 0),
-                Err(Fault::Line(number, fault)) => {
-                    let line = text.split(|&byte| byte == b'\n').nth(number - 1).unwrap();
-                    prop_assert!(is_wanted(&line));
-                    // By itself it is right only if another line is the matter.
-                    let is_right = parse(&replace(line)).is_ok();
-                    prop_assert_eq!(is_right, matches!(fault, LineFault::SameUserAs(_)));
-                }
+            match parse(&text) {
+                Ok(users) => prop_assert_eq!(users.len(), wanted),
+                Err(error) => prop_assert_eq!(error.starts_with("line "), wanted > 0, "{}", error),
             }
         }
     }
 
-    /// The text with each `HASH` replaced, whatever bytes there are beside it.
-    fn replace(text: &[u8]) -> Vec<u8> {
-        let mut replaced = Vec::new();
-        let mut rest = text;
-        while let Some(at) = rest.windows(4).position(|window| window == b"HASH") {
-            replaced.extend_from_slice(&[&rest[..at], HASH.as_bytes()].concat());
-            rest = &rest[at + 4..];
+    #[track_caller]
+    fn check_cost(text: &str, want: Option<u32>) {
+        assert_eq!(Hash::parse(text).map(|hash| hash.cost()).ok(), want, "{text}");
+    }
+
+    fn with(prefix: &str) -> String {
+        HASH.replacen("$2y$05", prefix, 1)
+    }
+
+    #[test]
+    fn only_bcrypt_up_to_a_cost_is_accepted() {
+        for (prefix, cost) in [("$2y$05", 5), ("$2b$04", 4), ("$2a$12", 12), ("$2y$17", 17)] {
+            check_cost(&with(prefix), Some(cost));
         }
-        [&replaced, rest].concat()
+        for prefix in ["$2y$18", "$2a$99", "$2x$05", "$2y$03", "$2y$ 5", "$2z$05", "$2$005", ""] {
+            check_cost(&with(prefix), None);
+        }
+        let (apache, sha) = ("$apr1$Z3GXlQ4p$ng1Ww6d0XIR7fi/pyEWT61", "{SHA}5en6G6MezRroT3XKqkdP=");
+        for other in ["", "secret", apache, sha, "$6$salt$hash", "$2y$05$short"] {
+            check_cost(other, None);
+        }
+        for end in [".", ":x"] {
+            check_cost(&format!("{HASH}{end}"), None);
+        }
+        check_cost(&HASH.replace('w', "*"), None);
+        check_cost(&HASH.replace("wR", "ä"), None);
+    }
+
+    #[test]
+    fn the_right_password_is_right_whatever_the_spelling() {
+        for prefix in ["$2y$05", "$2b$05", "$2a$05"] {
+            let hash = Hash::parse(&with(prefix)).unwrap();
+            assert!(hash.verify(b"secret", 5) && hash.verify(b"secret", 6));
+            for wrong in [&b""[..], b"Secret", b"secret ", b"secre", b"\xff"] {
+                assert!(!hash.verify(wrong, 5) && !hash.verify(wrong, 6), "{wrong:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hash_of_nothing_can_be_checked() {
+        for cost in [COST_MIN, 6] {
+            let nothing = Hash::of_nothing(cost);
+            assert_eq!(Hash::parse(&nothing.text).ok().map(|hash| hash.cost()), Some(cost));
+            assert!(!nothing.verify(b"", cost) && !nothing.verify(b"secret", cost));
+        }
+    }
+
+    #[test]
+    fn bcrypt_looks_at_72_bytes() {
+        let long = [b'x'; 80];
+        let text = bcrypt::hash_with_salt(long, COST_MIN, [7; 16]).unwrap().to_string();
+        let hash = Hash::parse(&text).unwrap();
+        assert_eq!(significant(&long), [b'x'; 72]);
+        assert!(hash.verify(&long, COST_MIN) && hash.verify(significant(&long), COST_MIN));
+        assert!(!hash.verify(&long[..71], COST_MIN));
+        assert_eq!(significant(b"short"), b"short");
     }
 }

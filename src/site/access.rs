@@ -4,10 +4,9 @@
 //! Exempt are preflights alone, whose answer is the same for every target.
 
 use super::pages;
-use crate::auth::Passwords;
+use crate::auth::{Credentials, Passwords};
 use crate::gate::{Denied, Requester};
 use crate::http::cors;
-use crate::http::credentials::Credentials;
 use crate::http::fields::Fields;
 use crate::http::host::AllowedHosts;
 use crate::http::request::Request;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::listing::{BASE_STYLE, PAGE_START};
-use crate::http::credentials::CHALLENGE;
+use crate::auth::CHALLENGE;
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 use crate::http::target::Target;
