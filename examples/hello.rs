@@ -41,9 +41,8 @@ fn hello(mut client: &Connection) -> io::Result<()> {
         let output = match request::parse(&input) {
             Ok(Parsed::Partial) => continue,
             Ok(Parsed::Complete { request, .. }) => answer(&request),
-            Err(refused) => {
-                let has_body = refused.summary.method != Some(Method::Head);
-                page(refused.refusal.status(), "That is no request.\n", has_body)
+            Err(refusal) => {
+                page(refusal.status(), "That is no request.\n", !input.starts_with(b"HEAD "))
             }
         };
         return client.write_all(&output);

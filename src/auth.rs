@@ -22,7 +22,7 @@ use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::gate::{Denied, Gate, Limits, Relief, Requester};
-use crate::http::fields::Fields;
+use crate::http::request::Fields;
 use file::Hash;
 
 /// What a response asks for credentials with (RFC 7617 sections 2 and 2.1).

@@ -7,7 +7,6 @@
 pub(crate) mod conditional;
 pub(crate) mod cors;
 pub mod date;
-pub mod fields;
 pub(crate) mod forwarded;
 pub(crate) mod host;
 pub(crate) mod negotiation;
@@ -16,5 +15,4 @@ pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod status;
-pub(crate) mod syntax;
 pub mod target;

@@ -24,7 +24,7 @@
 //!     }
 //!     Ok(Parsed::Complete { .. }) => Response::new(Status::NotFound, Body::None),
 //!     Ok(Parsed::Partial) => unreachable!("the blank line is there"),
-//!     Err(refused) => Response::new(refused.refusal.status(), Body::None),
+//!     Err(refusal) => Response::new(refusal.status(), Body::None),
 //! };
 //! let mut head = Vec::new();
 //! response.write_head(&mut head, None, &[]);

@@ -107,8 +107,8 @@ impl Service {
                     break dispatcher.answer(request, &input[length..], deadline, now);
                 }
                 // Its credentials may still be to come.
-                Err(refused) if dispatcher.waits_for_fields(&refused) && !is_full => {}
-                Err(refused) => break dispatcher.refuse(refused),
+                Err(refusal) if !is_full && dispatcher.waits_for_fields(refusal, input) => {}
+                Err(refusal) => break dispatcher.refuse(refusal, HeadSummary::of(input)),
             }
         };
         let mut exchange = match answer {

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use super::date::Date;
-use super::fields::Fields;
+use super::request::Fields;
 use super::status::Status;
 
 /// A strong entity-tag (RFC 9110 section 8.8.3), quotes included.

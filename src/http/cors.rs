@@ -3,11 +3,9 @@
 //! A page of any origin may read what everyone may read. Credentials that a browser keeps are never
 //! allowed to go along, since `*` stands for the origin.
 
-use super::fields::Fields;
-use super::request::{Method, Request};
+use super::request::{Fields, Method, Request, is_token};
 use super::response::{Body, Response};
 use super::status::Status;
-use super::syntax::is_token;
 
 /// The fields of every response. The second names the fields that a page may read beside the few
 /// that it always may: what players, viewers of documents and download tools look at.

@@ -1,45 +1,60 @@
-//! Which Host values are answered by a server that listens only on loopback.
+//! The host of an authority, and which Host values are answered by a server that listens only on
+//! loopback.
 //!
 //! By DNS rebinding any web page can point a name of its own at 127.0.0.1 and then read the folder
 //! as if it were its own site. The Host field still carries the page's name, so only those pass for
 //! which no network answers: addresses, and `localhost` and names below it, which browsers resolve
 //! themselves. Single labels, `.local`, `.test`, `.internal` and `.home.arpa` can't be registered,
 //! but a hostile local network answers for them as it likes. This module only looks at names: it
-//! resolves nothing, and does not know where the server listens.
+//! resolves nothing, and does not know where the server listens. There is one parser of
+//! authorities, since two that read a text in two ways are how such checks are evaded.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::syntax::{self, Host};
+use super::target::has_whole_triplets;
 
 /// The domain whose names stand for the client's own machine, without a look-up (RFC 6761 section
 /// 6.3).
 const LOCALHOST: &str = "localhost";
 
-/// The Host values that are answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum AllowedHosts {
-    /// Any.
-    Any,
-    /// Local ones, and these names.
-    LocalAnd(Vec<String>),
+/// The host of `uri-host [ ":" port ]` (RFC 3986 section 3.2.2): a name, an IPv4 address, an IPv6
+/// address in brackets, or nothing, where the authority is empty as a whole (RFC 9112 section 3.2).
+/// `None` where the text is anything else. That excludes user information, and a port without a
+/// host.
+pub(super) fn parse(authority: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(authority).ok()?;
+    let length = match text.strip_prefix('[') {
+        // No later version of the address exists.
+        Some(rest) => {
+            let address = rest.split(']').next()?;
+            address.parse::<Ipv6Addr>().ok()?;
+            address.len() + "[]".len()
+        }
+        None => text.find(':').unwrap_or(text.len()),
+    };
+    let (host, port) = text.split_at_checked(length)?;
+    let is_host = host.starts_with('[') || is_registered_name(host.as_bytes());
+    let is_port_alone = host.is_empty() && !port.is_empty();
+    (is_host && is_port(port) && !is_port_alone).then_some(host)
 }
 
-impl AllowedHosts {
-    /// Local ones and those that the person at the terminal names; `*` allows any Host.
-    pub(crate) fn local_and(names: Vec<String>) -> Self {
-        if names.iter().any(|name| name == "*") { Self::Any } else { Self::LocalAnd(names) }
-    }
+/// The characters of `reg-name`, among them all IPv4 addresses.
+fn is_registered_name(name: &[u8]) -> bool {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte);
+    name.iter().all(is_allowed) && has_whole_triplets(name)
+}
 
-    /// Whether a request with this Host value is answered. Case, port and trailing dot do not
-    /// count.
-    pub(crate) fn allows(&self, host: &[u8]) -> bool {
-        match self {
-            Self::Any => true,
-            Self::LocalAnd(names) => {
-                is_local(host) || names.iter().any(|name| is_same_name(name.as_bytes(), host))
-            }
-        }
-    }
+/// Nothing, or a colon and digits, of which there may be none.
+fn is_port(text: &str) -> bool {
+    let are_digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    text.is_empty() || text.strip_prefix(':').is_some_and(are_digits)
+}
+
+/// Whether a request with this Host value is answered: a local one, and one of these names; `*` is
+/// any. Case, port and trailing dot do not count.
+pub(crate) fn is_allowed(host: &[u8], names: &[String]) -> bool {
+    let is_same = |name: &String| name == "*" || is_same_name(name.as_bytes(), host);
+    is_local(host) || names.iter().any(is_same)
 }
 
 /// Whether a Host value, with or without port, is empty, an address, or `localhost` or a name below
@@ -48,22 +63,15 @@ impl AllowedHosts {
 /// Old spellings of IPv4 addresses (`127.1`, `0x7f.1`) count as names: browsers rewrite them before
 /// they send them.
 fn is_local(host: &[u8]) -> bool {
-    match syntax::host(host) {
-        Some(Host::Ipv6(_)) => true,
-        Some(Host::Name(name)) => {
-            name.is_empty() || name.parse::<Ipv4Addr>().is_ok() || is_local_name(name)
-        }
-        None => false,
-    }
+    parse(host).is_some_and(|host| {
+        let is_address = host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok();
+        host.is_empty() || is_address || is_local_name(host)
+    })
 }
 
 fn is_same_name(one: &[u8], other: &[u8]) -> bool {
-    match (syntax::host(one), syntax::host(other)) {
-        (Some(Host::Name(one)), Some(Host::Name(other))) => {
-            without_trailing_dot(one).eq_ignore_ascii_case(without_trailing_dot(other))
-        }
-        _ => false,
-    }
+    let [one, other] = [one, other].map(|host| parse(host).map(without_trailing_dot));
+    one.zip(other).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
 /// The root's dot may be written, and means the same name (RFC 1034 section 3.1).
@@ -99,8 +107,55 @@ mod tests {
 
     #[track_caller]
     fn check_allowed(names: &[&str], host: &str, want: bool) {
-        let hosts = AllowedHosts::local_and(names.iter().map(|&name| name.to_owned()).collect());
-        assert_eq!(hosts.allows(host.as_bytes()), want, "{host} with {names:?}");
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(is_allowed(host.as_bytes(), &names), want, "{host} with {names:?}");
+    }
+
+    #[track_caller]
+    fn check_host(authority: &str, want: &str) {
+        assert_eq!(parse(authority.as_bytes()), Some(want), "{authority}");
+    }
+
+    #[test]
+    fn a_host_comes_with_a_port_or_without() {
+        check_host("", "");
+        check_host("a", "a");
+        check_host("a:", "a");
+        check_host("A:80", "A");
+        check_host("a_b.example", "a_b.example");
+        check_host("1.2.3.4:1", "1.2.3.4");
+        check_host("[::1]", "[::1]");
+        check_host("[::]:8080", "[::]");
+        check_host("[::1]:", "[::1]");
+
+        check_host("999.1.1.1", "999.1.1.1");
+        check_host("xn--4ca", "xn--4ca");
+        check_host("a%20b", "a%20b");
+        check_host("a:99999", "a");
+        check_host("a,b", "a,b");
+        check_host("~!$&'()*+;=", "~!$&'()*+;=");
+        check_host("[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]");
+    }
+
+    #[test]
+    fn anything_else_is_no_authority() {
+        for text in ["a b", "a@b", "a/b", "a?b", "a#b", "a\\b", "a\"", "<a>", "ä", " a", "a\0"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+        for text in ["a%", "a%2", "a%zz", "a:b", "a:+1", "a: 1", "a:1 ", "a:1:2", "::1", "a]"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+        for text in ["[::1", "::1]", "[]", "[a]", "[1.2.3.4]", "[::1]a", "[::1]:a", "x[::1]"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+        for text in ["[fe80::1%25lo]", "[v1.a]", "[[::1]]", "[::1]]", "[ ::1]", "user:1@[::1]"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+        for text in [":", ":80", ":80:80", ":x"] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(parse(b"\xff"), None);
+        assert_eq!(parse(b"[\xff]"), None);
     }
 
     #[test]
@@ -221,8 +276,7 @@ mod tests {
         ) {
             let changed = name.to_uppercase() + &port;
             prop_assert_eq!(is_local(name.as_bytes()), is_local(changed.as_bytes()));
-            let hosts = AllowedHosts::local_and(vec![name]);
-            prop_assert!(hosts.allows(changed.as_bytes()));
+            prop_assert!(is_allowed(changed.as_bytes(), &[name]));
         }
 
         #[test]
@@ -230,8 +284,7 @@ mod tests {
             vec(any::<u8>(), 0..30),
             "[\\[\\]:.0-9a-f]{0,20}".prop_map(String::into_bytes),
         ]) {
-            let hosts = AllowedHosts::local_and(vec!["example.com".to_owned()]);
-            prop_assert!(hosts.allows(&host) || !is_local(&host));
+            prop_assert!(is_allowed(&host, &["example.com".to_owned()]) || !is_local(&host));
         }
     }
 }

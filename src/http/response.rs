@@ -14,8 +14,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::date::Date;
 use super::range::ByteRange;
+use super::request::is_token;
 use super::status::Status;
-use super::syntax::is_token;
 
 /// The value of the Server field.
 pub(crate) const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));

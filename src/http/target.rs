@@ -4,11 +4,24 @@
 //! percent signs, dot segments or doubled slashes again. The path is relative, and no name in it is
 //! empty, `.` or `..`, or holds a slash or NUL. This file does not know whether it exists.
 
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode, percent_encode};
 
+use super::host;
 use super::refusal::Refusal;
-use super::syntax;
-use super::syntax::{encode_segment, has_whole_triplets};
+
+/// What is encoded in a path segment: all but the unreserved characters and six delimiters that
+/// mean nothing in a path, in HTML or in a header field (RFC 3986 sections 2.2, 2.3 and 3.3).
+pub(super) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b',');
 
 /// A request-target, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +126,7 @@ fn split_authority(raw: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Refusal> {
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     // A URI without a host must be refused (RFC 9110 section 4.2.1).
-    if authority.is_empty() || syntax::host(authority).is_none() {
+    if authority.is_empty() || host::parse(authority).is_none() {
         return Err(Refusal::TargetAuthority);
     }
     Ok((Some(authority), rest))
@@ -151,6 +164,20 @@ fn descend(path: &mut Vec<u8>, segment: &[u8]) -> Result<bool, Refusal> {
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// One name as it stands in a path, percent-encoded. Also safe as a relative reference, where a
+/// colon would otherwise make a scheme of what is before it (RFC 3986 section 4.2).
+pub(crate) fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
+    percent_encode(name, ENCODED)
+}
+
+/// Whether two hexadecimal digits follow each percent sign.
+pub(super) fn has_whole_triplets(text: &[u8]) -> bool {
+    let mut after_percent = text.split(|&byte| byte == b'%').skip(1);
+    after_percent.all(|rest| {
+        rest.first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 #[cfg(test)]

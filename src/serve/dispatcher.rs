@@ -7,9 +7,9 @@ use super::exchange::Exchange;
 use super::read;
 use super::requester::Asking;
 use crate::http::date::Date;
-use crate::http::fields::Fields;
 use crate::http::forwarded::Network;
-use crate::http::request::{Framing, HeadSummary, Refused, Request, Version};
+use crate::http::refusal::Refusal;
+use crate::http::request::{Fields, Framing, HeadSummary, Request, Version};
 use crate::http::response::Response;
 use crate::http::status::Status;
 use crate::net::{Connection, Lost};
@@ -28,12 +28,12 @@ pub(super) struct Dispatcher<'a, 'c> {
 impl<'a> Dispatcher<'a, '_> {
     /// Whether a head that is refused must come whole all the same: for the credentials, without
     /// which the client does not learn why.
-    pub(super) fn waits_for_fields(&self, refused: &Refused<'_>) -> bool {
-        self.asks_who(refused) && !refused.summary.is_whole
+    pub(super) fn waits_for_fields(&self, refusal: Refusal, head: &[u8]) -> bool {
+        self.asks_who(refusal) && !HeadSummary::of(head).is_whole
     }
 
-    fn asks_who(&self, refused: &Refused<'_>) -> bool {
-        self.site.access().needs_credentials() && refused.refusal.is_of_method_or_target()
+    fn asks_who(&self, refusal: Refusal) -> bool {
+        self.site.access().needs_credentials() && refusal.is_of_method_or_target()
     }
 
     fn requester<'b>(&'b self, fields: &'b Fields<'b>) -> Asking<'b> {
@@ -41,12 +41,14 @@ impl<'a> Dispatcher<'a, '_> {
     }
 
     /// The answer to a head that is no request. It gets none of the site's own pages.
-    pub(super) fn refuse(&self, refused: Refused<'a>) -> Result<Exchange<'a>, Lost> {
-        let asks_who = self.asks_who(&refused);
-        let Refused { refusal, summary } = refused;
+    pub(super) fn refuse(
+        &self,
+        refusal: Refusal,
+        summary: HeadSummary<'a>,
+    ) -> Result<Exchange<'a>, Lost> {
         log::debug!("{}: refused: {}", self.connection.peer(), refusal.cause());
         let (response, cause) = (pages::error(refusal.status()), refusal.cause());
-        if !asks_who {
+        if !self.asks_who(refusal) {
             let exchange = Exchange::refused(summary, response, cause);
             return Ok(Exchange { raw_reply: refusal.raw_reply(), ..exchange });
         }
@@ -66,7 +68,7 @@ impl<'a> Dispatcher<'a, '_> {
         deadline: Instant,
         now: Date,
     ) -> Result<Exchange<'a>, Lost> {
-        let announces_body = !matches!(request.framing(), Framing::None | Framing::Length(0));
+        let announces_body = !matches!(request.framing, Framing::None | Framing::Length(0));
         let has_more_to_read =
             announces_body || !rest.is_empty() || request.version == Version::Http09;
         // Until it is known who asks, the connection may be evicted.
@@ -103,7 +105,7 @@ impl<'a> Dispatcher<'a, '_> {
         let refuse = |request: Request<'a>, status, cause| {
             Ok(Exchange::refused(request.into(), self.site.error(status), cause))
         };
-        match request.framing() {
+        match request.framing {
             Framing::None | Framing::Chunked => {
                 refuse(request, Status::LengthRequired, "length-required")
             }

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use crate::gate::{Holder, Requester, Source};
-use crate::http::fields::Fields;
 use crate::http::forwarded::{self, Network};
+use crate::http::request::Fields;
 use crate::net::Connection;
 
 /// A connection whose request is whole.

@@ -7,17 +7,16 @@ use super::pages;
 use crate::auth::{Credentials, Passwords};
 use crate::gate::{Denied, Requester};
 use crate::http::cors;
-use crate::http::fields::Fields;
-use crate::http::host::AllowedHosts;
-use crate::http::request::Request;
+use crate::http::host;
+use crate::http::request::{Fields, Request};
 use crate::http::response::Response;
 use crate::http::status::Status;
 
 /// Who may ask.
 #[derive(Debug)]
 pub(crate) struct Access {
-    /// The names that Host may carry.
-    pub(crate) allowed_hosts: AllowedHosts,
+    /// The names that Host may carry, beside local ones; `*` is any.
+    pub(crate) allowed_hosts: Vec<String>,
     /// Whether pages of other origins may read what is served.
     pub(crate) cors: bool,
     /// The users; `None` lets everyone in.
@@ -77,7 +76,7 @@ impl Access {
 
     fn check_host(&self, host: Option<&[u8]>) -> Result<(), Unauthorized> {
         match host {
-            Some(host) if !self.allowed_hosts.allows(host) => {
+            Some(host) if !host::is_allowed(host, &self.allowed_hosts) => {
                 Err(refuse(pages::misdirected(host), "host-not-allowed"))
             }
             _ => Ok(()),

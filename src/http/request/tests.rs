@@ -3,7 +3,6 @@
 mod differential;
 mod fields;
 mod heads;
-mod properties;
 
 use super::*;
 
@@ -12,7 +11,7 @@ type Meaning<'a> = (Method, &'a str, Version, usize, Framing);
 
 #[track_caller]
 fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
-    let parsed = judge(head.as_bytes());
+    let parsed = parse(head.as_bytes());
     let got = parsed.map(|parsed| match parsed {
         Parsed::Partial => panic!("partial: {head:?}"),
         Parsed::Complete { request, length } => {
@@ -32,11 +31,11 @@ fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
 /// accepted head is partial.
 #[track_caller]
 fn check_pieces(head: &[u8]) {
-    let verdict = judge(head);
+    let verdict = parse(head);
     let more = [head, b"\r\nGET /more HTTP/1.1\r\nHost: a\r\n\r\n\0"].concat();
-    assert_eq!(judge(&more), verdict);
+    assert_eq!(parse(&more), verdict);
     for length in 0..head.len() {
-        let early = judge(&head[..length]);
+        let early = parse(&head[..length]);
         let is_consistent = early == Ok(Parsed::Partial) || early == verdict;
         assert!(is_consistent, "{length} bytes of {}: {early:?}", head.escape_ascii());
     }
@@ -53,20 +52,18 @@ fn request_lines_are_read() {
     check("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Ok(got(Version::Http11, 1)));
     let post = (Method::Post, "a b", Version::Http10, 0, Framing::None);
     check("POST /a%20b?q HTTP/1.0\r\n\r\n", Ok(post));
-    for method in Method::ALL {
+    for (method, name) in Method::NAMES {
+        assert_eq!(method.name(), name);
         let want = (method, "x", Version::Http10, 0, Framing::None);
-        check(&format!("{method} /x HTTP/1.0\r\n\r\n"), Ok(want));
+        check(&format!("{name} /x HTTP/1.0\r\n\r\n"), Ok(want));
     }
     let options = (Method::Options, "", Version::Http10, 0, Framing::None);
     check("OPTIONS * HTTP/1.0\r\n\r\n", Ok(options));
-    check("GET / HTTP/1.2\nHost: a\n\n", Ok(got(Version::Http11, 1)));
     check("GET / HTTP/1.9\nHost: a\n\n", Ok(got(Version::Http11, 1)));
-    check("GET /\r\n", Ok(got(Version::Http09, 0)));
     check("GET /\n", Ok(got(Version::Http09, 0)));
     let simple = (Method::Get, "a/b", Version::Http09, 0, Framing::None);
     check("\r\nGET http://h/a/b?q\n", Ok(simple));
     check("GET / HTTP/1.0\n\n", Ok(got(Version::Http10, 0)));
-    check("GET / HTTP/1.0\r\n\n", Ok(got(Version::Http10, 0)));
     check("\r\nGET / HTTP/1.0\n\r\n", Ok(got(Version::Http10, 0)));
     check("\nGET / HTTP/1.0\r\n\r\n", Ok(got(Version::Http10, 0)));
 }
@@ -120,7 +117,7 @@ fn bad_targets_are_refused_before_the_fields() {
 fn a_tls_handshake_is_refused_as_soon_as_it_is_seen() {
     check("\x16\x03\x01\x02", Err(Refusal::TlsHandshake));
     check("\x16\x03 / HTTP/1.0\r\n\r\n", Err(Refusal::TlsHandshake));
-    assert_eq!(judge(b"\x16"), Ok(Parsed::Partial));
+    assert_eq!(parse(b"\x16"), Ok(Parsed::Partial));
     assert!(has_news(b"\x16\x03", 1) && !has_news(b"\x16", 0) && !has_news(b"GET /", 2));
     assert!(Refusal::TlsHandshake.raw_reply().is_some());
     assert!(Refusal::ControlByte.raw_reply().is_none());
@@ -129,8 +126,8 @@ fn a_tls_handshake_is_refused_as_soon_as_it_is_seen() {
 #[test]
 fn limits_are_exact() {
     let line = |bytes: usize| format!("GET /{} HTTP/1.0", "a".repeat(bytes - 14));
-    let accepts = |head: &str| matches!(judge(head.as_bytes()), Ok(Parsed::Complete { .. }));
-    let refusal = |head: &str| judge(head.as_bytes()).err();
+    let accepts = |head: &str| matches!(parse(head.as_bytes()), Ok(Parsed::Complete { .. }));
+    let refusal = |head: &str| parse(head.as_bytes()).err();
 
     assert!(accepts(&(line(REQUEST_LINE_BYTES_MAX) + "\n\n")));
     assert!(accepts(&("\r\n".to_owned() + &line(REQUEST_LINE_BYTES_MAX) + "\r\n\r\n")));
@@ -138,14 +135,14 @@ fn limits_are_exact() {
         let head = line(REQUEST_LINE_BYTES_MAX + 1) + end;
         assert_eq!(refusal(&head), Some(Refusal::RequestLineTooLong), "{end:?}");
     }
-    assert_eq!(judge((line(REQUEST_LINE_BYTES_MAX) + "\r").as_bytes()), Ok(Parsed::Partial));
+    assert_eq!(parse((line(REQUEST_LINE_BYTES_MAX) + "\r").as_bytes()), Ok(Parsed::Partial));
     assert_eq!(refusal(&"a".repeat(1 << 20)), Some(Refusal::RequestLineTooLong));
 
     let head = |bytes: usize| format!("GET / HTTP/1.0\r\nA: {}\r\n\r\n", "a".repeat(bytes - 23));
     assert!(accepts(&head(HEAD_BYTES_MAX)));
     assert_eq!(refusal(&head(HEAD_BYTES_MAX + 1)), Some(Refusal::HeadTooLong));
     assert_eq!(
-        judge(&head(HEAD_BYTES_MAX + 1).as_bytes()[..HEAD_BYTES_MAX - 1]),
+        parse(&head(HEAD_BYTES_MAX + 1).as_bytes()[..HEAD_BYTES_MAX - 1]),
         Ok(Parsed::Partial)
     );
     assert_eq!(refusal(&head(HEAD_BYTES_MAX + 1)[..HEAD_BYTES_MAX]), Some(Refusal::HeadTooLong));
@@ -172,25 +169,6 @@ fn the_log_gets_the_first_line_as_it_came() {
     check(b"\r\n\r", b"");
     check(b"\x16\x02\0\r\r\n", b"\x16\x02\0\r");
     check(b"\x16\x03\x01\x02\0\x01\0", b"TLS-handshake");
-}
-
-#[test]
-fn each_refusal_has_its_status() {
-    #[track_caller]
-    fn check(refusal: Refusal, code: u16) {
-        assert_eq!(refusal.status().code(), code);
-        assert!(!refusal.cause().is_empty());
-    }
-    check(Refusal::RequestLine, 400);
-    check(Refusal::TlsHandshake, 400);
-    check(Refusal::AboveRoot, 400);
-    check(Refusal::HostMissing, 400);
-    check(Refusal::EncodedSlash, 404);
-    check(Refusal::RequestLineTooLong, 414);
-    check(Refusal::HeadTooLong, 431);
-    check(Refusal::TooManyFields, 431);
-    check(Refusal::MethodUnknown, 501);
-    check(Refusal::VersionUnsupported, 505);
 }
 
 /// What is known of a head: method, version, names of its fields.
@@ -231,16 +209,8 @@ fn what_is_right_in_a_refused_or_unfinished_head_is_known() {
 }
 
 #[test]
-fn a_refusal_carries_what_is_known() {
-    let head = b"HEAD /a%2fb HTTP/1.0\r\nUser-Agent: curl\r\n\r\n";
-    let refused = parse(head).unwrap_err();
-    assert_eq!(refused, Refused { refusal: Refusal::EncodedSlash, summary: HeadSummary::of(head) });
-    let Ok(Parsed::Complete { request, .. }) = parse(b"HEAD / HTTP/1.0\r\nReferer: b\r\n\r\n")
-    else {
-        panic!("it is a request")
-    };
-    assert_eq!(
-        HeadSummary::from(request),
-        HeadSummary::of(b"HEAD / HTTP/1.0\r\nReferer: b\r\n\r\n")
-    );
+fn a_request_and_its_summary_say_the_same() {
+    let head = b"HEAD / HTTP/1.0\r\nReferer: b\r\n\r\n";
+    let Ok(Parsed::Complete { request, .. }) = parse(head) else { panic!("it is a request") };
+    assert_eq!(HeadSummary::from(request), HeadSummary::of(head));
 }

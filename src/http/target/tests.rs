@@ -188,6 +188,41 @@ fn paths_are_encoded() {
     );
 }
 
+#[test]
+fn names_are_encoded() {
+    #[track_caller]
+    fn check(name: &[u8], want: &str) {
+        assert_eq!(encode_segment(name).to_string(), want);
+    }
+    check(b"Read-me_1.0~.txt", "Read-me_1.0~.txt");
+    check(b"a!$()*,b", "a!$()*,b");
+    check(b"a b", "a%20b");
+    check(b"50%", "50%25");
+    check(b"/?#:;+&=@", "%2F%3F%23%3A%3B%2B%26%3D%40");
+    check(b"\"'<>`", "%22%27%3C%3E%60");
+    check(b"\\[]{}|^", "%5C%5B%5D%7B%7D%7C%5E");
+    check(b"\r\n\t\x00\x7f\xc3\xa4", "%0D%0A%09%00%7F%C3%A4");
+}
+
+#[test]
+fn triplets_are_a_sign_and_two_digits() {
+    #[track_caller]
+    fn check(text: &str, want: bool) {
+        assert_eq!(has_whole_triplets(text.as_bytes()), want, "{text}");
+    }
+    check("", true);
+    check("plain", true);
+    check("%41%4a%4F", true);
+    check("%410", true);
+    check("%", false);
+    check("%4", false);
+    check("%4%41", false);
+    check("%zz", false);
+    check("%%41", false);
+    check("%+1", false);
+    check("%u0041", false);
+}
+
 /// Any name that a folder can hold.
 fn name() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![any::<u8>(), prop::sample::select(b"%.2eE\\ab".to_vec())];

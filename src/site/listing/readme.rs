@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::markdown;
 use super::text::{push_name, visible_text};
-use crate::http::syntax::encode_segment;
+use crate::http::target::encode_segment;
 use crate::memory::{self, OutOfMemory};
 use crate::text::escape_html;
 

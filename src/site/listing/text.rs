@@ -4,7 +4,7 @@
 //! from the name, since a name may not be text at all; what is linked is always the name's bytes.
 
 use super::order::Entry;
-use crate::http::syntax::encode_segment;
+use crate::http::target::encode_segment;
 use crate::text::{is_unprintable, push_escaped_html};
 
 /// The most bytes that an entry takes in a listing: its name as a link and as text, of which a byte

@@ -1,6 +1,8 @@
-//! Made-up heads: some nearly right, some mere soup.
+//! Made-up heads, some nearly right, some mere soup, and what holds for all of them.
 
 use proptest::prelude::*;
+
+use super::*;
 
 /// Heads made of the bytes that matter.
 pub(super) fn soup() -> impl Strategy<Value = Vec<u8>> {
@@ -75,4 +77,22 @@ pub(super) fn head() -> impl Strategy<Value = Vec<u8>> {
         }
         head
     })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(2000)))]
+
+    #[test]
+    fn any_bytes_get_a_lasting_verdict(
+        bytes in prop_oneof![head(), soup(), prop::collection::vec(any::<u8>(), 0..200)],
+        more in soup(),
+    ) {
+        let verdict = parse(&bytes);
+        if verdict != Ok(Parsed::Partial) {
+            check_pieces(&bytes);
+            let extended = [&bytes[..], &more].concat();
+            prop_assert_eq!(parse(&extended), verdict);
+        }
+        prop_assert!(!HeadSummary::of(&bytes).line.contains(&b'\n'));
+    }
 }
