@@ -28,12 +28,12 @@ use crate::access_log::{self, Logger, Queue};
 use crate::auth::Passwords;
 use crate::memory;
 use crate::net::{self, BindError, Server};
-use crate::quantity::push_counted;
 use crate::sandbox::{self, Enforcement};
 use crate::serve::{self, Service, Statistics};
 use crate::signals::Signals;
 use crate::site::Site;
 use crate::site::root::{Root, Symlinks};
+use crate::text::push_counted;
 use crate::transfers::Transfers;
 
 use cli::Flags;

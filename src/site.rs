@@ -37,9 +37,8 @@ use crate::http::date::Date;
 use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
-use crate::http::target::Target;
-use crate::http::target::encode_segment;
-use crate::log_once::LogOnce;
+use crate::http::target::{Target, encode_segment};
+use crate::lock::LogOnce;
 
 /// The methods that some target takes, as Allow lists them for the server as a whole.
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";

@@ -10,7 +10,7 @@ use std::fmt::{self, Write as _};
 use super::entry::Entry;
 use super::json::json;
 use crate::http::date::Date;
-use crate::quantity::Human;
+use crate::text::Human;
 
 /// ANSI escape sequences (ECMA-48 section 8.3.117, Select Graphic Rendition).
 const DIM: &str = "\x1b[2m";

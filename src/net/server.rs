@@ -15,8 +15,7 @@ use super::listener::{BindError, Listener};
 use super::slots::{Effect, SILENT_AT_STOP_TIME_MAX};
 use super::state::{Housekeeper, ROUND_INTERVAL, Stage, State};
 use super::worker::spawner;
-use crate::lock::{lock, wait_for, wait_while};
-use crate::log_once::LogOnce;
+use crate::lock::{LogOnce, lock, wait_for, wait_while};
 use crate::memory;
 
 /// How long a stopping server goes on accepting from the kernel's queue, at most.

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::connection::{Connection, LEAD};
 use super::server::{Shared, Spawner};
 use super::state::{Job, Stage};
-use crate::log_once::LogOnce;
+use crate::lock::LogOnce;
 
 /// Stack of a worker, in bytes.
 const STACK_BYTES: usize = 256 * 1024;

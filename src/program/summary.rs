@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::quantity::{Human, push_counted, push_human_size};
 use crate::serve::Total;
+use crate::text::{Human, push_counted, push_human_size};
 
 /// `served 1,234 responses, 5.6 GB, to 3 addresses in 2h03m`.
 pub(super) fn of(total: Total, time: Duration) -> String {

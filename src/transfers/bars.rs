@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::access_log::{Escaped, Size};
 use crate::lock::lock;
-use crate::quantity::{Human, push_human_size};
+use crate::text::{Human, push_human_size};
 
 /// The most that is kept of a target, in bytes before they are escaped: its end.
 const TARGET_BYTES_MAX: usize = 256;

@@ -9,7 +9,7 @@ use super::readme::{self, README_BYTES_MAX, Readme};
 use super::selection::Listing;
 use super::text::{push_href, push_name, row_bytes_max};
 use crate::memory::{self, OutOfMemory};
-use crate::quantity::{push_counted, push_grouped, push_human_size};
+use crate::text::{push_counted, push_grouped, push_human_size};
 
 /// What every page of the program begins with, up to its title. Its icon is a part of it, so that
 /// no browser looks for another.

@@ -6,23 +6,21 @@
 use super::{Source, assert_none, rust_files};
 
 /// Each top module, and those that it may import from. `program` may import from all of them.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
-    ("access_log", &["http", "lock", "quantity", "text"]),
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
+    ("access_log", &["http", "lock", "text"]),
     ("auth", &["gate", "http", "lock"]),
     ("gate", &["lock"]),
     ("http", &[]),
     ("lock", &[]),
-    ("log_once", &["lock"]),
     ("memory", &["lock"]),
-    ("net", &["gate", "lock", "log_once", "memory"]),
+    ("net", &["gate", "lock", "memory"]),
     ("outgoing", &[]),
-    ("quantity", &[]),
     ("sandbox", &[]),
     ("serve", &["access_log", "auth", "gate", "http", "lock", "net", "site", "transfers"]),
     ("signals", &[]),
-    ("site", &["auth", "gate", "http", "lock", "log_once", "memory", "quantity", "text"]),
+    ("site", &["auth", "gate", "http", "lock", "memory", "text"]),
     ("text", &[]),
-    ("transfers", &["access_log", "lock", "quantity"]),
+    ("transfers", &["access_log", "lock", "text"]),
 ];
 
 /// The clock, files, sockets, processes, threads and the log. A response may hold an open file.
