@@ -106,10 +106,7 @@ impl Refusal {
     /// What is sent in place of a response, to a client that would not understand one. The status
     /// is then only for the log.
     pub(crate) fn raw_reply(self) -> Option<&'static [u8]> {
-        match self {
-            Self::TlsHandshake => Some(TLS_ALERT),
-            _ => None,
-        }
+        (self == Self::TlsHandshake).then_some(TLS_ALERT)
     }
 
     /// A word for the log, never for the client.

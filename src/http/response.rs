@@ -10,12 +10,13 @@ use std::fmt;
 use std::fs::File;
 use std::str::FromStr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 use super::date::Date;
 use super::range::ByteRange;
 use super::request::is_token;
 use super::status::Status;
+use super::target::PATH_ENCODED;
 
 /// The value of the Server field.
 pub(crate) const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
@@ -38,26 +39,11 @@ const RESERVED: [&str; 14] = [
     "WWW-Authenticate",
 ];
 
-/// Fields that a response has of its own, unless it is unusual.
-const FIELDS_EXPECTED: usize = 8;
-
-/// What is encoded in `filename*`: all but `attr-char` (RFC 8187 section 3.2.1).
-const ATTR_CHAR_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'!')
-    .remove(b'#')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'+')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'^')
-    .remove(b'_')
-    .remove(b'`')
-    .remove(b'|')
-    .remove(b'~');
+/// What is encoded in `filename*`: all that is in a path, and what else is no `attr-char` (RFC 8187
+/// section 3.2.1).
+const ATTR_CHAR_ENCODED: &AsciiSet = &PATH_ENCODED.add(b'(').add(b')').add(b'*').add(b',');
 
 /// A response: a status, its fields without those that every response has, and a body.
-#[derive(Debug)]
 pub struct Response {
     status: Status,
     fields: Vec<(&'static str, Cow<'static, str>)>,
@@ -69,7 +55,6 @@ pub struct Response {
 }
 
 /// What follows the head.
-#[derive(Debug)]
 pub enum Body {
     /// Nothing, and no Content-Length either: what 204 and 304 have.
     None,
@@ -82,23 +67,19 @@ pub enum Body {
 }
 
 /// Content that is put together while it is sent, such as an archive.
-pub trait Stream: fmt::Debug + Send {
-    /// The parts that a span of it consists of, in order. One that cannot be had is the last.
-    fn parts(&self, span: ByteRange) -> Box<dyn Iterator<Item = Result<Chunk, Stale>> + '_>;
+pub trait Stream: Send {
+    /// The parts that a span of it consists of, in order. One that is no longer what it was when
+    /// its length was promised is `None`, and the last.
+    fn parts(&self, span: ByteRange) -> Box<dyn Iterator<Item = Option<Chunk>> + '_>;
 }
 
 /// A part of what is put together.
-#[derive(Debug)]
 pub enum Chunk {
     /// These bytes.
     Bytes(Cow<'static, [u8]>),
     /// These bytes of that file.
     File(File, ByteRange),
 }
-
-/// A part is not any more what it was when its length was promised.
-#[derive(Debug)]
-pub struct Stale;
 
 /// A part of a body that is sent from a file, or from what is put together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,8 +101,7 @@ impl Response {
     /// A response without fields of its own.
     #[must_use]
     pub fn new(status: Status, body: Body) -> Self {
-        let fields = Vec::with_capacity(FIELDS_EXPECTED);
-        Self { status, fields, body, cause: None, _held: None }
+        Self { status, fields: Vec::new(), body, cause: None, _held: None }
     }
 
     /// The same response, which holds a permit until it is dropped.
@@ -147,9 +127,9 @@ impl Response {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         let value = value.into();
-        let is_plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        let safe = if is_plain { value } else { value.replace(is_control, " ").into() };
-        self.fields.push((name, safe));
+        let is_safe = !value.contains(is_control);
+        let value = if is_safe { value } else { value.replace(is_control, " ").into() };
+        self.fields.push((name, value));
         self
     }
 
@@ -378,7 +358,7 @@ mod tests {
     #[test]
     fn the_name_is_given_in_both_forms() {
         check_attachment(b"www.tar", "www.tar", "www.tar");
-        check_attachment(b"a b+c.tar", "a b+c.tar", "a%20b+c.tar");
+        check_attachment(b"a b+c.tar", "a b+c.tar", "a%20b%2Bc.tar");
         check_attachment(
             "Fotos für Änne.tar".as_bytes(),
             "Fotos f_r _nne.tar",

@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 
 /// What is encoded in a path segment: all but the unreserved characters and six delimiters that
 /// mean nothing in a path, in HTML or in a header field (RFC 3986 sections 2.2, 2.3 and 3.3).
-pub(super) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const PATH_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -169,7 +169,7 @@ fn descend(path: &mut Vec<u8>, segment: &[u8]) -> Result<bool, Refusal> {
 /// One name as it stands in a path, percent-encoded. Also safe as a relative reference, where a
 /// colon would otherwise make a scheme of what is before it (RFC 3986 section 4.2).
 pub(crate) fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
-    percent_encode(name, ENCODED)
+    percent_encode(name, PATH_ENCODED)
 }
 
 /// Whether two hexadecimal digits follow each percent sign.

@@ -194,7 +194,7 @@ impl Writer<'_> {
         span: ByteRange,
     ) -> Result<(), Outcome> {
         for part in stream.parts(span) {
-            match part.map_err(|_| Outcome::Truncated("file-changed"))? {
+            match part.ok_or(Outcome::Truncated("file-changed"))? {
                 Chunk::Bytes(bytes) => self.gather(gathered, &bytes)?,
                 Chunk::File(file, span) if span.length <= ONE_WRITE_BYTES_MAX => {
                     self.make_room(gathered, span.length)?;

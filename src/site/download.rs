@@ -22,7 +22,7 @@ use crate::http::conditional::Validators;
 use crate::http::date::Date;
 use crate::http::range::ByteRange;
 use crate::http::request::Request;
-use crate::http::response::{self, Chunk, Response, Stale, Stream};
+use crate::http::response::{self, Chunk, Response, Stream};
 
 /// The name of the archived folder where it has none: the root of the file system.
 const UNNAMED: &[u8] = b"root";
@@ -70,17 +70,17 @@ pub(crate) fn respond(
 }
 
 impl Stream for Archive {
-    fn parts(&self, span: ByteRange) -> Box<dyn Iterator<Item = Result<Chunk, Stale>> + '_> {
+    fn parts(&self, span: ByteRange) -> Box<dyn Iterator<Item = Option<Chunk>> + '_> {
         Box::new(self.plan.parts(span).map(|part| match part {
-            archive::Chunk::Bytes(bytes) => Ok(Chunk::Bytes(bytes)),
-            archive::Chunk::Content { entry, span } => Ok(Chunk::File(self.open(entry)?, span)),
+            archive::Chunk::Bytes(bytes) => Some(Chunk::Bytes(bytes)),
+            archive::Chunk::Content { entry, span } => Some(Chunk::File(self.open(entry)?, span)),
         }))
     }
 }
 
 impl Archive {
     /// Opens the file of an entry, if it still is what it was.
-    fn open(&self, entry: usize) -> Result<File, Stale> {
+    fn open(&self, entry: usize) -> Option<File> {
         let (kind, noted) = self.plan.entry(entry);
         let path = self.plan.path_below(entry);
         let opened = match kind {
@@ -92,13 +92,13 @@ impl Archive {
                 if metadata == *noted
                     || metadata.inode == noted.inode && metadata.size > noted.size =>
             {
-                Ok(file)
+                Some(file)
             }
             Err(OpenError::Unavailable(errno) | OpenError::Failed(errno)) => {
                 log::warn!("cannot open a file of an archive that is being sent: {errno}");
-                Err(Stale)
+                None
             }
-            Ok(_) | Err(OpenError::NotFound | OpenError::Forbidden) => Err(Stale),
+            Ok(_) | Err(OpenError::NotFound | OpenError::Forbidden) => None,
         }
     }
 }
