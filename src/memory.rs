@@ -7,10 +7,9 @@
 //! 5,000 clients, where 3 MB was the start. And it learns from large buffers to keep them, in each
 //! of its arenas: 80 MB after 80 listings.
 
-use std::collections::TryReserveError;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use rustix::param::page_size;
 use rustix::process::{Resource, getrlimit};
@@ -64,56 +63,52 @@ fn limits() -> [Option<u64>; 2] {
 /// spare. To allocate them in order to see would take them from the other threads for that moment.
 pub(crate) fn check(bytes: usize) -> Result<(), OutOfMemory> {
     let limits = limits();
-    if limits.iter().all(Option::is_none) {
-        return Ok(());
-    }
-    let Some(file) = own_size() else { return Ok(()) };
+    let file = own_size().filter(|_| limits.iter().any(Option::is_some));
+    let Some(file) = file else { return Ok(()) };
     let mut text = [0; 128];
     let length = file.read_at(&mut text, 0).map_err(|_| OutOfMemory)?;
-    let pages: Vec<u64> = String::from_utf8_lossy(&text[..length])
-        .split_whitespace()
-        .filter_map(|number| number.parse().ok())
-        .collect();
+    let text = String::from_utf8_lossy(&text[..length]);
+    let pages: Vec<u64> =
+        text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     let wanted = bytes.saturating_add(SPARE_BYTES) as u64;
-    let has_room = |limit: Option<u64>, pages: Option<&u64>| {
-        let taken = pages.copied().unwrap_or(0).saturating_mul(page_size() as u64);
-        limit.is_none_or(|limit| taken.saturating_add(wanted) <= limit)
-    };
     // All of the address space is the first number; data and stack are the sixth.
-    let is_enough = has_room(limits[0], pages.first()) && has_room(limits[1], pages.get(5));
+    let is_enough = limits.into_iter().zip([0, 5]).all(|(limit, at)| {
+        let taken = pages.get(at).unwrap_or(&0).saturating_mul(page_size() as u64);
+        limit.is_none_or(|limit| taken.saturating_add(wanted) <= limit)
+    });
     if is_enough { Ok(()) } else { Err(OutOfMemory) }
 }
 
 /// Makes room for so many more items.
 pub(crate) fn reserve<T>(items: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
-    let (length, capacity) = (items.len(), items.capacity());
-    grow(length, capacity, more, size_of::<T>(), || items.try_reserve(more))
+    let _turn = admit(items.len(), items.capacity(), more, size_of::<T>())?;
+    items.try_reserve(more).map_err(|_| OutOfMemory)
 }
 
 /// Makes room for so many more bytes of text.
 pub(crate) fn reserve_text(text: &mut String, more: usize) -> Result<(), OutOfMemory> {
-    let (length, capacity) = (text.len(), text.capacity());
-    grow(length, capacity, more, 1, || text.try_reserve(more))
+    let _turn = admit(text.len(), text.capacity(), more, 1)?;
+    text.try_reserve(more).map_err(|_| OutOfMemory)
 }
 
-fn grow(
+/// Whether so many more items may be asked for, until the guard is dropped.
+fn admit(
     length: usize,
     capacity: usize,
     more: usize,
     bytes_of_each: usize,
-    try_reserve: impl FnOnce() -> Result<(), TryReserveError>,
-) -> Result<(), OutOfMemory> {
+) -> Result<Option<MutexGuard<'static, ()>>, OutOfMemory> {
     if capacity - length >= more {
-        return Ok(());
+        return Ok(None);
     }
     // As `try_reserve` does, so that many small steps cost little.
     let count = length.saturating_add(more).max(2 * capacity);
     let bytes = count.saturating_mul(bytes_of_each);
-    let _turn = lock(&ONE_AT_A_TIME);
+    let turn = lock(&ONE_AT_A_TIME);
     if bytes > SMALL_BYTES_MAX {
         check(bytes)?;
     }
-    try_reserve().map_err(|_| OutOfMemory)
+    Ok(Some(turn))
 }
 
 /// Lets the allocator never keep large buffers, whatever it sees of them. Each of its arenas takes

@@ -4,7 +4,7 @@
 //! server cannot hang a client for ever. Knows no protocol, and nothing of the server in `net`.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 /// How long a server may take to accept a connection, at each of its addresses.
@@ -19,19 +19,17 @@ pub fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
     let addresses = addresses.map_err(|error| format!("cannot find the host {host}: {error}"))?;
     let mut failure = format!("the host {host} has no address");
     for address in addresses {
-        match open(&address) {
+        let stream = TcpStream::connect_timeout(&address, CONNECT_TIME_MAX).and_then(|stream| {
+            stream.set_read_timeout(Some(SILENCE_TIME_MAX))?;
+            stream.set_write_timeout(Some(SILENCE_TIME_MAX))?;
+            Ok(stream)
+        });
+        match stream {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = format!("cannot connect to {address}: {}", reason(&error)),
         }
     }
     Err(failure)
-}
-
-fn open(address: &SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(address, CONNECT_TIME_MAX)?;
-    stream.set_read_timeout(Some(SILENCE_TIME_MAX))?;
-    stream.set_write_timeout(Some(SILENCE_TIME_MAX))?;
-    Ok(stream)
 }
 
 /// Why an operation on a connection failed, in plain words.

@@ -71,9 +71,10 @@ pub fn restrict(rules: Rules<'_>) -> Result<Enforcement, Box<dyn Error>> {
         }
     }
     let status = ruleset.restrict_self()?;
-    Ok(match (status.landlock, status.ruleset) {
-        (_, RulesetStatus::NotEnforced) => Enforcement::Unavailable,
-        (LandlockStatus::Available { effective_abi, .. }, _) => {
+    Ok(match status.landlock {
+        LandlockStatus::Available { effective_abi, .. }
+            if status.ruleset != RulesetStatus::NotEnforced =>
+        {
             Enforcement::Landlock { version: effective_abi as i32, files: rules.root.is_some() }
         }
         _ => Enforcement::Unavailable,

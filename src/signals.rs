@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
-use signal_hook::iterator;
+use signal_hook::{flag, iterator};
 
 /// Signals that were caught, to be waited for.
 pub struct Signals {
@@ -23,16 +23,11 @@ impl Signals {
     pub fn new(catch_hangup: bool) -> io::Result<Self> {
         let is_second = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            let status = 128 + signal;
             // In this order: the first signal only sets the flag that lets the second one end us.
-            signal_hook::flag::register_conditional_shutdown(
-                signal,
-                status,
-                Arc::clone(&is_second),
-            )?;
-            signal_hook::flag::register(signal, Arc::clone(&is_second))?;
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&is_second))?;
+            flag::register(signal, Arc::clone(&is_second))?;
         }
-        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+        flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         let iterator = iterator::Signals::new([SIGINT, SIGTERM])?;
         if catch_hangup {
             iterator.add_signal(SIGHUP)?;
