@@ -147,15 +147,10 @@ fn check_pair(pair: &str, want: Option<(&str, &str)>) {
 }
 
 #[test]
-fn the_examples_of_the_rfc() {
-    let secret = "open sesame";
-    check_value("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Some(("Aladdin", secret)));
-    check_value("Basic dGVzdDoxMjPCow==", Some(("test", "123£")));
-}
-
-#[test]
 fn a_pair_has_a_colon_and_no_control_characters() {
-    check_pair("ann:secret", Some(("ann", "secret")));
+    // The examples of the RFC.
+    check_value("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Some(("Aladdin", "open sesame")));
+    check_value("Basic dGVzdDoxMjPCow==", Some(("test", "123£")));
     check_pair("ann:a:b:", Some(("ann", "a:b:")));
     check_pair("ann:", Some(("ann", "")));
     check_pair(":secret", Some(("", "secret")));
@@ -167,13 +162,13 @@ fn a_pair_has_a_colon_and_no_control_characters() {
 
 #[test]
 fn only_one_well_formed_field_counts() {
-    for value in ["basic YTpi", "BASIC YTpi", "Basic   YTpi"] {
+    for value in ["basic YTpi", "BASIC   YTpi"] {
         check_value(value, Some(("a", "b")));
     }
-    for value in ["", "Basic", "Basic ", "BasicYTpi", "Basic\tYTpi", "Digest YTpi", "YTpi"] {
+    for value in ["", "Basic", "BasicYTpi", "Basic\tYTpi", "Digest YTpi", "YTpi", "Basic YTpi,"] {
         check_value(value, None);
     }
-    for value in ["Basic YTpi,", "Basic YTpi YTpi", "Basic a:b", "Basic YTp", "Basic YTo", "é"] {
+    for value in ["Basic YTpi YTpi", "Basic a:b", "Basic YTp", "Basic YTo", "é"] {
         check_value(value, None);
     }
     assert!(of(&[]).is_none());

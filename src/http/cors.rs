@@ -95,15 +95,10 @@ mod tests {
     fn fields_that_are_asked_for_are_allowed() {
         assert_eq!(allowed_fields(None), REQUEST_FIELDS.join(", "));
         check("", "");
-        check("range", "");
         check("if-none-match,range", "");
-        check("authorization,range,x-requested-with", "authorization, x-requested-with");
-        check(" X-One ,\tX-Two", "X-One, X-Two");
-
-        check(",, ,x-one,,", "x-one");
-        check("*", "*");
-        check("x one, x-two", "x-two");
-        check("x-one;q=1, caf\u{e9}, \"x\", x:y, (x), x-two", "x-two");
+        check(" authorization,range ,\tX-Two", "authorization, X-Two");
+        check(",, ,x-one,,*", "x-one, *");
+        check("x one, x-one;q=1, caf\u{e9}, \"x\", x:y, (x), x-two", "x-two");
         check("x-one\r\nSet-Cookie: y", "");
     }
 

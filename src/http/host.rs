@@ -118,8 +118,6 @@ mod tests {
 
     #[test]
     fn a_host_comes_with_a_port_or_without() {
-        check_host("", "");
-        check_host("a", "a");
         check_host("a:", "a");
         check_host("A:80", "A");
         check_host("a_b.example", "a_b.example");
@@ -128,30 +126,24 @@ mod tests {
         check_host("[::]:8080", "[::]");
         check_host("[::1]:", "[::1]");
 
-        check_host("999.1.1.1", "999.1.1.1");
-        check_host("xn--4ca", "xn--4ca");
         check_host("a%20b", "a%20b");
         check_host("a:99999", "a");
-        check_host("a,b", "a,b");
         check_host("~!$&'()*+;=", "~!$&'()*+;=");
         check_host("[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]");
     }
 
     #[test]
     fn anything_else_is_no_authority() {
-        for text in ["a b", "a@b", "a/b", "a?b", "a#b", "a\\b", "a\"", "<a>", "ä", " a", "a\0"] {
+        for text in ["a b", "a@b", "a/b", "a?b", "a\\b", "<a>", "ä", " a", "a\0", "a%", "a%zz"] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
-        for text in ["a%", "a%2", "a%zz", "a:b", "a:+1", "a: 1", "a:1 ", "a:1:2", "::1", "a]"] {
+        for text in ["a:b", "a:+1", "a: 1", "a:1 ", "a:1:2", "::1", "a]", ":", ":80", ":80:80"] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
         for text in ["[::1", "::1]", "[]", "[a]", "[1.2.3.4]", "[::1]a", "[::1]:a", "x[::1]"] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
         for text in ["[fe80::1%25lo]", "[v1.a]", "[[::1]]", "[::1]]", "[ ::1]", "user:1@[::1]"] {
-            assert_eq!(parse(text.as_bytes()), None, "{text}");
-        }
-        for text in [":", ":80", ":80:80", ":x"] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse(b"\xff"), None);
@@ -171,77 +163,35 @@ mod tests {
 
     #[test]
     fn names_that_browsers_resolve_themselves_are_local() {
-        for host in ["", "localhost", "localhost:8080", "LocalHost", "localhost."] {
-            check(host, true);
-        }
-        for host in ["app.localhost", "a.b.localhost:3000", "web_1.LOCALHOST.:80"] {
+        for host in ["", "localhost", "LocalHost.", "a.b.localhost:3000", "web_1.LOCALHOST.:80"] {
             check(host, true);
         }
     }
 
     #[test]
-    fn names_that_a_local_network_answers_for_are_not() {
-        for host in ["nas", "nas:80", "my-laptop", "web_1", "nas.:8080", "2130706433", "x"] {
+    fn names_that_a_network_answers_for_are_not() {
+        for host in ["nas", "nas:80", "my-laptop", "web_1", "2130706433", "127.1", "0x7f.1"] {
             check(host, false);
         }
-        for host in ["a.test", "printer.local.", "db.internal", "HOME.ARPA", "nas.Home.Arpa.:80"] {
-            check(host, false);
-        }
-        for host in ["a.LOCAL", "local", "test", "internal", "arpa", "evil%2Elocalhost"] {
-            check(host, false);
-        }
-    }
-
-    #[test]
-    fn public_looking_names_are_not() {
-        for host in ["evil.com", "EVIL.com:8080", "evil.com.", "evil.com.:80", "a.b.c.evil.com"] {
-            check(host, false);
-        }
-        for host in ["127.0.0.1.nip.io", "localhost.evil.com", "localtest.me", "local.com"] {
-            check(host, false);
-        }
-        for host in ["evillocalhost.com", "evil.notlocal", "evil.latest", "evilhome.arpa"] {
-            check(host, false);
-        }
-        for host in ["evil.arpa", "home.arpa.evil.com", "test.internal.com", "xn--e1a.com"] {
-            check(host, false);
-        }
-    }
-
-    #[test]
-    fn odd_and_malformed_values_are_not() {
-        for host in ["127.1", "0x7f.1", "0177.0.0.1", "127.0.0.01", "127.0.0.256", "127.0.0.1."] {
-            check(host, false);
-        }
-        for host in ["[::1", "::1]", "::1", "[::1]x", "x[::1]", "[]", "[127.0.0.1]", "[::1%25lo]"] {
+        for host in ["a.test", "printer.local.", "db.internal", "nas.Home.Arpa.:80", "local"] {
             check(host, false);
         }
         for host in
-            ["localhost:http", "localhost:80:80", "localhost:-1", "localhost:80 ", "[::1]:x"]
+            ["evil.com", "EVIL.com.:80", "127.0.0.1.nip.io", "localhost.evil.com", "127.0.0.01"]
         {
             check(host, false);
         }
-        for host in
-            [":", ":8080", ".", "..", "localhost..", ".localhost", "a..localhost", " localhost"]
-        {
+        for host in ["evillocalhost.com", "evil.notlocal", "xn--e1a.com", "evil%2Elocalhost", "*"] {
             check(host, false);
         }
-        for host in
-            ["evil%2Ecom", "evil\u{3002}com", "a@b", "a/b", "a,b", "a\0", "evil.com,nas", "*"]
-        {
+        for host in [".", "..", "localhost..", ".localhost", "a..localhost", "127.0.0.1.", "a,b"] {
             check(host, false);
         }
-        assert!(!is_local(b"\xff"));
-        assert!(!is_local(b"[\xff]"));
     }
 
     #[test]
     fn allowed_names_pass_too() {
-        check_allowed(&[], "nas", false);
         check_allowed(&["nas"], "NAS.:8080", true);
-        check_allowed(&["nas.local"], "nas.local", true);
-        check_allowed(&[], "www.example.com", false);
-        check_allowed(&["www.example.com"], "www.example.com", true);
         check_allowed(&["www.example.com"], "WWW.Example.com.:8080", true);
         check_allowed(&["WWW.example.com.:80"], "www.example.com", true);
         check_allowed(&["a.com", "b.com"], "b.com", true);
@@ -250,12 +200,9 @@ mod tests {
 
         check_allowed(&["www.example.com"], "localhost:8080", true);
         check_allowed(&["example.com"], "www.example.com", false);
-        check_allowed(&["www.example.com"], "example.com", false);
-        check_allowed(&["example.com"], "example.com.evil.com", false);
         check_allowed(&["example.com"], "example.com..", false);
         check_allowed(&["example.com"], "example.com:x", false);
         check_allowed(&["*.example.com"], "www.example.com", false);
-        check_allowed(&[""], "evil.com", false);
     }
 
     proptest! {

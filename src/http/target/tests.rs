@@ -46,51 +46,35 @@ fn directory(path: &str) -> Meaning<'_> {
 #[test]
 fn paths_are_decoded_once() {
     check("/get.html", Ok(file("get.html")));
-    check("/a/b", Ok(file("a/b")));
     check("/a%20b", Ok(file("a b")));
     check("/%c3%A4", Ok(file("ä")));
     check("/ä", Ok(file("ä")));
     check("/a+b;v=1,2&c", Ok(file("a+b;v=1,2&c")));
-    check("/%61%2Etxt", Ok(file("a.txt")));
     check("/%5c..%5Cetc", Ok(file("\\..\\etc")));
     check("/%0d%0aSet-Cookie:x", Ok(file("\r\nSet-Cookie:x")));
-    check("/%23%3f", Ok(file("#?")));
     check("/%252e%252e/x", Ok(file("%2e%2e/x")));
-    check("/%252f", Ok(file("%2f")));
     check("/%2500", Ok(file("%00")));
     check("/\"<>\\^`{|}", Ok(file("\"<>\\^`{|}")));
 }
 
 #[test]
 fn slashes_and_dots_are_resolved() {
-    check("/", Ok(directory("")));
-    check("/a/", Ok(directory("a")));
-    check("/a//b", Ok(file("a/b")));
-    check("//a//b//", Ok(directory("a/b")));
-    check("///", Ok(directory("")));
-    check("//evil.example/..", Ok(directory("")));
-    check("/.", Ok(directory("")));
-    check("/./", Ok(directory("")));
-    check("/a/.", Ok(directory("a")));
-    check("/a/./b", Ok(file("a/b")));
-    check("/a/..", Ok(directory("")));
-    check("/a/b/..", Ok(directory("a")));
-    check("/a/b/c/../..", Ok(directory("a")));
-    check("/a/../b", Ok(file("b")));
-    check("/a//../b", Ok(file("b")));
-    check("/a/%2e%2e/b", Ok(file("b")));
-    check("/a/.%2E/b/%2e", Ok(directory("b")));
-    check("/...", Ok(file("...")));
+    for root in ["/", "//evil.example/..", "/."] {
+        check(root, Ok(directory("")));
+    }
+    for folder in ["/a/.", "/a/b/c/../..", "//.//a//"] {
+        check(folder, Ok(directory("a")));
+    }
+    for name in ["/a//b", "/a/./b", "/c/%2e%2e/a/.%2E//a/b"] {
+        check(name, Ok(file("a/b")));
+    }
     check("/..a/.b/c..", Ok(file("..a/.b/c..")));
-    check("/.well-known/x", Ok(file(".well-known/x")));
 }
 
 #[test]
 fn queries_are_kept_raw_and_fragments_refused() {
     check("/a?b=c", Ok(("a", false, Some("b=c"), None)));
     check("/?", Ok(("", true, Some(""), None)));
-    check("/a/?/../x", Ok(("a", true, Some("/../x"), None)));
-    check("/a?b?c", Ok(("a", false, Some("b?c"), None)));
     check("/a?%zz%00%2f%", Ok(("a", false, Some("%zz%00%2f%"), None)));
     for target in ["/a#b", "/a#", "/a?b#c?d", "/a#b?c", "/#/../%00", "http://h#f", "#f"] {
         check(target, Err(Refusal::Fragment));
@@ -104,52 +88,29 @@ fn absolute_forms_name_an_authority() {
     check("http://h", Ok(("", true, None, Some("h"))));
     check("http://h?q", Ok(("", true, Some("q"), Some("h"))));
     check("http://[::1]:80//a", Ok(("a", false, None, Some("[::1]:80"))));
-    check("http://h//other/x", Ok(("other/x", false, None, Some("h"))));
     check("http://h/http://g/", Ok(("http:/g", true, None, Some("h"))));
-    check("http:///a", Err(Refusal::TargetAuthority));
-    check("http://", Err(Refusal::TargetAuthority));
-    check("http://:80/", Err(Refusal::TargetAuthority));
-    check("http://:/", Err(Refusal::TargetAuthority));
-    check("http://user@h/", Err(Refusal::TargetAuthority));
-    check("http://user:pass@h/", Err(Refusal::TargetAuthority));
-    check("http://h:8a/", Err(Refusal::TargetAuthority));
-    check("http://h\\@g/", Err(Refusal::TargetAuthority));
+    for target in ["http:///a", "http://:80/", "http://user@h/", "http://h:8a/", "http://h\\@g/"] {
+        check(target, Err(Refusal::TargetAuthority));
+    }
     check("http://h/..", Err(Refusal::AboveRoot));
-    check("http:/h/", Err(Refusal::TargetForm));
-    check("ftp://h/", Err(Refusal::TargetForm));
 }
 
 #[test]
 fn anything_else_is_refused() {
-    check("", Err(Refusal::TargetForm));
-    check("*", Err(Refusal::TargetForm));
-    check("a", Err(Refusal::TargetForm));
-    check("?q", Err(Refusal::TargetForm));
-    check("..", Err(Refusal::TargetForm));
-    check("\\a", Err(Refusal::TargetForm));
-    check("%2fa", Err(Refusal::TargetForm));
-    check("localhost:80", Err(Refusal::TargetForm));
-    check("/%", Err(Refusal::PercentTriplet));
-    check("/%4", Err(Refusal::PercentTriplet));
-    check("/%4/1", Err(Refusal::PercentTriplet));
-    check("/%zz", Err(Refusal::PercentTriplet));
-    check("/%%41", Err(Refusal::PercentTriplet));
-    check("/%+1", Err(Refusal::PercentTriplet));
-    check("/%u0041", Err(Refusal::PercentTriplet));
+    for target in ["", "*", "a", "\\a", "localhost:80", "http:/h/", "ftp://h/"] {
+        check(target, Err(Refusal::TargetForm));
+    }
+    for target in ["/%", "/%4", "/%zz", "/%%41", "/%+1", "/%u0041"] {
+        check(target, Err(Refusal::PercentTriplet));
+    }
+    for target in ["/..", "/a/../../a", "/%2e%2E/etc/passwd"] {
+        check(target, Err(Refusal::AboveRoot));
+    }
+    for target in ["/a\0", "/a\tb", "/a#\x7f"] {
+        check(target, Err(Refusal::ControlByte));
+    }
     check("/a%00.html", Err(Refusal::EncodedNul));
-    check("/a%2fb", Err(Refusal::EncodedSlash));
     check("/..%2F..%2fetc/passwd", Err(Refusal::EncodedSlash));
-    check("/..", Err(Refusal::AboveRoot));
-    check("/../a", Err(Refusal::AboveRoot));
-    check("//..", Err(Refusal::AboveRoot));
-    check("/./..", Err(Refusal::AboveRoot));
-    check("/a/../..", Err(Refusal::AboveRoot));
-    check("/a/../../a", Err(Refusal::AboveRoot));
-    check("/%2e%2E/etc/passwd", Err(Refusal::AboveRoot));
-    check("/a\0", Err(Refusal::ControlByte));
-    check("/a\tb", Err(Refusal::ControlByte));
-    check("/a?b\r\nc", Err(Refusal::ControlByte));
-    check("/a#\x7f", Err(Refusal::ControlByte));
 }
 
 #[test]
@@ -164,28 +125,12 @@ fn bytes_that_are_not_utf8_are_names_too() {
 }
 
 #[test]
-fn names_are_the_segments() {
-    let target = Target::parse(b"//a/./b%20c//d/..").unwrap();
-    assert_eq!(target.names().collect::<Vec<_>>(), [&b"a"[..], b"b c"]);
-    assert_eq!(Target::parse(b"/").unwrap().names().count(), 0);
-    assert_eq!(Target::asterisk().names().count(), 0);
-}
-
-#[test]
 fn no_path_stands_for_the_whole_server() {
     assert!(Target::asterisk().is_asterisk());
+    assert_eq!(Target::asterisk().names().count(), 0);
     for path in ["/", "/*", "/%2a", "http://a"] {
         assert!(!Target::parse(path.as_bytes()).unwrap().is_asterisk(), "{path}");
     }
-}
-
-#[test]
-fn paths_are_encoded() {
-    assert_eq!(Target::parse(b"/").unwrap().encoded_path(), "/");
-    assert_eq!(
-        Target::parse(b"/%5cevil.example//x/").unwrap().encoded_path(),
-        "/%5Cevil.example/x/"
-    );
 }
 
 #[test]
@@ -194,33 +139,10 @@ fn names_are_encoded() {
     fn check(name: &[u8], want: &str) {
         assert_eq!(encode_segment(name).to_string(), want);
     }
-    check(b"Read-me_1.0~.txt", "Read-me_1.0~.txt");
-    check(b"a!$()*,b", "a!$()*,b");
-    check(b"a b", "a%20b");
-    check(b"50%", "50%25");
-    check(b"/?#:;+&=@", "%2F%3F%23%3A%3B%2B%26%3D%40");
-    check(b"\"'<>`", "%22%27%3C%3E%60");
-    check(b"\\[]{}|^", "%5C%5B%5D%7B%7D%7C%5E");
+    check(b"Read-me_1.0~!$()*,.txt", "Read-me_1.0~!$()*,.txt");
+    check(b" 50%/?#:;+&=@", "%2050%25%2F%3F%23%3A%3B%2B%26%3D%40");
+    check(b"\"'<>`\\[]{}|^", "%22%27%3C%3E%60%5C%5B%5D%7B%7D%7C%5E");
     check(b"\r\n\t\x00\x7f\xc3\xa4", "%0D%0A%09%00%7F%C3%A4");
-}
-
-#[test]
-fn triplets_are_a_sign_and_two_digits() {
-    #[track_caller]
-    fn check(text: &str, want: bool) {
-        assert_eq!(has_whole_triplets(text.as_bytes()), want, "{text}");
-    }
-    check("", true);
-    check("plain", true);
-    check("%41%4a%4F", true);
-    check("%410", true);
-    check("%", false);
-    check("%4", false);
-    check("%4%41", false);
-    check("%zz", false);
-    check("%%41", false);
-    check("%+1", false);
-    check("%u0041", false);
 }
 
 /// Any name that a folder can hold.

@@ -10,6 +10,7 @@ fn field_lines_are_read() {
     assert_eq!(length, head.len());
     assert_eq!(request.fields.len(), 4);
     assert_eq!(request.fields.list("a").unwrap(), &b"b, b  c"[..]);
+    assert_eq!(request.fields.list("b"), None);
     assert_eq!(request.fields.first("empty"), Some(&b""[..]));
     assert_eq!(request.fields.first("!#$%&'*+-.^_`|~9z"), Some(&b":\xff"[..]));
     check_pieces(head);
@@ -21,21 +22,18 @@ fn broken_field_lines_are_refused() {
     fn check_field(line: &str, want: Refusal) {
         check(&format!("GET / HTTP/1.0\r\nA: b\r\n{line}\r\nFoo\r\n\r\n"), Err(want));
     }
-    check_field("Foo", Refusal::FieldName);
-    check_field(":", Refusal::FieldName);
-    check_field(": x", Refusal::FieldName);
-    check_field("Fo o: x", Refusal::FieldName);
-    check_field("Foo\r: x", Refusal::FieldName);
-    check_field("(Foo): x", Refusal::FieldName);
-    check_field("Foo : x", Refusal::SpaceBeforeColon);
-    check_field("Foo\t: x", Refusal::SpaceBeforeColon);
-    check_field(" folded", Refusal::FoldedLine);
-    check_field("\tfolded: x", Refusal::FoldedLine);
-    check_field(" ", Refusal::FoldedLine);
-    check_field("Foo: a\0b", Refusal::FieldValue);
-    check_field("Foo: a\rBar: b", Refusal::FieldValue);
-    check_field("Foo: \x1b[31m", Refusal::FieldValue);
-    check_field("Foo: \x7f", Refusal::FieldValue);
+    for line in ["Foo", ":", ": x", "Fo o: x", "Foo\r: x", "(Foo): x"] {
+        check_field(line, Refusal::FieldName);
+    }
+    for line in ["Foo : x", "Foo\t: x"] {
+        check_field(line, Refusal::SpaceBeforeColon);
+    }
+    for line in [" folded", "\tfolded: x", " "] {
+        check_field(line, Refusal::FoldedLine);
+    }
+    for line in ["Foo: a\0b", "Foo: a\rBar: b", "Foo: \x1b[31m", "Foo: \x7f"] {
+        check_field(line, Refusal::FieldValue);
+    }
     check("GET / HTTP/1.0\r\n Host: a\r\n\r\n", Err(Refusal::FoldedLine));
 }
 
@@ -87,15 +85,13 @@ fn bodies_are_framed() {
         check(&format!("POST / HTTP/1.0\r\n{fields}\r\n\r\n"), want);
     }
     check_body("A: b", Ok(Framing::None));
-    check_body("Content-Length: 5", Ok(Framing::Length(5)));
-    check_body("Transfer-Encoding: chunked", Ok(Framing::Chunked));
     check_body("Content-Length: 18446744073709551615", Ok(Framing::Length(u64::MAX)));
-    check_body("Content-Length: 00000000000000000000005", Ok(Framing::Length(5)));
-    check_body("Content-Length: 5|content-length: 5", Ok(Framing::Length(5)));
-    check_body("Content-Length: 5, 5 ,\t05", Ok(Framing::Length(5)));
-    check_body("Content-Length: 5|Transfer-Encoding: chunked", Ok(Framing::Chunked));
-    check_body("Transfer-Encoding: identity", Ok(Framing::Chunked));
-    check_body("Transfer-Encoding:", Ok(Framing::Chunked));
+    for fields in ["5", "00000000000000000000005", "5|content-length: 5", "5, 5 ,\t05"] {
+        check_body(&format!("Content-Length: {fields}"), Ok(Framing::Length(5)));
+    }
+    for fields in [" chunked", " identity", "", " chunked|Content-Length: 5"] {
+        check_body(&format!("Transfer-Encoding:{fields}"), Ok(Framing::Chunked));
+    }
     for number in ["", "-1", "+5", "5 5", "5,", ",5", ",", "0x5", "5.0", "5;", "five", "\u{665}"] {
         let field = format!("Content-Length: {number}");
         check_body(&field, Err(Refusal::ContentLengthMalformed));
@@ -104,19 +100,6 @@ fn bodies_are_framed() {
     check_body("Content-Length: 5|Content-Length: 6", Err(Refusal::ContentLengthConflict));
     let both = "Content-Length: 5, 6|Transfer-Encoding: chunked";
     check_body(both, Err(Refusal::ContentLengthConflict));
-}
-
-#[test]
-fn names_match_in_any_case_and_lists_join() {
-    let mut fields = Fields::default();
-    fields.push(b"Accept", b"text/html");
-    fields.push(b"Host", b"localhost");
-    fields.push(b"ACCEPT", b"*/*;q=0.1");
-    assert_eq!(fields.first("accept"), Some(&b"text/html"[..]));
-    assert_eq!(fields.list("Accept").as_deref(), Some(&b"text/html, */*;q=0.1"[..]));
-    assert_eq!(fields.list("host").as_deref(), Some(&b"localhost"[..]));
-    assert_eq!(fields.list("range"), None);
-    assert_eq!(fields.len(), 3);
 }
 
 #[test]
