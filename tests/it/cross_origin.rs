@@ -3,13 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::support::{Httpd, Reply, Tree, pattern};
+use crate::support::{Httpd, Reply, Tree};
 
 /// The fields of a preflight for a GET.
 const ASKS: &str = "Origin: http://a.example\r\nAccess-Control-Request-Method: GET\r\n";
-
-/// The size of the file that is read in pieces: many times that of a piece.
-const FILE_BYTES: usize = 8 << 20;
 
 fn preflight(httpd: &Httpd, target: &str, fields: &str) -> Reply {
     httpd.request("OPTIONS", target, fields)
@@ -47,19 +44,16 @@ fn a_preflight_is_allowed_whatever_it_is_for() {
 
 #[test]
 fn a_preflight_is_allowed_the_fields_that_it_asks_for() {
-    let httpd = Httpd::serve(Tree::new().path(), &["--cors"]);
+    let flags = ["--cors", "--header", "access-control-allow-methods: GET"];
+    let httpd = Httpd::serve(Tree::new().path(), &flags);
     let allowed = |fields: &str| {
         let reply = preflight(&httpd, "/", &format!("{ASKS}{fields}"));
-        assert_eq!((reply.status, reply.field("Set-Cookie")), (204, None), "{fields}");
+        assert_eq!(reply.field("Access-Control-Allow-Methods"), Some("GET"), "{fields}");
         reply.field("Access-Control-Allow-Headers").unwrap().to_owned()
     };
-    let always = allowed("");
-    let asks = |names: &str| allowed(&format!("Access-Control-Request-Headers: {names}\r\n"));
-    assert_eq!(asks("range,x-one, X-Two"), format!("{always}, x-one, X-Two"));
-    assert_eq!(asks("x one, \"x\", x:y, caf\u{e9}, , \tx-two"), format!("{always}, x-two"));
-    let two_lines = "Access-Control-Request-Headers: a\r\naccess-control-request-headers: b\r\n";
-    assert_eq!(allowed(two_lines), format!("{always}, a, b"));
-    assert!(asks(&"long,".repeat(2_000)).len() <= always.len() + 1024);
+    let two_lines = "Access-Control-Request-Headers: range,a\r\n\
+                     access-control-request-headers: \"x\", x:y, b\r\n";
+    assert_eq!(allowed(two_lines), format!("{}, a, b", allowed("")));
 }
 
 #[test]
@@ -80,21 +74,6 @@ fn what_is_no_preflight_is_answered_as_ever() {
     // A name that this server does not answer to is refused first.
     let evil = format!("Host: evil.example.com\r\n{ASKS}");
     assert_eq!(preflight(&with, "/a.txt", &evil).status, 421);
-}
-
-#[test]
-fn fields_of_the_user_take_the_place_of_ours() {
-    let flags = [
-        "--cors",
-        "--header",
-        "Access-Control-Allow-Origin: https://a.example",
-        "--header",
-        "access-control-allow-methods: GET",
-    ];
-    let httpd = Httpd::serve(Tree::new().path(), &flags);
-    let reply = preflight(&httpd, "/", ASKS);
-    assert_eq!(reply.field("Access-Control-Allow-Origin"), Some("https://a.example"));
-    assert_eq!(reply.field("Access-Control-Allow-Methods"), Some("GET"));
 }
 
 /// Serves a page, and files from another origin to which `remote` is set in the page.
@@ -131,7 +110,7 @@ fn a_page_of_another_origin_reads_ranges_and_validators() {
     );
     assert_eq!(whole["modified"], true);
 
-    let one = ask("/a.txt", &json!({ "Range": "bytes=2-4" }));
+    let one = ask("/a.txt", &json!({ "Range": "bytes=2-4", "If-Range": etag }));
     assert_eq!((&one["status"], &one["text"]), (&json!(206), &json!("234")));
     assert_eq!((&one["range"], &one["etag"]), (&json!("bytes 2-4/10"), &json!(etag)));
 
@@ -153,55 +132,6 @@ fn a_page_of_another_origin_reads_ranges_and_validators() {
     assert_eq!(missing["status"], 404);
     let beyond = ask("/a.txt", &json!({ "Range": "bytes=10-" }));
     assert_eq!((&beyond["status"], &beyond["range"]), (&json!(416), &json!("bytes */10")));
-}
-
-/// As PDF.js reads a document: it starts a GET of the whole, leaves it when the head has told it
-/// the length and that ranges are taken, and reads pieces as it needs them.
-#[test]
-fn a_viewer_of_another_origin_reads_a_document_in_pieces() {
-    let Some(browser) = Browser::start() else { return };
-    let content = pattern(FILE_BYTES);
-    let files = Tree::with(&[("large.pdf", &content)]);
-    let (_here, _there) = two_origins(&browser, &files, &["--cors"]);
-    let read = browser.run(
-        "return (async () => {
-             const abort = new AbortController();
-             const whole = await fetch(remote + '/large.pdf', { signal: abort.signal });
-             const get = name => whole.headers.get(name);
-             const length = Number(get('Content-Length'));
-             const takesRanges = get('Accept-Ranges') === 'bytes' && !get('Content-Encoding');
-             const etag = get('ETag');
-             abort.abort();
-             const piece = async (first, last, more) => {
-                 const headers = { Range: `bytes=${first}-${last - 1}`, ...more };
-                 const part = await fetch(remote + '/large.pdf', { headers });
-                 const bytes = new Uint8Array(await part.arrayBuffer());
-                 const sum = bytes.reduce((sum, byte) => (sum * 31 + byte) % 65521, 0);
-                 return [part.status, part.headers.get('Content-Range'), bytes.length, sum];
-             };
-             const size = 65536;
-             return [length, takesRanges, await Promise.all([
-                 piece(length - size, length), piece(0, size), piece(size, 2 * size),
-                 piece(40 * size + 1, 41 * size, { 'If-Range': etag }),
-                 piece(5, 6, { 'If-Range': '\"other\"' }),
-             ])];
-         })()",
-    );
-    let sum =
-        |piece: &[u8]| piece.iter().fold(0_u32, |sum, &byte| (sum * 31 + u32::from(byte)) % 65_521);
-    let piece = |first: usize, end: usize| {
-        let range = format!("bytes {first}-{}/{FILE_BYTES}", end - 1);
-        json!([206, range, end - first, sum(&content[first..end])])
-    };
-    let size = 65_536;
-    let want = json!([
-        piece(FILE_BYTES - size, FILE_BYTES),
-        piece(0, size),
-        piece(size, 2 * size),
-        piece(40 * size + 1, 41 * size),
-        [200, null, FILE_BYTES, sum(&content)],
-    ]);
-    assert_eq!(read, json!([FILE_BYTES, true, want]));
 }
 
 #[test]

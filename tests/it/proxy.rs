@@ -8,8 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::listing_page::{Page, resolve};
 use crate::support::{
-    Httpd, PATIENCE, Reply, Tree, connect_from, contrib, eventually, free_port, pattern,
-    read_to_end, tool,
+    Httpd, Reply, Tree, connect_from, contrib, eventually, free_port, pattern, read_to_end, tool,
 };
 
 /// Where the proxies listen: no other test's client has an address here.
@@ -164,15 +163,11 @@ fn check_addresses(trusting: (&Proxy, &Httpd), other: (&Proxy, &Httpd)) {
         ("one", "X-Forwarded-For: 203.0.113.9\r\n"),
         ("two", "X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n"),
         ("lines", "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 127.0.0.1\r\n"),
-        ("quoted", "X-Forwarded-For: \"\\\x01[2J, 203.0.113.9\"\r\n"),
-        ("odd", "X-Forwarded-For: \u{e4}\"203.0.113.9\r\n"),
         ("empty", "X-Forwarded-For: ,\r\n"),
     ] {
         let reply = ask(proxy.address(), &format!("GET /a.txt?{query}"), fields, "");
-        // A proxy may refuse what is malformed; then there is no line to look at.
-        if reply.status == 200 {
-            assert_eq!(logged(httpd, query), "127.0.0.2", "{query}");
-        }
+        assert_eq!(reply.status, 200, "{query}");
+        assert_eq!(logged(httpd, query), "127.0.0.2", "{query}");
     }
     // Past the proxy, nobody is believed but the proxy itself.
     ask(httpd.address(), "GET /a.txt?direct", "X-Forwarded-For: 203.0.113.9\r\n", "");
@@ -286,8 +281,6 @@ fn refused_and_late_requests_have_the_clients_address_too() {
     let fields_of_a_client = "A: b\r\n".repeat(100);
     for (start, mark, status) in [
         ("GET /a%2fb HTTP/1.0\r\n", "a%2fb", 404),
-        ("PROPFIND /a HTTP/1.0\r\n", "PROPFIND", 501),
-        ("GET /%00 HTTP/1.0\r\n", "%00", 400),
         ("POST /post.html HTTP/1.0\r\n", "post.html", 411),
         ("GET /folded HTTP/1.0\r\n folded\r\n", "folded", 400),
         (&format!("GET /many HTTP/1.0\r\n{fields_of_a_client}"), "many", 431),
@@ -316,18 +309,4 @@ fn an_evicted_request_has_the_clients_address_too() {
     write!(other, "GET /other HTTP/1.0\r\n").unwrap();
     assert_eq!(read_to_end(&mut owes), b"");
     check_entry(&httpd, "/evicted", "evicted");
-}
-
-#[test]
-fn a_client_that_goes_away_behind_a_proxy_leaves_the_server_well() {
-    let tree = Tree::with(&[("large", &pattern(64 << 20)), ("a.txt", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &["--log-format", "json"]);
-    let Some(proxy) = Proxy::haproxy([httpd.address(), httpd.address()]) else { return };
-    let mut stream = connect_from(CLIENT, proxy.address());
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
-    std::io::Read::read_exact(&mut stream, &mut [0; 1000]).unwrap();
-    drop(stream);
-    httpd.log_line(|line| line.contains("\"outcome\":\"client-gone\""));
-    assert_eq!(ask(proxy.address(), "GET /a.txt", "", "").body, b"hello");
 }

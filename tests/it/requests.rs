@@ -65,44 +65,22 @@ fn request_lines() {
     let (_tree, httpd) = site();
     for good in [
         "GET /a.txt HTTP/1.0\r\n\r\n",
-        "GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /a.txt HTTP/1.9\r\nHost:\r\n\r\n",
-        "GET /a.txt HTTP/1.0\n\n",
-        "GET /a.txt HTTP/1.0\nHost: localhost\r\n\n",
-        "\r\nGET /a.txt HTTP/1.0\r\n\r\n",
-        "\nGET /a.txt HTTP/1.0\r\n\r\n",
+        "\nGET /a.txt HTTP/1.0\nHost: localhost\r\n\n",
     ] {
         assert_eq!(check(&httpd, good, 200).body, b"hello");
     }
-
-    for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/3.1", "HTTP/9.9"] {
-        check(&httpd, format!("GET /a.txt {version}\r\n\r\n"), 505);
+    // The second is what a client of HTTP/2 starts with (RFC 9113 section 3.4).
+    for version in ["GET /a.txt HTTP/0.9\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        check(&httpd, version, 505);
     }
-    // What a client of HTTP/2 starts with (RFC 9113 section 3.4).
-    check(&httpd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505);
-
     for bad in [
         "\r\n\r\nGET /a.txt HTTP/1.0\r\n\r\n",
         "GET  /a.txt HTTP/1.0\r\n\r\n",
-        "GET /a.txt  HTTP/1.0\r\n\r\n",
-        "GET /a.txt HTTP/1.0 \r\n\r\n",
-        " GET /a.txt HTTP/1.0\r\n\r\n",
-        "GET\t/a.txt HTTP/1.0\r\n\r\n",
-        "GET /a.txt\tHTTP/1.0\r\n\r\n",
-        "GET /a b.txt HTTP/1.0\r\n\r\n",
-        "GET /a.txt HTTP/1\r\n\r\n",
-        "GET /a.txt HTTP/1.\r\n\r\n",
         "GET /a.txt HTTP/1.10\r\n\r\n",
-        "GET /a.txt http/1.0\r\n\r\n",
-        "GET /a.txt HTTP/+1.0\r\n\r\n",
-        "GET /a.txt FTP/1.0\r\n\r\n",
         "GET /a.txt HTTP/1.0\rX: y\r\n\r\n",
-        "GET /a\0.txt HTTP/1.0\r\n\r\n",
-        "GET /a.txt\x7f HTTP/1.0\r\n\r\n",
-        "\0\0\0\0\r\n\r\n",
+        "G@T /a.txt HTTP/1.0\r\n\r\n",
         "\x16\x02\x01\x02\0\x01\n",
-        "POST /post.html\r\n",
-        "GET\r\n",
         "hello\r\n",
     ] {
         check(&httpd, bad, 400);
@@ -112,9 +90,7 @@ fn request_lines() {
 #[test]
 fn http_0_9_requests_get_only_the_body() {
     let (_tree, httpd) = site();
-    for request in
-        ["GET /a.txt\r\n", "GET /a.txt\n", "\r\nGET /a.txt\r\n", "GET /a.txt\r\nX: y\r\n"]
-    {
+    for request in ["GET /a.txt\n", "\r\nGET /a.txt\r\n", "GET /a.txt\r\nX: y\r\n"] {
         assert_eq!(httpd.raw(request), b"hello", "{request:?}");
     }
     assert!(httpd.raw("GET /missing\r\n").starts_with(b"<!DOCTYPE html>"));
@@ -147,11 +123,8 @@ fn methods() {
     check(&httpd, "DELETE /.hidden HTTP/1.0\r\n\r\n", 404);
     check(&httpd, "TRACE * HTTP/1.0\r\n\r\n", 400);
 
-    for method in ["CONNECT", "get", "Get", "PROPFIND", "M-SEARCH", "X!#$%&'*+.^_`|~9"] {
+    for method in ["CONNECT", "get", "X!#$%&'*+.^_`|~9"] {
         check(&httpd, format!("{method} /a.txt HTTP/1.0\r\n\r\n"), 501);
-    }
-    for method in ["G@T", "GET/", "(GET)", "G\u{c9}T", "\"GET\""] {
-        check(&httpd, format!("{method} /a.txt HTTP/1.0\r\n\r\n"), 400);
     }
 }
 
@@ -159,106 +132,46 @@ fn methods() {
 fn targets() {
     let (_tree, httpd) = site();
     let check = |target: &str, want: Result<&str, u16>| check_target(&httpd, target, want);
-    check("/a.txt", Ok("hello"));
-    check("/a.txt?query", Ok("hello"));
-    check("/a.txt?/../../etc/passwd", Ok("hello"));
-    check("/a.txt?%", Ok("hello"));
-    check("/dir/b.txt", Ok("deeper"));
+    check("/a.txt?/../../etc/passwd%", Ok("hello"));
     check("//dir///b.txt", Ok("deeper"));
-    check("/./a.txt", Ok("hello"));
-    check("/dir/../a.txt", Ok("hello"));
-    check("/dir/%2e%2e/a.txt", Ok("hello"));
-    check("/missing/../a.txt", Ok("hello"));
-    check("http://localhost/a.txt", Ok("hello"));
-    check("HTTP://127.0.0.1:80/a.txt", Ok("hello"));
+    check("/missing/../dir/%2e%2e/./a.txt", Ok("hello"));
     check("https://[::1]/a.txt?x", Ok("hello"));
-
     check("/%61%2Etxt", Ok("hello"));
     check("/a%20b.txt", Ok("a space"));
     check("/%2541.txt", Ok("a percent sign"));
     check("/a%3fb%23c.txt", Ok("delimiters"));
     check("/caf\u{e9}.txt", Ok("not ASCII"));
     check("/caf%c3%A9.txt", Ok("not ASCII"));
-    check("/%ff%0a.txt", Ok("not text"));
     check_target(&httpd, b"/\xff%0A.txt", Ok("not text"));
 
-    check("/missing", Err(404));
-    check("/a.txt/", Err(404));
-    check("/a.txt/.", Err(404));
-    check("/A.TXT", Err(404));
-    check("/.hidden", Err(404));
-    check("/a+b.txt", Err(404));
-    check("/dir%2fb.txt", Err(404));
-    check("/dir\\b.txt", Err(404));
-    check("/..%2fa.txt", Err(404));
-    check("/%252e%252e/a.txt", Err(404));
-
-    check("/a.txt#fragment", Err(400));
-    check("/a.txt?query#", Err(400));
-    check("a.txt", Err(400));
-    check("*", Err(400));
-    check("localhost:80", Err(400));
-    check("ftp://localhost/a.txt", Err(400));
-    check("http:///a.txt", Err(400));
-    check("http://:80/a.txt", Err(400));
-    check("http://user@localhost/a.txt", Err(400));
-    check("http://[::1/a.txt", Err(400));
-    check("/..", Err(400));
-    check("/../../etc/passwd", Err(400));
-    check("/%2e%2E/etc/passwd", Err(400));
-    check("/dir/../../etc/passwd", Err(400));
-    check("/a.txt%00", Err(400));
-    check("/a.txt%00.html", Err(400));
-    check("/100%", Err(400));
-    check("/%4", Err(400));
-    check("/%zz", Err(400));
-    check("/%+1", Err(400));
-    check("/%u0041", Err(400));
+    for missing in ["/missing", "/a.txt/", "/a.txt/.", "/A.TXT", "/.hidden", "/a+b.txt"] {
+        check(missing, Err(404));
+    }
+    for missing in ["/dir%2fb.txt", "/dir\\b.txt", "/..%2fa.txt", "/%252e%252e/a.txt"] {
+        check(missing, Err(404));
+    }
+    for bad in ["/a.txt#fragment", "a.txt", "*", "ftp://localhost/a.txt", "http://user@localhost/"]
+    {
+        check(bad, Err(400));
+    }
+    for bad in ["/../../etc/passwd", "/%2e%2E/etc/passwd", "/a.txt%00.html", "/100%"] {
+        check(bad, Err(400));
+    }
 }
 
 #[test]
 fn hosts() {
     let (_tree, httpd) = site();
-    let check = |fields: &str, want| check_fields(&httpd, fields, want);
-    check("Host: localhost:8080\r\n", 200);
-    check("HOST:127.0.0.1\r\n", 200);
-    check("host:\t[::1]:8080 \t\r\n", 200);
-    check("Host:\r\n", 200);
-    check("Host: app.localhost\r\n", 200);
-
-    check("Host: nas.local\r\n", 421);
-    check("Host: www.example.com\r\n", 421);
-    check("Host: 127.0.0.1.example.com\r\n", 421);
-    check("", 400);
-    check("Host: localhost\r\nHost: localhost\r\n", 400);
-    check("Host: localhost\r\nhost: www.example.com\r\n", 400);
-    check("Host: local host\r\n", 400);
-    check("Host: :80\r\n", 400);
-    check("Host: :\r\n", 400);
-    check("Host: a, b\r\n", 400);
-    check("Host: localhost:http\r\n", 400);
-    check("Host: user@localhost\r\n", 400);
-    check("Host: localhost/\r\n", 400);
-
-    // The target's authority counts, whatever the value of Host (RFC 9112 section 3.2.2).
-    let absolute = |authority: &str, host: &str, want| {
-        let request = format!("GET http://{authority}/a.txt HTTP/1.1\r\nHost: {host}\r\n\r\n");
-        assert_eq!(ask(&httpd, request).status, want, "{authority} {host}");
-    };
-    absolute("localhost", "www.example.com", 200);
-    absolute("www.example.com", "localhost", 421);
-}
-
-#[test]
-fn host_names_can_be_allowed() {
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    let by_host = "GET /a.txt HTTP/1.0\r\nHost: www.example.com\r\n\r\n";
-    for flags in [&["--allow-host", "www.example.com"], &["--trusted-proxy", "127.0.0.1"]] {
-        let httpd = Httpd::serve(tree.path(), flags);
-        check(&httpd, by_host, 200);
+    for (fields, status) in [
+        ("HOST:\t[::1]:8080 \t\r\n", 200),
+        ("Host:\r\n", 200),
+        ("", 400),
+        ("Host: localhost\r\nhost: www.example.com\r\n", 400),
+        ("Host: local host\r\n", 400),
+        ("Host: :80\r\n", 400),
+    ] {
+        check_fields(&httpd, fields, status);
     }
-    let httpd = Httpd::serve(tree.path(), &["--allow-host", "example.org"]);
-    assert!(check(&httpd, by_host, 421).text().contains("--allow-host www.example.com"));
 }
 
 #[test]
@@ -266,29 +179,14 @@ fn field_lines() {
     let (_tree, httpd) = site();
     let check =
         |lines: &str, want| check_fields(&httpd, &format!("Host: localhost\r\n{lines}"), want);
-    check("X: y\r\n", 200);
-    check("X:\r\n", 200);
-    check("X:y:z\r\n", 200);
-    check("X: \ty z\t \r\n", 200);
+    check("X:\r\nX: \ty z\t \r\n", 200);
     check("X: caf\u{e9}\r\n", 200);
     check("!#$%&'*+-.^_`|~9: y\r\n", 200);
-    check("X: y\r\nX: y\r\n", 200);
     check("Connection: keep-alive, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n", 200);
     check("Accept-Encoding: ;;;=,,\"\r\nAccept: /\r\nReferer: \"\r\n", 200);
-
-    check("X : y\r\n", 400);
-    check("X\t: y\r\n", 400);
-    check(" X: y\r\n", 400);
-    check("X: y\r\n folded\r\n", 400);
-    check("X: y\r\n\tfolded\r\n", 400);
-    check("no colon\r\n", 400);
-    check(": no name\r\n", 400);
-    check("X(: y\r\n", 400);
-    check("caf\u{e9}: y\r\n", 400);
-    check("X: y\rZ: z\r\n", 400);
-    check("X: \0\r\n", 400);
-    check("X: \x1b[31m\r\n", 400);
-    check("X: \x7f\r\n", 400);
+    for bad in ["X : y", "X: y\r\n folded", "no colon", "X(: y", "X: y\rZ: z", "X: \x1b[31m"] {
+        check(&format!("{bad}\r\n"), 400);
+    }
 }
 
 #[test]
@@ -328,10 +226,7 @@ fn posts() {
     let check = |fields: &str, body: &str, want| check_post(&httpd, fields, body, want);
     // The page that reports a missing id names that field.
     let none = Ok(" id ");
-    check("Content-Length: 9\r\n", "id=s12345", Ok(">s12345<"));
-    check("content-length:9\r\n", "id=s12345", Ok(">s12345<"));
-    check("Content-Length: 9, 9\r\nContent-Length: 9\r\n", "id=s12345", Ok(">s12345<"));
-    check("Content-Length: 00009\r\n", "id=s12345", Ok(">s12345<"));
+    check("Content-Length: 9, 9\r\ncontent-length:009\r\n", "id=s12345", Ok(">s12345<"));
     check("Content-Length: 12\r\n", "x=y&id=%3Cb>", Ok(">&lt;b&gt;<"));
     check("Content-Length: 5\r\n", "id=s12345", Ok(">s1<"));
     check("Content-Length: 0\r\n", "", none);
@@ -343,13 +238,8 @@ fn posts() {
     check("Transfer-Encoding: chunked\r\n", "3\r\nid=\r\n0\r\n\r\n", Err(411));
     check("Transfer-Encoding: gzip\r\nContent-Length: 3\r\n", "id=", Err(411));
     check("Content-Length: 65537\r\n", "", Err(413));
-    check("Content-Length: 18446744073709551615\r\n", "", Err(413));
     check("Content-Length: 18446744073709551616\r\n", "", Err(400));
     check("Content-Length: 3\r\nContent-Length: 4\r\n", "id=", Err(400));
-    check("Content-Length: 3, 4\r\n", "id=", Err(400));
-    for wrong in ["", "-1", "+3", "3.0", "0x3", "3 3", "three", "3,", "\u{663}"] {
-        check(&format!("Content-Length: {wrong}\r\n"), "id=", Err(400));
-    }
 }
 
 #[test]
@@ -360,26 +250,6 @@ fn an_unexpected_body_is_ignored() {
         assert_eq!(check(&httpd, request, 200).body, b"hello");
     }
     check(&httpd, "POST /a.txt HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", 405);
-}
-
-#[test]
-fn built_in_pages() {
-    let (tree, httpd) = site();
-    let page = |target: &str, want| check(&httpd, format!("GET {target} HTTP/1.0\r\n\r\n"), want);
-    assert!(page("/get.html", 200).text().contains("GET"));
-    assert!(page("/head.html", 200).text().contains("HEAD"));
-    assert_eq!(page("/redirect.html?a=b", 301).field("Location"), Some("/get.html?a=b"));
-    page("/notfound.html", 404);
-    page("/get.html/", 404);
-    assert_eq!(page("/post.html", 200).body, b"a file of that name");
-
-    std::fs::remove_file(tree.join("post.html")).unwrap();
-    assert_eq!(page("/post.html", 405).field("Allow"), Some("POST, OPTIONS"));
-    tree.write("get.html", b"mine");
-    assert_eq!(page("/get.html", 200).body, b"mine");
-    tree.write("404.html", b"mine, too");
-    assert_eq!(page("/notfound.html", 404).body, b"mine, too");
-    assert_eq!(page("/missing", 404).body, b"mine, too");
 }
 
 #[test]

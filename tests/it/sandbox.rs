@@ -208,27 +208,6 @@ fn a_log_is_written_in_no_other_folder() {
     }
 }
 
-#[test]
-fn a_sandboxed_server_still_serves_links_and_writes_its_log() {
-    let tree = Tree::with(&[("root/a.txt", b"hello")]);
-    let root = tree.join("root");
-    tree.link("root/absolute", root.join("a.txt"));
-    let log = tree.join("logs/access.log");
-    std::fs::create_dir(tree.join("logs")).unwrap();
-    let httpd = Httpd::serve(&root, &["--log-file", log.to_str().unwrap()]);
-    assert_eq!(httpd.get("/absolute").body, b"hello");
-    assert_eq!(httpd.stop().status.code(), Some(0));
-    assert!(std::fs::read_to_string(log).unwrap().contains("GET /absolute"));
-}
-
-#[test]
-fn following_all_links_lifts_the_rules_for_files() {
-    let tree = Tree::with(&[("root/a.txt", b"inside"), ("secret", b"outside")]);
-    tree.link("root/away", tree.join("secret"));
-    let httpd = Httpd::serve(&tree.join("root"), &["--symlinks", "follow"]);
-    assert_eq!(httpd.get("/away").body, b"outside");
-}
-
 /// Runs as a child of the test below: restricts itself, then tries what is forbidden.
 #[test]
 fn restrict_yourself() {

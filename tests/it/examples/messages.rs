@@ -5,7 +5,6 @@ mod message;
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::thread;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -45,24 +44,17 @@ fn malformed() -> Vec<(Vec<u8>, Malformed)> {
     let content_length = |value| header_with("content-length", Some(value));
     let mut rows = vec![
         (vec![0x10, 0x01], Malformed::HeaderTooLong(HEADER_BYTES_MAX + 1)),
-        (vec![0xff, 0xff], Malformed::HeaderTooLong(65_535)),
         (with_header(""), Malformed::HeaderNotJson),
-        (with_header("{"), Malformed::HeaderNotJson),
         (with_header("\u{0}"), Malformed::HeaderNotJson),
         (with_header(&"[".repeat(HEADER_BYTES_MAX)), Malformed::HeaderNotJson),
         (with_header("[]"), Malformed::Field("byteorder")),
-        (with_header("\"byteorder\""), Malformed::Field("byteorder")),
         (header_with("byteorder", Some(json!("middle"))), Malformed::Field("byteorder")),
         (content_length(json!("5")), Malformed::Field("content-length")),
         (content_length(json!(-5)), Malformed::Field("content-length")),
-        (content_length(json!(5.5)), Malformed::Field("content-length")),
-        (content_length(json!(1e300)), Malformed::Field("content-length")),
         (content_length(json!(1_048_577)), Malformed::ContentTooLong(1_048_577)),
-        (content_length(json!(u64::MAX)), Malformed::ContentTooLong(u64::MAX)),
     ];
     for name in ["byteorder", "content-length", "content-type", "content-encoding"] {
         rows.push((header_with(name, None), Malformed::Field(name)));
-        rows.push((header_with(name, Some(Value::Null)), Malformed::Field(name)));
     }
     rows
 }
@@ -148,11 +140,6 @@ proptest! {
         }
     }
 
-    #[test]
-    fn no_bytes_make_decoding_panic(header in ".{0,100}", bytes: Vec<u8>) {
-        let _ = decode(&bytes);
-        let _ = decode(&[with_header(&header), bytes].concat());
-    }
 }
 
 /// Sends these bytes and returns the answer.
@@ -185,50 +172,21 @@ const FOUND: &str = "One end of a connection, held like a file.";
 const FOUND_BY_SIGN: &str = "A very old socket. 🔌";
 
 #[test]
-fn several_messages_are_answered_on_each_of_several_connections() {
-    let server = start("message_server");
-    thread::scope(|scope| {
-        for client in 0..4 {
-            let server = &server;
-            scope.spawn(move || {
-                let mut stream = server.connect();
-                for _ in 0..3 {
-                    let answer = ask(&mut stream, &search("socket").encode().unwrap());
-                    assert_eq!(value(&answer), json!({"result": FOUND}));
-                    let binary = Message::binary(pattern(1000 * client)).encode().unwrap();
-                    let answer = ask(&mut stream, &binary);
-                    assert_eq!(stated_length(&answer), 1000 * client);
-                    assert_eq!(answer.content_encoding, "binary");
-                }
-            });
-        }
-    });
-}
-
-#[test]
 fn messages_can_arrive_together_or_byte_by_byte() {
     let server = start("message_server");
-    let messages = [search("socket"), Message::binary(pattern(10)), search("☎")];
-    let bytes: Vec<u8> = messages.iter().flat_map(|it| it.encode().unwrap()).collect();
-    for piece in [bytes.len(), 1] {
+    for (content_length, piece) in [(CONTENT_BYTES_MAX, usize::MAX), (10, 1)] {
+        let binary = Message::binary(pattern(content_length));
+        let messages = [search("socket"), binary, search("☎")];
+        let bytes: Vec<u8> = messages.iter().flat_map(|it| it.encode().unwrap()).collect();
         let mut stream = server.connect();
         stream.set_nodelay(true).unwrap();
-        for piece in bytes.chunks(piece) {
-            stream.write_all(piece).unwrap();
-        }
+        bytes.chunks(piece).for_each(|piece| stream.write_all(piece).unwrap());
         let mut pending = Vec::new();
         let mut next = || receive(&stream, &mut pending).unwrap().unwrap();
         assert_eq!(value(&next()), json!({"result": FOUND}));
-        assert_eq!(stated_length(&next()), 10);
+        assert_eq!(stated_length(&next()), content_length);
         assert_eq!(value(&next()), json!({"result": FOUND_BY_SIGN}));
     }
-}
-
-#[test]
-fn content_of_one_mebibyte_is_accepted() {
-    let server = start("message_server");
-    let largest = Message::binary(pattern(CONTENT_BYTES_MAX)).encode().unwrap();
-    assert_eq!(stated_length(&ask(&mut server.connect(), &largest)), 1_048_576);
 }
 
 #[test]
@@ -261,13 +219,11 @@ fn a_request_that_makes_no_sense_gets_an_error() {
     check_fault(&server, &json(json!({"action": "dance"})), "action");
     check_fault(&server, &json(json!([])), "action");
     check_fault(&server, &json(json!({"action": "search"})), "value");
-    check_fault(&server, &json(json!({"action": "search", "value": 5})), "value");
     let with = |content_type: &str, content_encoding: &str, content: &[u8]| Message {
         content_type: content_type.to_owned(),
         content_encoding: content_encoding.to_owned(),
         content: content.to_owned(),
     };
-    check_fault(&server, &with("text/json", "utf-8", b""), "JSON");
     check_fault(&server, &with("text/json", "utf-8", b"\xff"), "JSON");
     check_fault(&server, &with("text/json", "utf-8", &b"[".repeat(CONTENT_BYTES_MAX)), "JSON");
     check_fault(&server, &with("text/json", "utf-16", b"{}"), "utf-8");

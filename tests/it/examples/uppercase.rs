@@ -1,11 +1,10 @@
 //! `uppercase` and its client, over TCP and UDP.
 
-use std::io::Write;
 use std::net::UdpSocket;
 use std::thread;
 
 use super::{check_failure, program, refusing_port, run, run_at, start};
-use crate::support::{Httpd, PATIENCE, has_words, read_to_end, send_and_half_close};
+use crate::support::{Httpd, PATIENCE, has_words, send_and_half_close};
 
 /// The longest sentence that the server accepts over TCP.
 const SENTENCE_BYTES_MAX: usize = 64 * 1024;
@@ -47,25 +46,9 @@ fn a_sentence_ends_with_its_line_or_with_the_stream() {
     check(&server, b"hello", "HELLO");
     check(&server, b"hello\r\nmore\n", "HELLO\r\n");
     check(&server, "straße, ŉ, привет 🦀\n".as_bytes(), "STRASSE, ʼN, ПРИВЕТ 🦀\n");
-    check(&server, b"\n", "\n");
     check(&server, b"", "");
     check(&server, b"a\xffb\xc3\n", "A\u{fffd}B\u{fffd}\n");
     check(&server, b"cut off: \xf0\x9f\xa6", "CUT OFF: \u{fffd}");
-}
-
-#[test]
-fn a_character_can_be_split() {
-    let server = start("uppercase");
-    let mut streams: Vec<_> = (0..8).map(|_| server.connect()).collect();
-    for byte in "grüße\n".bytes() {
-        for stream in &mut streams {
-            stream.set_nodelay(true).unwrap();
-            stream.write_all(&[byte]).unwrap();
-        }
-    }
-    for mut stream in streams {
-        assert_eq!(read_to_end(&mut stream), "GRÜSSE\n".as_bytes());
-    }
 }
 
 #[test]

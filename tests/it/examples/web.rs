@@ -1,21 +1,9 @@
 //! `hello` and `fetch`: the smallest web server and the smallest web client.
 
-use std::io::Write;
 use std::thread;
 
 use super::{check_failure, refusing_port, run_at, start};
-use crate::support::{Httpd, Reply, Tree, read_to_end};
-
-#[track_caller]
-fn check(server: &Httpd, request: &str, want: u16) {
-    let reply = server.reply(request);
-    assert_eq!(reply.status, want, "{request:?}");
-    assert!(reply.status_line.starts_with("HTTP/1.0 "), "{reply:?}");
-    if !request.starts_with("HEAD ") {
-        let length = reply.body.len().to_string();
-        assert_eq!(reply.field("Content-Length"), Some(length.as_str()), "{request:?}");
-    }
-}
+use crate::support::{Httpd, Reply, Tree};
 
 #[test]
 fn hello_serves_only_the_root() {
@@ -24,29 +12,16 @@ fn hello_serves_only_the_root() {
     let head = server.head("/");
     assert_eq!((head.status, head.field("Content-Length")), (200, Some("14")));
     assert_eq!(head.text(), "");
-    check(&server, "GET /?query HTTP/1.1\r\nHost: localhost\r\n\r\n", 200);
-    check(&server, "GET /other HTTP/1.0\r\n\r\n", 404);
-    check(&server, "HEAD /other HTTP/1.0\r\n\r\n", 404);
-    check(&server, "POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", 404);
-    check(&server, "GET / HTTP/1.1\r\n\r\n", 400);
-    check(&server, "nonsense\r\n", 400);
-    check(&server, "\0\n", 400);
-    check(&server, &format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(100_000)), 414);
-    check(&server, &format!("GET / HTTP/1.0\r\n{}", "A: b\r\n".repeat(10_000)), 431);
-}
-
-#[test]
-fn hello_reads_requests_in_pieces() {
-    let server = start("hello");
-    let mut streams: Vec<_> = (0..8).map(|_| server.connect()).collect();
-    for byte in b"GET / HTTP/1.0\r\nA: b\r\n\r\n" {
-        for stream in &mut streams {
-            stream.set_nodelay(true).unwrap();
-            stream.write_all(&[*byte]).unwrap();
-        }
-    }
-    for mut stream in streams {
-        assert_eq!(Reply::parse(&read_to_end(&mut stream)).text(), "Hello, world!\n");
+    let long = format!("GET /{} HTTP/1.0\r\n\r\n", "a".repeat(100_000));
+    for (request, want) in [
+        ("GET /?query HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        ("HEAD /other HTTP/1.0\r\n\r\n", 404),
+        ("POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", 404),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("nonsense\r\n", 400),
+        (&long, 414),
+    ] {
+        assert_eq!(server.reply(request).status, want, "{request:?}");
     }
 }
 
@@ -70,7 +45,8 @@ fn fetch_prints_the_whole_answer() {
         }
     });
     assert_eq!(fetch(&server, &["a b é.txt"]).body, b"spaces");
-    assert_eq!(fetch(&server, &["/missing"]).status, 404);
+    // It can't be made to send a second request.
+    assert_eq!(fetch(&server, &["/ HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n"]).status, 404);
     let head = fetch(&server, &["--head", "/long.txt"]);
     assert_eq!((head.field("Content-Length"), &head.body[..]), (Some("300000"), &b""[..]));
     let posted = fetch(&server, &["--post", "id=4711 & <b>", "/post.html"]);
@@ -79,22 +55,12 @@ fn fetch_prints_the_whole_answer() {
 }
 
 #[test]
-fn fetch_cannot_be_made_to_send_a_second_request() {
-    let server = start("hello");
-    let reply = fetch(&server, &["/ HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n"]);
-    assert_eq!(reply.status, 404);
-}
-
-#[test]
 fn fetch_reports_errors_on_one_line() {
     let check = |arguments: &[&str], want: &[&str]| check_failure("fetch", arguments, "", want);
     let (_guard, port) = refusing_port();
     check(&["127.0.0.1", &port, "/"], &[&format!("127.0.0.1:{port}"), "refused"]);
     check(&["256.256.256.256", "80", "/"], &["host", "256.256.256.256"]);
-    check(&[], &["<HOST>", "<PORT>", "<FILE>"]);
     check(&["127.0.0.1", "80"], &["<FILE>"]);
-    check(&["127.0.0.1", "80", "/", "more"], &["more"]);
-    check(&["127.0.0.1", "http", "/"], &["http", "<PORT>"]);
     check(&["127.0.0.1", "65536", "/"], &["65536", "<PORT>"]);
     check(&["--post", "4711", "127.0.0.1", "80", "/"], &["4711", "NAME=VALUE"]);
     check(&["--head", "--post", "a=b", "127.0.0.1", "80", "/"], &["--head", "--post"]);
