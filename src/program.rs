@@ -83,11 +83,11 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let addresses = server.addresses();
     let code = qr_code(flags, &addresses)?;
     let site = flags.site();
-    startup_warnings::warn(&root, &site.files);
+    startup_warnings::warn(&root, &site);
     startup_warnings::warn_of_reach(&addresses, flags.reach(are_inherited));
     let sandbox = lock_in(flags, &root)?;
     let users = passwords.as_ref().map(Passwords::count);
-    let banner = banner::Banner { root: &root, files: &site.files, users, sandbox };
+    let banner = banner::Banner { root: &root, files: &site, users, sandbox };
     if !banner::is_wanted() {
         log::info!("{}", banner::start_line(&banner, &addresses));
     }

@@ -117,7 +117,7 @@ impl Service {
             Err(Lost::TimedOut) if input.is_empty() => {
                 return log::debug!("{}: sent nothing in time", peer.address);
             }
-            Err(lost) => Exchange::unfinished(HeadSummary::of(input), site, lost),
+            Err(lost) => Exchange::unfinished(HeadSummary::of(input), lost),
         };
         if exchange.body().and_then(Body::length).unwrap_or(0) > QUICK_BYTES_MAX
             && let Err(lost) = connection.take_slot()

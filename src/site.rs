@@ -7,18 +7,16 @@
 mod access;
 mod archive;
 mod bodies;
-mod download;
-mod entries;
 pub(crate) mod files;
-pub(crate) mod folder;
-pub(crate) mod listing;
-pub(crate) mod media_type;
+mod folder;
+mod listing;
+mod media_type;
 pub(crate) mod pages;
 mod representation;
 pub(crate) mod root;
 pub(crate) mod routes;
-mod walk;
 
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -27,15 +25,16 @@ pub(crate) use access::{Access, Authorized, Unauthorized};
 use rustix::io::Errno;
 
 use bodies::{Bodies, Failure};
-use files::Found;
-use folder::Format;
+use files::Dotfiles;
+use representation::Representation;
 use root::{OpenError, Root};
 use routes::{Handler, Redirect};
 
 use crate::gate::Requester;
 use crate::http::date::Date;
+use crate::http::range::ByteRange;
 use crate::http::request::{Method, Request};
-use crate::http::response::{Body, Response};
+use crate::http::response::{Body, Response, Segment};
 use crate::http::status::Status;
 use crate::http::target::{Target, encode_segment};
 use crate::lock::LogOnce;
@@ -51,8 +50,22 @@ const NOT_FOUND_PAGE: &[u8] = b"404.html";
 pub(crate) struct Options {
     /// Paths that have moved.
     pub(crate) redirects: Vec<Redirect>,
-    /// How files and folders are served.
-    pub(crate) files: files::Options,
+    /// Names that are served for a folder: the first one that is found.
+    pub(crate) index: Vec<Vec<u8>>,
+    /// Whether a folder without an index is listed; otherwise it is not found.
+    pub(crate) listing: bool,
+    /// Entries that a listing shows at most.
+    pub(crate) listing_limit: usize,
+    /// Entries that an archive has at most; none is made where this is 0.
+    pub(crate) archive_limit: usize,
+    /// What becomes of names that start with a dot.
+    pub(crate) dotfiles: Dotfiles,
+    /// Whether `/about` is `about.html`, where there is no `about`.
+    pub(crate) pretty_urls: bool,
+    /// Whether the root's index answers where nothing is found.
+    pub(crate) spa: bool,
+    /// Media types by file extension, in small letters; asked before the well-known ones.
+    pub(crate) media_types: HashMap<String, String>,
 }
 
 /// The folder that is served, and how.
@@ -66,13 +79,17 @@ pub(crate) struct Site {
 }
 
 /// What a target is, in the order in which it is looked for.
-enum Resource<'a> {
-    /// A path that has moved.
-    Moved(&'a Redirect),
-    /// A file or folder.
-    Stored(Found),
-    /// What the built-in rows have for it.
-    BuiltIn,
+enum Found<'a> {
+    /// A path that has moved, and where to.
+    Moved(&'a str),
+    /// A file.
+    File(Representation),
+    /// A folder without an index.
+    Folder(OwnedFd),
+    /// A folder, whose target should end in a slash.
+    WithoutSlash,
+    /// What the route table has for it.
+    BuiltIn(Handler),
 }
 
 /// What a request comes to.
@@ -85,7 +102,6 @@ pub(crate) enum Answer {
 
 impl Site {
     /// The site below `root`, for those who have access.
-    #[must_use]
     pub(crate) fn new(root: Root, options: Options, access: Access) -> Self {
         let log_once = || LogOnce::new(module_path!());
         Self {
@@ -104,7 +120,6 @@ impl Site {
     }
 
     /// Answers a request of a client that may ask; `now` is when it came.
-    #[must_use]
     pub(crate) fn answer(
         &self,
         _proof: &Authorized<'_>,
@@ -113,177 +128,130 @@ impl Site {
         requester: &dyn Requester,
     ) -> Answer {
         match request.method {
-            Method::Get | Method::Head => Answer::Response(self.get(request, now, requester)),
-            method => self.other(method, request),
+            Method::Get | Method::Head => {
+                let response = self.get(request, now, requester);
+                Answer::Response(response.unwrap_or_else(|failure| self.failed(request, &failure)))
+            }
+            _ => self.other(request, now),
         }
     }
 
     /// The page of an error status: the site's own for 404, where there is one.
-    #[must_use]
-    pub(crate) fn error(&self, status: Status) -> Response {
-        self.own_page(status).unwrap_or_else(|| pages::error(status))
-    }
-
-    fn error_at(&self, status: Status, target: &Target<'_>) -> Response {
-        self.own_page(status).unwrap_or_else(|| pages::error_at(status, target))
-    }
-
-    fn own_page(&self, status: Status) -> Option<Response> {
-        let file = (status == Status::NotFound).then(|| self.root.file(NOT_FOUND_PAGE).ok())??;
-        Some(files::plain(status, file, "text/html; charset=utf-8".to_owned()))
+    fn error(&self, status: Status, target: &Target<'_>) -> Response {
+        let own_page = (status == Status::NotFound).then(|| self.root.file(NOT_FOUND_PAGE).ok());
+        let Some((file, metadata)) = own_page.flatten() else {
+            return pages::error_at(status, target);
+        };
+        let whole = Segment::ByteRange(ByteRange { first: 0, length: metadata.size });
+        Response::new(status, Body::File(file, vec![whole]))
+            .with("Content-Type", "text/html; charset=utf-8")
     }
 
     /// What the target is: redirects, what is stored, built-in pages, the fallback, in this order.
-    fn find(&self, request: &Request<'_>) -> Result<Resource<'_>, OpenError> {
-        let (target, files) = (&request.target, &self.options.files);
+    fn find(&self, request: &Request<'_>, now: Date) -> Result<Found<'_>, OpenError> {
         let mut redirects = self.options.redirects.iter();
-        if let Some(redirect) = redirects.find(|redirect| redirect.matches(target)) {
-            return Ok(Resource::Moved(redirect));
+        if let Some(to) = redirects.find_map(|redirect| redirect.new_place(&request.target)) {
+            return Ok(Found::Moved(to));
         }
-        match files::find(&self.root, files, request) {
-            Err(OpenError::NotFound) => {}
-            result => return result.map(Resource::Stored),
+        match self.find_stored(request, now) {
+            Err(OpenError::NotFound) => match routes::built_in(&request.target) {
+                Some(handler) => Ok(Found::BuiltIn(handler)),
+                None => self.fallback(request, now).map(Found::File),
+            },
+            result => result,
         }
-        if routes::built_in(target).next().is_some() {
-            return Ok(Resource::BuiltIn);
-        }
-        let fallback = files::fallback(&self.root, files, request);
-        fallback.map(|file| Resource::Stored(Found::File(file)))
     }
 
-    fn get(&self, request: &Request<'_>, now: Date, requester: &dyn Requester) -> Response {
-        let target = &request.target;
-        let error = match self.find(request) {
-            Ok(Resource::Moved(redirect)) => {
-                return pages::redirect(redirect.location(target.query()));
-            }
-            Ok(Resource::Stored(Found::File(file))) => return files::respond(file, request, now),
-            Ok(Resource::Stored(Found::Folder(folder))) => {
-                match self.folder(folder, request, now, requester) {
-                    Ok(response) => return response,
-                    Err(Failure::TooLarge) => {
-                        return pages::archive_refused(self.options.files.archive_limit, target);
-                    }
-                    // Of a client that has gone, no one reads it.
-                    Err(Failure::Busy | Failure::ClientGone) => {
-                        let page = pages::error_at(Status::ServiceUnavailable, target);
-                        return page.because("listings-busy");
-                    }
-                    Err(Failure::Open(error)) => error,
-                }
-            }
-            Ok(Resource::Stored(Found::WithoutSlash)) => {
-                // Relative (RFC 9110 section 10.2.2), since a proxy may serve us below a path of
-                // its own. A name that is encoded has nothing of a scheme or a host.
-                let name = target.names().last().unwrap_or_default();
-                let location = encode_segment(name).to_string() + "/";
-                return pages::redirect(routes::with_query(location, target.query()));
-            }
-            Ok(Resource::BuiltIn) => return self.built_in(request),
-            Err(error) => error,
-        };
-        self.failed(request, &error)
-    }
-
-    /// A folder without an index, in the form that the client wants: its listing, or an archive of
-    /// it.
-    fn folder(
+    fn get(
         &self,
-        folder: OwnedFd,
         request: &Request<'_>,
         now: Date,
         requester: &dyn Requester,
     ) -> Result<Response, Failure> {
-        let (root, options) = (&self.root, &self.options.files);
-        let Some(format) = folder::wanted_format(request) else {
-            return Ok(pages::unknown_format(&request.target));
-        };
-        if format == Format::Archive && options.archive_limit == 0 {
-            return Ok(pages::archive_refused(0, &request.target));
-        }
-        let bodies = &self.bodies;
-        match format {
-            Format::Archive => {
-                download::respond(root, options, bodies, folder, request, now, requester)
+        let target = &request.target;
+        Ok(match self.find(request, now)? {
+            Found::Moved(to) | Found::BuiltIn(Handler::Redirect(to)) => {
+                pages::redirect(routes::with_query(to, target.query()))
             }
-            format => folder::respond(root, options, bodies, &folder, request, format, requester),
-        }
-    }
-
-    fn built_in(&self, request: &Request<'_>) -> Response {
-        let mut rows = routes::built_in(&request.target);
-        match rows.find(|row| row.takes(request.method)).map(|row| row.handler) {
-            Some(Handler::Page(page)) => page(),
-            Some(Handler::Redirect(to)) => {
-                pages::redirect(routes::with_query(to.to_owned(), request.target.query()))
+            Found::File(file) => representation::respond(file, request),
+            Found::Folder(folder) => return self.folder(folder, request, now, requester),
+            Found::WithoutSlash => {
+                // Relative (RFC 9110 section 10.2.2), since a proxy may serve us below a path of
+                // its own. A name that is encoded has nothing of a scheme or a host.
+                let name = target.names().last().unwrap_or_default();
+                let location = encode_segment(name).to_string() + "/";
+                pages::redirect(routes::with_query(&location, target.query()))
             }
-            Some(Handler::NotFound) => self.error_at(Status::NotFound, &request.target),
-            Some(Handler::Form(_)) | None => {
-                pages::method_not_allowed(self.allow(request), &request.target)
+            Found::BuiltIn(Handler::Page(page)) => page(),
+            Found::BuiltIn(Handler::NotFound) => self.error(Status::NotFound, target),
+            Found::BuiltIn(Handler::Form(_)) => {
+                pages::method_not_allowed(self.allow(request, now), target)
             }
-        }
+        })
     }
 
     /// Every method but GET and HEAD: OPTIONS says what a target takes, and only the built-in rows
     /// take any other.
-    fn other(&self, method: Method, request: &Request<'_>) -> Answer {
-        let row = routes::built_in(&request.target).find(|row| row.takes(method));
-        if let Some(Handler::Form(form)) = row.map(|row| row.handler) {
+    fn other(&self, request: &Request<'_>, now: Date) -> Answer {
+        let (method, target) = (request.method, &request.target);
+        if let (Method::Post, Some(Handler::Form(form))) = (method, routes::built_in(target)) {
             return Answer::Form(form);
         }
-        let allow = self.allow(request);
+        let allow = self.allow(request, now);
         Answer::Response(if allow.is_empty() {
-            self.failed(request, &OpenError::NotFound)
+            self.failed(request, &OpenError::NotFound.into())
         } else if method == Method::Options {
             Response::new(Status::NoContent, Body::None).with("Allow", allow)
         } else {
-            pages::method_not_allowed(allow, &request.target)
+            pages::method_not_allowed(allow, target)
         })
     }
 
     /// The methods that the target takes, as the Allow field lists them; empty where there is none.
-    fn allow(&self, request: &Request<'_>) -> String {
+    fn allow(&self, request: &Request<'_>, now: Date) -> &'static str {
         if request.target.is_asterisk() {
-            return METHODS.to_owned();
+            return METHODS;
         }
-        let takes = |method| routes::built_in(&request.target).any(|row| row.takes(method));
-        let takes_get = match self.find(request) {
-            Ok(Resource::BuiltIn) => takes(Method::Get),
-            Err(OpenError::NotFound) => false,
-            Ok(Resource::Moved(_) | Resource::Stored(_)) | Err(_) => true,
-        };
-        let mut methods = Vec::new();
-        if takes_get {
-            methods.extend([Method::Get, Method::Head]);
+        let takes_get = !matches!(
+            self.find(request, now),
+            Err(OpenError::NotFound) | Ok(Found::BuiltIn(Handler::Form(_)))
+        );
+        let takes_post = matches!(routes::built_in(&request.target), Some(Handler::Form(_)));
+        match (takes_get, takes_post) {
+            (true, true) => METHODS,
+            (true, false) => "GET, HEAD, OPTIONS",
+            (false, true) => "POST, OPTIONS",
+            (false, false) => "",
         }
-        if takes(Method::Post) {
-            methods.push(Method::Post);
-        }
-        if !methods.is_empty() {
-            methods.push(Method::Options);
-        }
-        methods.into_iter().map(Method::name).collect::<Vec<_>>().join(", ")
     }
 
-    /// The response for what was not found or could not be opened; the cause is for the log.
-    fn failed(&self, request: &Request<'_>, error: &OpenError) -> Response {
+    /// The response for what was not found or could not be made; the cause is for the log.
+    fn failed(&self, request: &Request<'_>, failure: &Failure) -> Response {
         let target = &request.target;
-        let (status, errno) = match error {
-            OpenError::NotFound if files::has_fallback(&self.options.files, target) => {
-                return self.error_at(Status::NotFound, target).with("Vary", "Accept");
+        let (status, errno) = match failure {
+            Failure::TooLarge => {
+                return pages::archive_refused(self.options.archive_limit, target);
             }
-            OpenError::NotFound => return self.error_at(Status::NotFound, target),
-            OpenError::Forbidden => return self.error_at(Status::Forbidden, target),
-            OpenError::Unavailable(errno) => {
+            // Of a client that has gone, no one reads it.
+            Failure::Denied => {
+                let page = pages::error_at(Status::ServiceUnavailable, target);
+                return page.because("listings-busy");
+            }
+            Failure::Open(OpenError::NotFound) if self.has_fallback(target) => {
+                return self.error(Status::NotFound, target).with("Vary", "Accept");
+            }
+            Failure::Open(OpenError::NotFound) => return self.error(Status::NotFound, target),
+            Failure::Open(OpenError::Forbidden) => return self.error(Status::Forbidden, target),
+            Failure::Open(OpenError::Unavailable(errno)) => {
                 self.unavailable.warn(format_args!("cannot answer for now: {errno}"));
                 (Status::ServiceUnavailable, *errno)
             }
-            OpenError::Failed(errno) => {
+            Failure::Open(OpenError::Failed(errno)) => {
                 self.failed.warn(format_args!("{}: {errno}", target.encoded_path()));
                 (Status::InternalServerError, *errno)
             }
         };
-        self.error_at(status, target).because(cause(errno))
+        self.error(status, target).because(cause(errno))
     }
 }
 

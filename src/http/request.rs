@@ -124,7 +124,7 @@ pub(crate) struct HeadSummary<'a> {
 }
 
 impl Method {
-    /// Each with its name, in the order of the variants.
+    /// Each with its name.
     const NAMES: [(Self, &str); 8] = [
         (Self::Get, "GET"),
         (Self::Head, "HEAD"),
@@ -140,12 +140,6 @@ impl Method {
     fn named(name: &[u8]) -> Option<Self> {
         let mut names = Self::NAMES.into_iter();
         names.find(|(_, known)| known.as_bytes() == name).map(|(method, _)| method)
-    }
-
-    /// As a request line spells it.
-    #[must_use]
-    pub(crate) fn name(self) -> &'static str {
-        Self::NAMES[self as usize].1
     }
 }
 

@@ -14,7 +14,8 @@ use super::addresses;
 use super::qr::Code;
 use crate::access_log;
 use crate::sandbox::Enforcement;
-use crate::site::files::{self, Dotfiles};
+use crate::site;
+use crate::site::files::Dotfiles;
 use crate::site::root::{Root, Symlinks};
 use crate::text::is_unprintable;
 
@@ -24,7 +25,7 @@ const LABEL_WIDTH: usize = 16;
 /// What the banner describes.
 pub(crate) struct Banner<'a> {
     pub(crate) root: &'a Root,
-    pub(crate) files: &'a files::Options,
+    pub(crate) files: &'a site::Options,
     /// How many may ask, where a password is needed.
     pub(crate) users: Option<usize>,
     pub(crate) sandbox: Enforcement,

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use super::private_files;
 use crate::auth::Passwords;
-use crate::site::files::{self, Dotfiles};
+use crate::site;
+use crate::site::files::Dotfiles;
 use crate::site::root::{Root, Symlinks};
 
 /// Names that are seldom meant to be served, where names that start with a dot are.
@@ -60,7 +61,7 @@ pub(crate) fn warn_of_cost(passwords: &Passwords) {
 
 /// Warns of a root that may hold more than intended, or lacks the page of `--spa`, of a log that is
 /// served, and of links that cannot be followed.
-pub(crate) fn warn(root: &Root, files: &files::Options) {
+pub(crate) fn warn(root: &Root, files: &site::Options) {
     let path = root.real_path();
     if path == Path::new("/") {
         log::warn!("the root is /: every file that this user may read is served");

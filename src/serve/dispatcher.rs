@@ -103,7 +103,7 @@ impl<'a> Dispatcher<'a, '_> {
         deadline: Instant,
     ) -> Result<Exchange<'a>, Lost> {
         let refuse = |request: Request<'a>, status, cause| {
-            Ok(Exchange::refused(request.into(), self.site.error(status), cause))
+            Ok(Exchange::refused(request.into(), pages::error(status), cause))
         };
         match request.framing {
             Framing::None | Framing::Chunked => {
@@ -128,11 +128,7 @@ impl<'a> Dispatcher<'a, '_> {
         has_more_to_read: bool,
     ) -> Result<Exchange<'a>, Lost> {
         match unauthorized {
-            Unauthorized::Answer { response, cause: Some(cause) } => {
-                let exchange = Exchange::refused(summary, response, cause);
-                Ok(Exchange { has_more_to_read, ..exchange })
-            }
-            Unauthorized::Answer { response, cause: None } => {
+            Unauthorized::Answer(response) => {
                 Ok(Exchange::complete(summary, response, has_more_to_read))
             }
             Unauthorized::Gone => Err(self.connection.lost()),

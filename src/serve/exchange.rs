@@ -6,7 +6,7 @@ use crate::http::request::{HeadSummary, Method, Version};
 use crate::http::response::{Body, ExtraField, Response};
 use crate::http::status::Status;
 use crate::net::{Cause, Lost};
-use crate::site::{Authorized, Site, pages};
+use crate::site::{Authorized, pages};
 
 /// A request, as far as it came, and what answers it.
 pub(super) struct Exchange<'a> {
@@ -43,8 +43,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// A request that did not come whole.
-    pub(super) fn unfinished(summary: HeadSummary<'a>, site: &Site, lost: Lost) -> Self {
-        let exchange = Self::complete(summary, site.error(Status::RequestTimeout), true);
+    pub(super) fn unfinished(summary: HeadSummary<'a>, lost: Lost) -> Self {
+        let exchange = Self::complete(summary, pages::error(Status::RequestTimeout), true);
         match lost {
             Lost::TimedOut => Self { outcome: Outcome::TimedOut("request-timeout"), ..exchange },
             Lost::Gone | Lost::Evicted(_) => exchange.lost(lost),

@@ -30,8 +30,8 @@ pub(crate) struct Authorized<'a> {
 
 /// What becomes of a client that may not.
 pub(crate) enum Unauthorized {
-    /// It gets this answer. The cause is a word for the log, where it is refused.
-    Answer { response: Response, cause: Option<&'static str> },
+    /// It gets this answer.
+    Answer(Response),
     /// It has gone.
     Gone,
 }
@@ -58,8 +58,7 @@ impl Access {
         self.check_host(request.host())?;
         // It comes without credentials, and is answered without a look at what is asked for.
         if self.cors && cors::is_preflight(request) {
-            let response = cors::preflight(&request.fields);
-            return Err(Unauthorized::Answer { response, cause: None });
+            return Err(Unauthorized::Answer(cors::preflight(&request.fields)));
         }
         self.check_password(&request.fields, requester)
     }
@@ -103,5 +102,5 @@ impl Access {
 }
 
 fn refuse(response: Response, cause: &'static str) -> Unauthorized {
-    Unauthorized::Answer { response, cause: Some(cause) }
+    Unauthorized::Answer(response.because(cause))
 }

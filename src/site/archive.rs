@@ -1,238 +1,237 @@
-//! Archives: what is known of a folder's entries in; a length, an entity-tag and the bytes of any
-//! span out.
+//! A folder becomes a response that is an archive of it and all below it.
 //!
-//! Pure: `site::walk` reads the folders, `site::download` opens the files while they are sent. An
-//! archive is a function of the names, sizes and times alone, so two downloads of an unchanged
-//! folder have the same bytes, and their ranges fit together.
+//! A walk notes what there is; from that follow the length, the entity-tag and what each byte is,
+//! so an archive is sent whole or in part like a file. A walk permits nothing: its files are opened
+//! only while they are sent, one after the other, and must still be what the walk noted. What has
+//! grown is cut at its noted size; what is gone, has shrunk, or was replaced or rewritten ends the
+//! response, since the client would take the bytes of two states for one. A file that was rewritten
+//! in place with more bytes cannot be told from one that has grown.
 
-mod header;
+mod plan;
 
-use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::Range;
+use std::ffi::CStr;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
-use header::BLOCK_BYTES;
+use rustix::fs::{Access, AtFlags};
 
-use crate::http::conditional::ETag;
+use self::plan::{Entry, Kind, Plan};
+use super::bodies::Failure;
+use super::representation::{self, Content, Representation};
+use super::root::{Metadata, OpenError, Opened, Root};
+use super::{Site, files, folder, listing, pages};
+use crate::gate::{Permit, Requester};
+use crate::http::conditional::Validators;
+use crate::http::date::Date;
 use crate::http::range::ByteRange;
-use crate::memory::{self, OutOfMemory};
-use crate::site::root::Metadata;
+use crate::http::request::Request;
+use crate::http::response::{self, Chunk, Response, Stream};
+use crate::memory;
 
-/// What a content is filled up with to the end of its block; and all of it ends an archive. That is
-/// not filled up to a record of twenty blocks, which only matters to tapes.
-static ZEROS: [u8; 1024] = [0; 1024];
+/// The name of the archived folder where it has none: the root of the file system.
+const UNNAMED: &[u8] = b"root";
 
-const END_BYTES: u64 = ZEROS.len() as u64;
+/// The longest path that can be opened, in bytes. What is deeper cannot be asked for, either.
+const PATH_BYTES_MAX: usize = 4095;
 
-/// The plan of an archive: where in it each entry begins, and so what every byte of it is. It holds
-/// what was known of the entries when it was made, 64 bytes and the path of each. The first is the
-/// folder that is archived.
+/// So many bytes of a path count as another entry, so that the limit on entries bounds the memory
+/// that their paths take, too.
+const PATH_BYTES_OF_ONE: usize = 512;
+
+/// Entries after which we look whether the client is still there.
+const LOOK_INTERVAL: usize = 16;
+
+/// An archive on its way.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    entries: Vec<Entry>,
-    /// The paths of all entries, one after the other. Each begins with the name of the folder that
-    /// is archived, and a folder's ends in a slash.
-    paths: Vec<u8>,
-    /// Bytes up to the end of the last entry.
-    length: u64,
+struct Archive {
+    root: Arc<Root>,
+    folder: OwnedFd,
+    /// The folder's path below the root.
+    path: Vec<u8>,
+    plan: Plan,
 }
 
-/// What an entry is in the folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    /// A folder.
-    Folder,
-    /// A file.
-    File,
-    /// A link to a file, which is archived as that file.
-    Link,
-}
-
-#[derive(Debug)]
-struct Entry {
-    /// Where its header begins.
-    start: u64,
-    /// What is known of the folder or file; a folder's size is 0.
-    metadata: Metadata,
-    /// Where in `paths` its path is.
-    path: Range<usize>,
-    kind: Kind,
-}
-
-/// Part of an archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Chunk {
-    /// These bytes.
-    Bytes(Cow<'static, [u8]>),
-    /// This span of the content of an entry.
-    Content { entry: usize, span: ByteRange },
-}
-
-/// Why nothing more can be added to a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// The archive would have more bytes than can be counted.
-    TooLarge,
-    /// There is no memory for a larger plan.
-    OutOfMemory,
-}
-
-/// The parts of a span, in order.
-struct Parts<'a> {
-    plan: &'a Plan,
-    position: u64,
-    end: u64,
-    /// The entry that the position is in, or one before it.
-    entry: usize,
-}
-
-impl Plan {
-    /// The archive of a folder of that name, still empty.
-    pub(crate) fn new(name: &[u8], metadata: Metadata) -> Self {
-        let path = [name, b"/"].concat();
-        let entry = Entry {
-            start: 0,
-            metadata: Metadata { size: 0, ..metadata },
-            path: 0..path.len(),
-            kind: Kind::Folder,
-        };
-        let length = header::length_of(&path) as u64;
-        Self { entries: vec![entry], paths: path, length }
-    }
-
-    /// Adds what is at `path` below the folder that is archived.
-    pub(crate) fn push(&mut self, path: &[u8], kind: Kind, metadata: Metadata) -> Result<(), Full> {
-        let top = self.entries[0].path.clone();
-        memory::reserve(&mut self.paths, top.len() + path.len() + 1)?;
-        memory::reserve(&mut self.entries, 1)?;
-        let path_start = self.paths.len();
-        self.paths.extend_from_within(top);
-        self.paths.extend_from_slice(path);
-        let is_folder = kind == Kind::Folder;
-        self.paths.extend(is_folder.then_some(b'/'));
-        let metadata = if is_folder { Metadata { size: 0, ..metadata } } else { metadata };
-        let path = path_start..self.paths.len();
-        let entry = Entry { start: self.length, metadata, path, kind };
-        let end = entry.padded_end(&self.paths);
-        let end = end.filter(|end| end.checked_add(END_BYTES).is_some());
-        self.length = end.ok_or(Full::TooLarge)?;
-        self.entries.push(entry);
-        Ok(())
-    }
-
-    /// No more entries come: gives back the memory that was kept for them.
-    pub(crate) fn finish(mut self) -> Self {
-        self.entries.shrink_to_fit();
-        self.paths.shrink_to_fit();
-        self
-    }
-
-    /// The length of the archive in bytes.
-    pub(crate) fn length(&self) -> u64 {
-        self.length + END_BYTES
-    }
-
-    /// Changes whenever anything that is known of an entry does, and with the version, which may
-    /// write other headers. The digest is the same in each run of one build of the program.
-    pub(crate) fn etag(&self) -> ETag {
-        let mut hasher = DefaultHasher::new();
-        env!("CARGO_PKG_VERSION").hash(&mut hasher);
-        self.paths.hash(&mut hasher);
-        for entry in &self.entries {
-            let Metadata { size, modified_seconds, modified_nanoseconds, inode } = entry.metadata;
-            (entry.path.end, entry.kind).hash(&mut hasher);
-            (size, modified_seconds, modified_nanoseconds, inode).hash(&mut hasher);
+impl Site {
+    /// The response for a folder as an archive.
+    pub(super) fn archive(
+        &self,
+        folder: OwnedFd,
+        request: &Request<'_>,
+        now: Date,
+        requester: &dyn Requester,
+    ) -> Result<Response, Failure> {
+        let target = &request.target;
+        if self.options.archive_limit == 0 {
+            return Ok(pages::archive_refused(0, target));
         }
-        ETag::from_digest(self.length(), hasher.finish())
-    }
-
-    /// Bytes of memory that it takes.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry>() + self.paths.capacity()
-    }
-
-    /// What is known of an entry.
-    pub(crate) fn entry(&self, number: usize) -> (Kind, &Metadata) {
-        let entry = &self.entries[number];
-        (entry.kind, &entry.metadata)
-    }
-
-    /// The path of an entry, relative to the folder that is archived; empty for that folder.
-    pub(crate) fn path_below(&self, number: usize) -> &[u8] {
-        let path = &self.paths[self.entries[number].path.clone()][self.entries[0].path.len()..];
-        path.strip_suffix(b"/").unwrap_or(path)
-    }
-
-    /// The parts that make up a span of the archive.
-    pub(crate) fn parts(&self, span: ByteRange) -> impl Iterator<Item = Chunk> {
-        let after = self.entries.partition_point(|entry| entry.start <= span.first);
-        Parts { plan: self, position: span.first, end: span.end(), entry: after.saturating_sub(1) }
-    }
-}
-
-impl Entry {
-    /// Where its content begins.
-    fn content_start(&self, paths: &[u8]) -> u64 {
-        self.start + header::length_of(&paths[self.path.clone()]) as u64
-    }
-
-    /// Where its last block ends, if that can be counted.
-    fn padded_end(&self, paths: &[u8]) -> Option<u64> {
-        let content = self.metadata.size.checked_next_multiple_of(BLOCK_BYTES)?;
-        self.content_start(paths).checked_add(content)
-    }
-}
-
-impl From<OutOfMemory> for Full {
-    fn from(_: OutOfMemory) -> Self {
-        Self::OutOfMemory
-    }
-}
-
-impl Iterator for Parts<'_> {
-    type Item = Chunk;
-
-    fn next(&mut self) -> Option<Chunk> {
-        let left = self.end.saturating_sub(self.position);
-        let zeros = |length: u64| {
-            let length = usize::try_from(length).expect("no more than END_BYTES");
-            Chunk::Bytes(Cow::Borrowed(&ZEROS[..length]))
+        let path = target.path();
+        let name = target.names().last().unwrap_or(self.root.name().unwrap_or(UNNAMED));
+        let make = |maker: &Permit| {
+            let mut walk = Walk { site: self, path, requester, maker, seen: 0 };
+            walk.plan(&folder, name)
         };
-        if left == 0 {
-            return None;
+        let (plan, permit) = self.bodies.make(requester, make, Plan::held_bytes)?;
+        let representation = Representation {
+            length: plan.length(),
+            media_type: "application/x-tar".to_owned(),
+            // No date: that of the newest file would stay when another is replaced by an older.
+            validators: Validators::new(plan.etag(), None, now),
+            coding: None,
+            varies_by: None,
+            disposition: Some(response::attachment(&[name, b".tar"].concat())),
+            content: Content::Stream(Box::new(Archive {
+                root: Arc::clone(&self.root),
+                folder,
+                path: path.to_vec(),
+                plan,
+            })),
+        };
+        Ok(representation::respond(representation, request).holding(permit))
+    }
+}
+
+impl Stream for Archive {
+    fn parts(&self, span: ByteRange) -> Box<dyn Iterator<Item = Option<Chunk>> + '_> {
+        Box::new(self.plan.parts(span).map(|part| match part {
+            plan::Chunk::Bytes(bytes) => Some(Chunk::Bytes(bytes.into())),
+            plan::Chunk::Content { entry, span } => Some(Chunk::File(self.open(entry)?, span)),
+        }))
+    }
+}
+
+impl Archive {
+    /// Opens the file of an entry, if it still is what it was.
+    fn open(&self, entry: usize) -> Option<File> {
+        let entry = self.plan.planned(entry);
+        let (path, noted) = (self.plan.path_below(entry), entry.metadata);
+        let opened = match entry.kind {
+            Kind::Link => self.root.entry(&files::join(&self.path, path)),
+            Kind::File | Kind::Folder => self.root.entry_below(&self.folder, path),
+        };
+        match opened {
+            Ok(Opened::File(file, metadata))
+                if metadata == noted
+                    || metadata.inode == noted.inode && metadata.size > noted.size =>
+            {
+                Some(file)
+            }
+            Err(OpenError::Unavailable(errno) | OpenError::Failed(errno)) => {
+                log::warn!("cannot open a file of an archive that is being sent: {errno}");
+                None
+            }
+            Ok(_) | Err(OpenError::NotFound | OpenError::Forbidden) => None,
         }
-        let (part, length) = loop {
-            let Some(entry) = self.plan.entries.get(self.entry) else {
-                break (zeros(left), left);
-            };
-            let content_start = entry.content_start(&self.plan.paths);
-            let content_end = content_start + entry.metadata.size;
-            if self.position < content_start {
-                let Metadata { size, modified_seconds, .. } = entry.metadata;
-                let path = &self.plan.paths[entry.path.clone()];
-                let mut header = header::header(path, size, modified_seconds);
-                let from = usize::try_from(self.position - entry.start).expect("in the header");
-                header.drain(..from);
-                header.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                let length = header.len() as u64;
-                break (Chunk::Bytes(Cow::Owned(header)), length);
-            }
-            if self.position < content_end {
-                let length = left.min(content_end - self.position);
-                let span = ByteRange { first: self.position - content_start, length };
-                break (Chunk::Content { entry: self.entry, span }, length);
-            }
-            let padded_end = content_end.next_multiple_of(BLOCK_BYTES);
-            let length = left.min(padded_end.saturating_sub(self.position));
-            if length > 0 {
-                break (zeros(length), length);
-            }
-            self.entry += 1;
-        };
-        self.position += length;
-        Some(part)
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// A walk through a folder and all below it: what of it an archive has.
+///
+/// It has what listings show: names that may be seen, and links only where they lead to a file. A
+/// link to a folder is left out, so a walk goes down and never in a circle. Left out as well is
+/// what may not be read, and what lies too deep to be asked for. Only that: where an entry cannot
+/// be looked at for now, the walk fails, since an archive that silently lacks something is worse
+/// than none.
+struct Walk<'a> {
+    site: &'a Site,
+    /// The folder's path below the root.
+    path: &'a [u8],
+    requester: &'a dyn Requester,
+    maker: &'a Permit,
+    /// How many entries there were so far.
+    seen: usize,
+}
+
+impl Walk<'_> {
+    /// The plan of an archive of `folder`, in which that is called `name`.
+    fn plan(&mut self, folder: &OwnedFd, name: &[u8]) -> Result<Plan, Failure> {
+        let metadata = Metadata::of(folder).map_err(OpenError::from)?;
+        let mut plan = Plan::default();
+        // What is still to come, the next one last. Only the names wait here: no folder is open
+        // while we go through those in it.
+        let mut rest = vec![plan.entry(None, name, Kind::Folder, metadata)?];
+        while let Some(entry) = rest.pop() {
+            if entry.kind == Kind::Folder {
+                let path = plan.path_below(&entry);
+                let opened = match self.site.root.entry_below(folder, path) {
+                    // It was there a moment ago; the archived folder itself still must be.
+                    Err(OpenError::NotFound | OpenError::Forbidden) if !path.is_empty() => continue,
+                    opened => opened?,
+                };
+                let Opened::Directory(below) = opened else { continue };
+                let start = rest.len();
+                self.read(&below, &entry, &mut plan, &mut rest)?;
+                let path = |entry: &Entry| plan.path_below(entry);
+                rest[start..].sort_unstable_by(|a, b| path(b).cmp(path(a)));
+            }
+            plan.push(entry)?;
+        }
+        Ok(plan.finish())
+    }
+
+    /// Appends what is in a folder, as far as it may be seen. It counts as seen, even if it may not
+    /// be read.
+    fn read(
+        &mut self,
+        folder: &OwnedFd,
+        entry: &Entry,
+        plan: &mut Plan,
+        rest: &mut Vec<Entry>,
+    ) -> Result<(), Failure> {
+        let path = plan.path_below(entry);
+        let (length_above, from_root) = (path.len(), files::join(self.path, path));
+        let mut looks = 0_usize;
+        let read = folder::each_name(folder, self.maker, |file_name| {
+            let name = file_name.to_bytes();
+            if looks.is_multiple_of(LOOK_INTERVAL) && self.requester.is_gone() {
+                return Err(Failure::Denied);
+            }
+            looks += 1;
+            let length = length_above + "/".len() + name.len();
+            if length > PATH_BYTES_MAX || !self.site.options.dotfiles.lists(name) {
+                return Ok(());
+            }
+            self.seen += 1 + length / PATH_BYTES_OF_ONE;
+            if self.seen > self.site.options.archive_limit {
+                return Err(Failure::TooLarge);
+            }
+            match self.look(folder, &from_root, file_name) {
+                Ok((kind, metadata)) => {
+                    memory::reserve(rest, 1)?;
+                    rest.push(plan.entry(Some(entry), name, kind, metadata)?);
+                }
+                Err(OpenError::NotFound | OpenError::Forbidden) => {}
+                Err(error) => return Err(error.into()),
+            }
+            Ok(())
+        });
+        match read {
+            // The folder was removed a moment ago; the archived one itself was not there.
+            Err(Failure::Open(OpenError::NotFound)) if length_above > 0 => Ok(()),
+            read => read,
+        }
+    }
+
+    /// What that name in the folder, which is at `path` below the root, is in an archive.
+    fn look(
+        &self,
+        folder: &OwnedFd,
+        path: &[u8],
+        name: &CStr,
+    ) -> Result<(Kind, Metadata), OpenError> {
+        let folder::Entry { kind, is_link, metadata } =
+            folder::look(&self.site.root, folder, path, name)?;
+        let kind = match (kind, is_link) {
+            (listing::Kind::Directory, false) => Kind::Folder,
+            (listing::Kind::File, true) => Kind::Link,
+            (listing::Kind::File, false) => {
+                rustix::fs::accessat(folder, name, Access::READ_OK, AtFlags::empty())?;
+                Kind::File
+            }
+            (listing::Kind::Directory, true) | (listing::Kind::Other, _) => {
+                return Err(OpenError::NotFound);
+            }
+        };
+        Ok((kind, metadata.ok_or(OpenError::NotFound)?))
+    }
+}

@@ -40,10 +40,8 @@ pub(crate) struct Bodies {
 pub(crate) enum Failure {
     /// More entries than the limit, or more bytes than can be counted.
     TooLarge,
-    /// Too many others are made or held.
-    Busy,
-    /// The client has gone meanwhile.
-    ClientGone,
+    /// Too many others are made or held, or the client has gone meanwhile.
+    Denied,
     /// A file or folder could not be opened.
     Open(OpenError),
 }
@@ -86,16 +84,13 @@ impl Bodies {
         let body = make(&maker)?;
         drop(maker);
         // The folder may have grown meanwhile.
-        if bytes(&body) <= weight { Ok((body, permit)) } else { Err(Failure::Busy) }
+        if bytes(&body) <= weight { Ok((body, permit)) } else { Err(Failure::Denied) }
     }
 }
 
 impl From<Denied> for Failure {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Busy => Self::Busy,
-            Denied::Gone => Self::ClientGone,
-        }
+    fn from(_: Denied) -> Self {
+        Self::Denied
     }
 }
 

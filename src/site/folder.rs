@@ -1,146 +1,201 @@
 //! A folder becomes a response: its entries are read, those that may be seen are chosen and shown.
 //!
 //! Nothing is listed for which a request gets 404, and only that is left out: where an entry
-//! cannot be looked at for now, the whole listing fails.
+//! cannot be looked at for now, the whole listing fails. Only links are opened, to see where they
+//! lead; everything else is known from the folder itself.
 
-use std::fs::File;
+use std::ffi::CStr;
+use std::io::Read;
 use std::os::fd::OwnedFd;
 
-use rustix::buffer::spare_capacity;
+use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom};
 use rustix::io::Errno;
 
-use super::bodies::{Bodies, Failure};
-use super::entries::{self, Entry};
-use super::files;
-use super::listing::{self, Listing, Order, README_BYTES_MAX, Readme, Selection};
-use super::root::{OpenError, OpenFile, Root};
+use super::bodies::Failure;
+use super::listing::{self, Kind, Listing, Order, README_BYTES_MAX, Readme};
+use super::root::{Metadata, OpenError, Opened, Root};
+use super::{Site, files, pages};
 use crate::gate::{Permit, Requester};
+use crate::http::date::Date;
 use crate::http::negotiation;
 use crate::http::request::Request;
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
+use crate::memory;
 
 /// The files that are shown below the list, the first one found.
 const README_NAMES: [&[u8]; 4] = [b"README.md", b"README.markdown", b"README", b"README.txt"];
 
-/// The form of a folder that a client wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// A listing for people.
-    Page,
-    /// A listing for programs.
-    Json,
-    /// The folder itself, and all below it.
-    Archive,
+/// Bytes of names that are read from a folder at once.
+const NAMES_BYTES: usize = 32 * 1024;
+
+/// Names that are read before it is noted that the disk still answers, and before we look again
+/// whether there is memory for more.
+const NAMES_BETWEEN_CHECKS: usize = 64;
+
+/// What a name in a folder leads to.
+pub(super) struct Entry {
+    pub(super) kind: Kind,
+    pub(super) is_link: bool,
+    /// Unknown of what is there, but may not be read.
+    pub(super) metadata: Option<Metadata>,
 }
 
-/// The response for a folder, as a page or as JSON.
-pub(crate) fn respond(
-    root: &Root,
-    options: &files::Options,
-    bodies: &Bodies,
-    folder: &OwnedFd,
-    request: &Request<'_>,
-    format: Format,
-    requester: &dyn Requester,
-) -> Result<Response, Failure> {
-    let path = request.target.path();
-    let order = Order::from_query(request.target.query());
-    let is_json = format == Format::Json;
-    let media_type = if is_json { "application/json" } else { "text/html; charset=utf-8" };
-    let mut total = 0;
-    let make = |maker: &Permit| {
-        let listing = read(root, options, folder, (path, order), maker)?;
-        total = listing.total();
-        if is_json {
-            return Ok(listing::json(&listing)?);
+impl Site {
+    /// The response for a folder without an index, in the form that the client wants: `?format=`
+    /// decides; without it, Accept does.
+    pub(super) fn folder(
+        &self,
+        folder: OwnedFd,
+        request: &Request<'_>,
+        now: Date,
+        requester: &dyn Requester,
+    ) -> Result<Response, Failure> {
+        let query = request.target.query().unwrap_or_default();
+        let format = form_urlencoded::parse(query).find(|(name, _)| name == "format");
+        match format.as_ref().map(|(_, format)| &**format) {
+            Some("html") => self.listing(&folder, request, false, requester),
+            Some("json") => self.listing(&folder, request, true, requester),
+            Some("tar") => self.archive(folder, request, now, requester),
+            Some(_) => Ok(pages::unknown_format(&request.target)),
+            None => {
+                let accept = request.fields.list("accept");
+                let is_json = negotiation::prefers_json(accept.as_deref());
+                self.listing(&folder, request, is_json, requester)
+            }
         }
-        let readme = read_me(root, path)?;
-        let has_archive = options.archive_limit > 0;
-        Ok(listing::page(path, &listing, order, readme.as_ref(), has_archive)?)
-    };
-    // HEAD gets the length of the page, which is not sent.
-    let (body, permit) = bodies.make(requester, make, Vec::capacity)?;
-    // No validator would be true: a file's size can change without a trace on its folder.
-    Ok(Response::new(Status::Ok, Body::Bytes(body.into()))
-        .holding(permit)
-        .with("Content-Type", media_type)
-        .with("Cache-Control", "no-cache")
-        .with("Vary", "Accept")
-        // JSON has no place for it, and cut at the limit it looks whole.
-        .with("X-Total-Count", total.to_string())
-        .with("Content-Security-Policy", listing::CONTENT_SECURITY_POLICY))
-}
+    }
 
-/// `?format=` decides; without it, Accept does. `None`: there is no such format.
-pub(crate) fn wanted_format(request: &Request<'_>) -> Option<Format> {
-    let query = request.target.query().unwrap_or_default();
-    let format = form_urlencoded::parse(query).find(|(name, _)| name == "format");
-    match format.as_ref().map(|(_, format)| &**format) {
-        Some("html") => Some(Format::Page),
-        Some("json") => Some(Format::Json),
-        Some("tar") => Some(Format::Archive),
-        Some(_) => None,
-        None if negotiation::prefers_json(request.fields.list("accept").as_deref()) => {
-            Some(Format::Json)
-        }
-        None => Some(Format::Page),
+    /// The response for a folder, as a page or as JSON.
+    fn listing(
+        &self,
+        folder: &OwnedFd,
+        request: &Request<'_>,
+        is_json: bool,
+        requester: &dyn Requester,
+    ) -> Result<Response, Failure> {
+        let path = request.target.path();
+        let mut total = 0;
+        let make = |maker: &Permit| {
+            let order = Order::from_query(request.target.query());
+            let listing = self.list(folder, path, order, maker)?;
+            total = listing.total();
+            if is_json {
+                return Ok(listing::json(&listing)?);
+            }
+            let readme = read_me(&self.root, path)?;
+            let has_archive = self.options.archive_limit > 0;
+            Ok(listing::page(path, &listing, readme.as_ref(), has_archive)?)
+        };
+        // HEAD gets the length of the page, which is not sent.
+        let (body, permit) = self.bodies.make(requester, make, Vec::capacity)?;
+        let media_type = if is_json { "application/json" } else { "text/html; charset=utf-8" };
+        // No validator would be true: a file's size can change without a trace on its folder.
+        Ok(Response::new(Status::Ok, Body::Bytes(body.into()))
+            .holding(permit)
+            .with("Content-Type", media_type)
+            .with("Cache-Control", "no-cache")
+            .with("Vary", "Accept")
+            // JSON has no place for it, and cut at the limit it looks whole.
+            .with("X-Total-Count", total.to_string())
+            .with("Content-Security-Policy", listing::CONTENT_SECURITY_POLICY))
+    }
+
+    /// The entries that may be seen: the first ones in that order, at most `listing_limit`.
+    fn list(
+        &self,
+        folder: &OwnedFd,
+        path: &[u8],
+        order: Order,
+        maker: &Permit,
+    ) -> Result<Listing, OpenError> {
+        let mut listing = Listing::new(order, self.options.listing_limit);
+        each_name(folder, maker, |name| {
+            if !self.options.dotfiles.lists(name.to_bytes()) {
+                return Ok(());
+            }
+            match look(&self.root, folder, path, name) {
+                Ok(Entry { kind, metadata, .. }) => Ok(listing.push(listing::Entry {
+                    name: name.to_bytes().to_vec(),
+                    kind,
+                    size: metadata.filter(|_| kind == Kind::File).map(|metadata| metadata.size),
+                    modified: metadata.and_then(|metadata| metadata.modified()),
+                })?),
+                // A request for it would get 404, or it has vanished.
+                Err(OpenError::NotFound) => Ok(()),
+                // Anything else may be over in a moment: no listing lacks an entry because of it.
+                Err(error) => Err(error),
+            }
+        })?;
+        Ok(listing.finish())
     }
 }
 
-/// The entries that may be seen: the first ones in that order, at most `listing_limit`.
-fn read(
-    root: &Root,
-    options: &files::Options,
+/// Calls `take` with each name in the folder but its own and its parent's, from the first one on,
+/// until that fails. So that names can be kept, it fails where memory is short.
+pub(super) fn each_name<E: From<OpenError>>(
     folder: &OwnedFd,
-    (path, order): (&[u8], Order),
     maker: &Permit,
-) -> Result<Listing, OpenError> {
-    let mut selection = Selection::new(order, options.listing_limit);
-    entries::each_name(folder, maker, |name| {
-        if !options.dotfiles.lists(name.to_bytes()) {
-            return Ok(());
+    mut take: impl FnMut(&CStr) -> Result<(), E>,
+) -> Result<(), E> {
+    rustix::fs::seek(folder, SeekFrom::Start(0)).map_err(OpenError::from)?;
+    let mut buffer = Vec::with_capacity(NAMES_BYTES);
+    let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
+    let mut count = 0_usize;
+    while let Some(entry) = entries.next() {
+        let entry = entry.map_err(OpenError::from)?;
+        if count.is_multiple_of(NAMES_BETWEEN_CHECKS) {
+            memory::check(0).map_err(OpenError::from)?;
+            maker.note_progress();
         }
-        match entries::look(root, folder, path, name) {
-            Ok(Entry { kind, metadata, .. }) => Ok(selection.push(listing::Entry {
-                name: name.to_bytes().to_vec(),
-                kind,
-                size: metadata.map_or(0, |metadata| metadata.size),
-                modified: metadata.and_then(|metadata| metadata.modified()),
-            })?),
-            // A request for it would get 404, or it has vanished.
-            Err(OpenError::NotFound) => Ok(()),
-            // Anything else may be over in a moment: no listing lacks an entry because of it.
-            Err(error) => Err(error),
+        count += 1;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            take(entry.file_name())?;
         }
-    })?;
-    Ok(selection.finish()?)
+    }
+    Ok(())
 }
 
-/// The first README that is there and may be read.
+/// What that name leads to, in the folder that is at `path` below the root. There is nothing for
+/// which a request gets 404.
+pub(super) fn look(
+    root: &Root,
+    folder: &OwnedFd,
+    path: &[u8],
+    name: &CStr,
+) -> Result<Entry, OpenError> {
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let file_type = FileType::from_raw_mode(stat.st_mode);
+    let is_link = file_type == FileType::Symlink;
+    let (kind, metadata) = match file_type {
+        FileType::RegularFile => (Kind::File, Some(Metadata::from(&stat))),
+        FileType::Directory => (Kind::Directory, Some(Metadata::from(&stat))),
+        FileType::Symlink => match root.entry(&files::join(path, name.to_bytes())) {
+            Ok(Opened::File(_, metadata)) => (Kind::File, Some(metadata)),
+            Ok(Opened::Directory(folder)) => (Kind::Directory, Some(Metadata::of(&folder)?)),
+            // A request for it would get 403, so it is there; what it is cannot be known.
+            Err(OpenError::Forbidden) => (Kind::Other, None),
+            Err(error) => return Err(error),
+        },
+        _ => return Err(OpenError::NotFound),
+    };
+    Ok(Entry { kind, is_link, metadata })
+}
+
+/// The first README that is there and may be read, and as much of it as the page takes.
 fn read_me(root: &Root, path: &[u8]) -> Result<Option<Readme>, OpenError> {
     for name in README_NAMES {
         match root.file(&files::join(path, name)) {
-            Ok(OpenFile { file, .. }) => {
-                return Ok(Some(Readme { name: name.to_vec(), text: beginning(&file)? }));
+            Ok((file, _)) => {
+                let mut text = Vec::new();
+                let read = file.take(README_BYTES_MAX as u64 + 1).read_to_end(&mut text);
+                let errno = |error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+                read.map_err(errno)?;
+                return Ok(Some(Readme { name, text }));
             }
             Err(OpenError::NotFound | OpenError::Forbidden) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(None)
-}
-
-/// As much of a README as the page takes.
-fn beginning(file: &File) -> rustix::io::Result<Vec<u8>> {
-    let mut text = Vec::with_capacity(README_BYTES_MAX + 1);
-    while text.len() <= README_BYTES_MAX {
-        let offset = text.len() as u64;
-        match rustix::io::pread(file, spare_capacity(&mut text), offset) {
-            Ok(0) => break,
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(text)
 }

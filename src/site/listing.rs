@@ -2,22 +2,236 @@
 //!
 //! Pure: `site::folder` reads the folder, decides what may be listed and answers the request; this
 //! module neither opens a file nor asks a clock. A folder may hold any number of entries with any
-//! names: a [`Selection`] holds no more of them than its limit needs, and whatever a name consists
-//! of, it is shown harmlessly and linked exactly.
+//! names: a [`Listing`] holds no more than twice as many as are shown, and whatever a name consists
+//! of, it is shown harmlessly and linked exactly. Comparing allocates nothing, and is a total
+//! order: where a list is cut and how it is sorted must agree.
 
-mod json;
-mod markdown;
-mod order;
 mod page;
 mod readme;
-mod selection;
 mod text;
 
-pub(crate) use json::json;
-pub(crate) use order::{Entry, Kind, Order};
-pub(crate) use page::{BASE_STYLE, CONTENT_SECURITY_POLICY, PAGE_START, page};
-pub(crate) use readme::{README_BYTES_MAX, Readme};
-pub(crate) use selection::{Listing, Selection};
+use std::cmp::Ordering;
+
+use crate::http::date::Date;
+use crate::memory::{self, OutOfMemory};
+
+pub(super) use page::{BASE_STYLE, CONTENT_SECURITY_POLICY, PAGE_START, json, page};
+pub(super) use readme::{README_BYTES_MAX, Readme};
+
+/// What a name in a folder leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A folder, linked with a slash at its end.
+    Directory,
+    /// A regular file.
+    File,
+    /// A socket, a FIFO, a device: there, but without content to serve.
+    Other,
+}
+
+/// A name in a folder and what is known of the thing it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The bytes of the name: any but `/` and NUL, in any encoding or none.
+    pub(super) name: Vec<u8>,
+    /// What the name leads to.
+    pub(super) kind: Kind,
+    /// Bytes of content, which only a file has.
+    pub(super) size: Option<u64>,
+    /// When the content changed; `None` where HTTP can't write that moment.
+    pub(super) modified: Option<Date>,
+}
+
+/// The column that a listing is sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Natural order: `file2` before `file10`, capitals beside small letters.
+    #[default]
+    Name,
+    /// The unknown, the oldest, the newest.
+    Modified,
+    /// What has no size, the smallest, the largest.
+    Size,
+}
+
+/// A column and a direction; by name, ascending, unless asked otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Order {
+    /// The column.
+    pub(super) key: Key,
+    /// Whether the last comes first.
+    pub(super) descending: bool,
+}
+
+/// The first entries of a folder in some order, and the sums over all of them. It takes them one by
+/// one; whenever it holds twice as many as will be shown, it throws the later half away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listing {
+    order: Order,
+    /// Entries that are shown, at most.
+    limit: usize,
+    entries: Vec<Entry>,
+    /// How many folders there were, shown or not.
+    directories: usize,
+    /// How many files there were, shown or not.
+    files: usize,
+    /// How many entries there were that are neither, shown or not.
+    others: usize,
+    /// The sizes of all files together, shown or not.
+    bytes: u64,
+}
+
+impl Entry {
+    /// Whether it is a folder.
+    fn is_directory(&self) -> bool {
+        self.kind == Kind::Directory
+    }
+}
+
+impl Key {
+    /// The columns from left to right.
+    const ALL: [Self; 3] = [Self::Name, Self::Modified, Self::Size];
+
+    /// The word for it in a query.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Modified => "modified",
+            Self::Size => "size",
+        }
+    }
+}
+
+impl Order {
+    /// Reads `sort=name|modified|size` and `order=asc|desc`, the first of each. Unknown words count
+    /// as the default, so that no link ever fails because of its query.
+    pub(super) fn from_query(query: Option<&[u8]>) -> Self {
+        let value = |wanted: &str| {
+            form_urlencoded::parse(query.unwrap_or_default())
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| value)
+        };
+        let sort = value("sort");
+        let key = Key::ALL.into_iter().find(|key| sort.as_deref() == Some(key.word()));
+        let descending = value("order").as_deref() == Some("desc");
+        Self { key: key.unwrap_or_default(), descending }
+    }
+
+    /// The word for the direction in a query.
+    fn direction(self) -> &'static str {
+        if self.descending { "desc" } else { "asc" }
+    }
+
+    /// What a link in HTML to another listing in this order ends with.
+    fn query(self) -> String {
+        if self == Self::default() {
+            return String::new();
+        }
+        format!("?sort={}&amp;order={}", self.key.word(), self.direction())
+    }
+
+    /// The order that a click on that column's heading asks for: the current column turns round;
+    /// of the others, names start at the top, and times and sizes with the newest and largest.
+    fn clicked(self, key: Key) -> Self {
+        let descending = if key == self.key { !self.descending } else { key != Key::Name };
+        Self { key, descending }
+    }
+
+    /// Which of the two is listed first; equal only for equal names.
+    fn compare(self, a: &Entry, b: &Entry) -> Ordering {
+        if a.is_directory() != b.is_directory() {
+            return b.is_directory().cmp(&a.is_directory());
+        }
+        let by_name = || natural(&a.name, &b.name);
+        let by_key = match self.key {
+            Key::Name => by_name(),
+            Key::Modified => a.modified.cmp(&b.modified),
+            Key::Size => a.size.cmp(&b.size),
+        };
+        let directed = if self.descending { by_key.reverse() } else { by_key };
+        directed.then_with(by_name)
+    }
+}
+
+impl Listing {
+    /// A listing without entries that will show at most `limit`.
+    pub(super) fn new(order: Order, limit: usize) -> Self {
+        Self { order, limit, ..Self::default() }
+    }
+
+    /// Counts the entry, and keeps it if it may be among those that are shown.
+    pub(super) fn push(&mut self, entry: Entry) -> Result<(), OutOfMemory> {
+        match entry.kind {
+            Kind::Directory => self.directories += 1,
+            Kind::File => self.files += 1,
+            Kind::Other => self.others += 1,
+        }
+        self.bytes = self.bytes.saturating_add(entry.size.unwrap_or(0));
+        memory::reserve(&mut self.entries, 1)?;
+        self.entries.push(entry);
+        if self.entries.len() >= self.limit.saturating_mul(2) {
+            self.cut();
+        }
+        Ok(())
+    }
+
+    /// No more entries come: those that are shown are in their order.
+    pub(super) fn finish(mut self) -> Self {
+        self.cut();
+        self.entries.sort_unstable_by(|a, b| self.order.compare(a, b));
+        self
+    }
+
+    /// Leaves the entries that would be shown.
+    fn cut(&mut self) {
+        if self.entries.len() > self.limit {
+            let order = self.order;
+            self.entries.select_nth_unstable_by(self.limit, |a, b| order.compare(a, b));
+            self.entries.truncate(self.limit);
+        }
+    }
+
+    /// How many entries there were, shown or not.
+    pub(super) fn total(&self) -> usize {
+        self.directories + self.files + self.others
+    }
+}
+
+/// Natural order: runs of digits by their value, other bytes without regard to the case of ASCII
+/// letters; names that differ in nothing else (`a01` and `A1`) by their bytes.
+///
+/// Total, because it compares sequences of numbers and bytes, and a byte that is no digit is either
+/// below all digits or above all of them.
+fn natural(a: &[u8], b: &[u8]) -> Ordering {
+    // What both begin with decides nothing, unless it ends within a number.
+    let common = a.iter().zip(b).take_while(|(left, right)| left == right).count();
+    let digits = a[..common].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (mut left, mut right) = (&a[common - digits..], &b[common - digits..]);
+    while let (Some(first), Some(second)) = (left.first(), right.first()) {
+        let step = if first.is_ascii_digit() && second.is_ascii_digit() {
+            let (number, other);
+            (number, left) = split_number(left);
+            (other, right) = split_number(right);
+            // Without leading zeros, the longer number is the larger.
+            number.len().cmp(&other.len()).then_with(|| number.cmp(other))
+        } else {
+            (left, right) = (&left[1..], &right[1..]);
+            first.to_ascii_lowercase().cmp(&second.to_ascii_lowercase())
+        };
+        if step.is_ne() {
+            return step;
+        }
+    }
+    left.len().cmp(&right.len()).then_with(|| a.cmp(b))
+}
+
+/// The digits at the start, without leading zeros, and what follows them.
+fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    let zeros = digits.iter().position(|&digit| digit != b'0').unwrap_or(digits.len());
+    (&digits[zeros..], rest)
+}
 
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,6 @@ const STYLE: &str = "\
     footer{margin-top:3rem; color:var(--quiet); font-size:.85rem}";
 
 /// `GET /get.html`.
-#[must_use]
 pub(crate) fn get() -> Response {
     let text =
         "<p>This page is built in: the server made it for your <code>GET</code> request.</p>";
@@ -33,7 +32,6 @@ pub(crate) fn get() -> Response {
 }
 
 /// `HEAD /head.html`.
-#[must_use]
 pub(crate) fn head() -> Response {
     let text = "<p>This page is for <code>HEAD</code> requests: they get the fields that you got, \
                 and not this text.</p>";
@@ -41,7 +39,6 @@ pub(crate) fn head() -> Response {
 }
 
 /// `POST /post.html`: the posted `id`, or a sentence that there was none.
-#[must_use]
 pub(crate) fn echo_id(form: &[u8]) -> Response {
     let id = form_urlencoded::parse(form).find(|(name, _)| name == "id").map(|(_, value)| value);
     let text = match id.filter(|id| !id.is_empty()) {
@@ -52,7 +49,6 @@ pub(crate) fn echo_id(form: &[u8]) -> Response {
 }
 
 /// 301: the new place, as a field and as a link.
-#[must_use]
 pub(crate) fn redirect(location: String) -> Response {
     let text =
         format!("<p>This page is now at <a href=\"{0}\">{0}</a>.</p>", escape_html(&location));
@@ -60,13 +56,11 @@ pub(crate) fn redirect(location: String) -> Response {
 }
 
 /// The page of an error status.
-#[must_use]
 pub(crate) fn error(status: Status) -> Response {
     error_with(status, explanation(status), "")
 }
 
 /// The page of an error status, with a link from that target to the root.
-#[must_use]
 pub(crate) fn error_at(status: Status, target: &Target<'_>) -> Response {
     error_with(status, explanation(status), &link_home(target))
 }
@@ -87,19 +81,16 @@ fn error_with(status: Status, text: &str, link: &str) -> Response {
 }
 
 /// 401: a user and a password are wanted (RFC 9110 section 15.5.2).
-#[must_use]
 pub(crate) fn unauthorized() -> Response {
     error(Status::Unauthorized).with("WWW-Authenticate", CHALLENGE)
 }
 
 /// 405, with the methods that the target does take (RFC 9110 section 15.5.6).
-#[must_use]
-pub(crate) fn method_not_allowed(allow: String, target: &Target<'_>) -> Response {
+pub(crate) fn method_not_allowed(allow: &'static str, target: &Target<'_>) -> Response {
     error_at(Status::MethodNotAllowed, target).with("Allow", allow)
 }
 
 /// 400: a form that no folder has.
-#[must_use]
 pub(crate) fn unknown_format(target: &Target<'_>) -> Response {
     let text = "<code>?format=</code> takes <code>html</code>, <code>json</code> or \
                 <code>tar</code>.";
@@ -107,7 +98,6 @@ pub(crate) fn unknown_format(target: &Target<'_>) -> Response {
 }
 
 /// 421: a Host that this server does not accept.
-#[must_use]
 pub(crate) fn misdirected(host: &[u8]) -> Response {
     let host = String::from_utf8_lossy(host);
     let host = escape_html(&host);
@@ -120,7 +110,6 @@ pub(crate) fn misdirected(host: &[u8]) -> Response {
 }
 
 /// 403: a folder that has more entries than an archive may have.
-#[must_use]
 pub(crate) fn archive_refused(limit: usize, target: &Target<'_>) -> Response {
     let text = if limit == 0 {
         "This server makes no archives: it was started with <code>--archive-limit 0</code>."

@@ -54,19 +54,10 @@ pub(crate) struct Root {
 /// Something below the root, open for reading.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    /// A regular file.
-    File(OpenFile),
+    /// A regular file, and its metadata, read from its descriptor.
+    File(File, Metadata),
     /// A folder.
     Directory(OwnedFd),
-}
-
-/// A regular file and its metadata, read from its descriptor.
-#[derive(Debug)]
-pub(crate) struct OpenFile {
-    /// The open file.
-    pub(crate) file: File,
-    /// Its metadata.
-    pub(crate) metadata: Metadata,
 }
 
 /// What the file system keeps about a file or folder.
@@ -106,7 +97,6 @@ impl Root {
     }
 
     /// The folder's path, absolute and without links.
-    #[must_use]
     pub(crate) fn real_path(&self) -> &Path {
         &self.real_path
     }
@@ -123,7 +113,6 @@ impl Root {
     }
 
     /// Which links are followed.
-    #[must_use]
     pub(crate) fn symlinks(&self) -> Symlinks {
         match self.symlinks {
             Symlinks::Within if !self.has_openat2 => Symlinks::Deny,
@@ -140,6 +129,7 @@ impl Root {
     /// Opens what is at `path` below a folder that is open already, where no link is followed: not
     /// even one that `entry` would follow, so that a path leads down and nowhere else.
     pub(crate) fn entry_below(&self, folder: &OwnedFd, path: &[u8]) -> Result<Opened, OpenError> {
+        let path = if path.is_empty() { b"." } else { path };
         Opened::of(if self.has_openat2 {
             open_beneath(folder, path, ResolveFlags::NO_SYMLINKS)?
         } else {
@@ -148,9 +138,9 @@ impl Root {
     }
 
     /// As `entry`, for what is only wanted if it is a file.
-    pub(crate) fn file(&self, path: &[u8]) -> Result<OpenFile, OpenError> {
+    pub(crate) fn file(&self, path: &[u8]) -> Result<(File, Metadata), OpenError> {
         match self.entry(path)? {
-            Opened::File(file) => Ok(file),
+            Opened::File(file, metadata) => Ok((file, metadata)),
             Opened::Directory(_) => Err(OpenError::NotFound),
         }
     }
@@ -192,10 +182,7 @@ impl Opened {
     fn of(descriptor: OwnedFd) -> Result<Self, OpenError> {
         let stat = rustix::fs::fstat(&descriptor).map_err(OpenError::from)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {
-                let metadata = Metadata::from(&stat);
-                Ok(Self::File(OpenFile { file: File::from(descriptor), metadata }))
-            }
+            FileType::RegularFile => Ok(Self::File(File::from(descriptor), Metadata::from(&stat))),
             FileType::Directory => Ok(Self::Directory(descriptor)),
             _ => Err(OpenError::NotFound),
         }
@@ -289,7 +276,6 @@ impl Metadata {
     }
 
     /// When it was modified, where HTTP can write that.
-    #[must_use]
     pub(crate) fn modified(&self) -> Option<Date> {
         Date::from_unix(self.modified_seconds)
     }

@@ -1,22 +1,14 @@
 //! The route table: which method on which path is answered by what.
 //!
 //! The user's redirects come first, then files, then the built-in rows, so that a real file of the
-//! same name wins and no user's folder is ever shadowed. Rows match method and path: a file only
-//! takes GET and HEAD, so `POST /post.html` works beside a file of that name.
+//! same name wins and no user's folder is ever shadowed. A file only takes GET and HEAD, so
+//! `POST /post.html` works beside a file of that name.
 
 use std::str::FromStr;
 
 use super::pages;
-use crate::http::request::Method;
 use crate::http::response::Response;
 use crate::http::target::Target;
-
-/// A row of the table.
-pub(super) struct Row {
-    method: Method,
-    path: &'static str,
-    pub(super) handler: Handler,
-}
 
 /// What answers a request.
 #[derive(Clone, Copy)]
@@ -27,34 +19,24 @@ pub(super) enum Handler {
     Redirect(&'static str),
     /// The 404 page.
     NotFound,
-    /// A page made from the body of the request.
+    /// A page made from the body of a POST request. All others are for GET and HEAD.
     Form(fn(&[u8]) -> Response),
 }
 
-/// The built-in rows. A row for GET answers HEAD as well.
-const BUILT_IN: [Row; 5] = [
-    row(Method::Get, "get.html", Handler::Page(pages::get)),
-    row(Method::Get, "redirect.html", Handler::Redirect("/get.html")),
-    row(Method::Get, "notfound.html", Handler::NotFound),
-    row(Method::Get, "head.html", Handler::Page(pages::head)),
-    row(Method::Post, "post.html", Handler::Form(pages::echo_id)),
+/// The built-in rows.
+const BUILT_IN: [(&str, Handler); 5] = [
+    ("get.html", Handler::Page(pages::get)),
+    ("redirect.html", Handler::Redirect("/get.html")),
+    ("notfound.html", Handler::NotFound),
+    ("head.html", Handler::Page(pages::head)),
+    ("post.html", Handler::Form(pages::echo_id)),
 ];
 
-const fn row(method: Method, path: &'static str, handler: Handler) -> Row {
-    Row { method, path, handler }
-}
-
-/// The built-in rows for that path, whatever their method.
-pub(super) fn built_in(target: &Target<'_>) -> impl Iterator<Item = &'static Row> {
-    let is_there = |row: &&Row| !target.is_directory() && row.path.as_bytes() == target.path();
-    BUILT_IN.iter().filter(is_there)
-}
-
-impl Row {
-    /// Whether it answers that method.
-    pub(super) fn takes(&self, method: Method) -> bool {
-        self.method == method || (self.method == Method::Get && method == Method::Head)
-    }
+/// What the table has for that path, whatever the method.
+pub(super) fn built_in(target: &Target<'_>) -> Option<Handler> {
+    let is_there =
+        |&&(path, _): &&(&str, _)| !target.is_directory() && path.as_bytes() == target.path();
+    BUILT_IN.iter().find(is_there).map(|&(_, handler)| handler)
 }
 
 /// A redirect that the user asked for (`--redirect FROM=TO`).
@@ -67,20 +49,18 @@ pub(crate) struct Redirect {
 }
 
 impl Redirect {
-    /// Whether that target is the one that moved.
-    pub(super) fn matches(&self, target: &Target<'_>) -> bool {
-        self.path == target.path() && self.is_directory == target.is_directory()
-    }
-
-    /// Where it moved to; a query goes along unless the new place has one.
-    pub(super) fn location(&self, query: Option<&[u8]>) -> String {
-        with_query(self.to.clone(), query.filter(|_| !self.to.contains(['?', '#'])))
+    /// Where that target has moved to, if it is the one that has.
+    pub(super) fn new_place(&self, target: &Target<'_>) -> Option<&str> {
+        let is_it = self.path == target.path() && self.is_directory == target.is_directory();
+        is_it.then_some(&self.to)
     }
 }
 
-/// `location` with the query, in which only what may stand there is left as it came.
-pub(super) fn with_query(mut location: String, query: Option<&[u8]>) -> String {
-    if let Some(query) = query {
+/// The new place, with the query unless it has one; only what may stand in a query is left as it
+/// came.
+pub(super) fn with_query(to: &str, query: Option<&[u8]>) -> String {
+    let mut location = to.to_owned();
+    if let Some(query) = query.filter(|_| !to.contains(['?', '#'])) {
         location.push('?');
         for &byte in query {
             match byte {
@@ -124,7 +104,7 @@ mod tests {
     fn check(redirect: &str, asked: &str, want: Option<&str>) {
         let redirect: Redirect = redirect.parse().unwrap();
         let target = Target::parse(asked.as_bytes()).unwrap();
-        let location = redirect.matches(&target).then(|| redirect.location(target.query()));
+        let location = redirect.new_place(&target).map(|to| with_query(to, target.query()));
         assert_eq!(location.as_deref(), want);
     }
 
@@ -147,15 +127,5 @@ mod tests {
         for wrong in ["", "/old", "old=/new", "/old=", "/old=//evil", "/old=/\\evil", "/old=/a b"] {
             assert!(wrong.parse::<Redirect>().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_row_for_get_answers_head_and_nothing_else() {
-        let target = Target::parse(b"/get.html").unwrap();
-        let rows: Vec<_> = built_in(&target).collect();
-        assert_eq!(rows.len(), 1);
-        assert!(rows[0].takes(Method::Get) && rows[0].takes(Method::Head));
-        assert!(!rows[0].takes(Method::Post));
-        assert_eq!(built_in(&Target::parse(b"/get.html/").unwrap()).count(), 0);
     }
 }

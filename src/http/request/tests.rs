@@ -53,7 +53,6 @@ fn request_lines_are_read() {
     let post = (Method::Post, "a b", Version::Http10, 0, Framing::None);
     check("POST /a%20b?q HTTP/1.0\r\n\r\n", Ok(post));
     for (method, name) in Method::NAMES {
-        assert_eq!(method.name(), name);
         let want = (method, "x", Version::Http10, 0, Framing::None);
         check(&format!("{name} /x HTTP/1.0\r\n\r\n"), Ok(want));
     }

@@ -15,8 +15,7 @@ use crate::http::response::ExtraField;
 use crate::program::addresses;
 use crate::program::probe::Url;
 use crate::site::Access;
-use crate::site::files::{self, Dotfiles};
-use crate::site::media_type::MediaTypes;
+use crate::site::files::Dotfiles;
 use crate::site::root::Symlinks;
 use crate::{net, serve, site};
 use log::LevelFilter;
@@ -157,20 +156,18 @@ impl Flags {
         let content = &self.content;
         site::Options {
             redirects: content.redirect.clone(),
-            files: files::Options {
-                index: content.index.iter().map(|name| name.clone().into_bytes()).collect(),
-                listing: !content.no_listing,
-                listing_limit: content.listing_limit,
-                archive_limit: content.archive_limit,
-                dotfiles: match content.dotfiles {
-                    DotfilesFlag::Deny => Dotfiles::Deny,
-                    DotfilesFlag::Unlisted => Dotfiles::Unlisted,
-                    DotfilesFlag::Serve => Dotfiles::Serve,
-                },
-                pretty_urls: content.pretty_urls,
-                spa: content.spa,
-                media_types: MediaTypes::new(self.responses.media_type.clone()),
+            index: content.index.iter().map(|name| name.clone().into_bytes()).collect(),
+            listing: !content.no_listing,
+            listing_limit: content.listing_limit,
+            archive_limit: content.archive_limit,
+            dotfiles: match content.dotfiles {
+                DotfilesFlag::Deny => Dotfiles::Deny,
+                DotfilesFlag::Unlisted => Dotfiles::Unlisted,
+                DotfilesFlag::Serve => Dotfiles::Serve,
             },
+            pretty_urls: content.pretty_urls,
+            spa: content.spa,
+            media_types: self.responses.media_type.iter().cloned().collect(),
         }
     }
 

@@ -59,7 +59,7 @@ pub(super) fn media_type(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((extension, kind)) if !extension.is_empty() && is_type(kind) => {
             let extension = extension.strip_prefix('.').unwrap_or(extension);
-            Ok((extension.to_owned(), kind.to_owned()))
+            Ok((extension.to_ascii_lowercase(), kind.to_owned()))
         }
         _ => Err("expected EXT=TYPE, such as md=text/plain".to_owned()),
     }

@@ -54,7 +54,7 @@ fn small_bodies_are_made_whatever_is_held_and_large_ones_wait_for_room() {
     let bodies = Bodies::with(2, 2 * large, SOON);
     let held = [(); 2].map(|()| make(&bodies, large).0.unwrap());
     let (refused, count) = make(&bodies, large);
-    assert!(matches!(refused, Err(Failure::Busy)));
+    assert!(matches!(refused, Err(Failure::Denied)));
     assert_eq!(count, 1);
     let small: Vec<_> = (0..50).map(|_| make(&bodies, SMALL_BYTES_MAX).0.unwrap()).collect();
     drop(held);

@@ -1,15 +1,15 @@
-//! A listing as a page of HTML.
+//! A listing as a page of HTML, and as JSON (RFC 8259) for scripts.
 //!
-//! It works without script and asks for nothing beside itself: one style and one small script are
-//! inlined, and their hashes stand in the policy that the response must carry. A folder may hold
-//! ten thousand rows, so a row is little more than its own words: no classes, no optional end tags.
+//! The page works without script and asks for nothing beside itself: one style and one small script
+//! are inlined, and their hashes stand in the policy that the response must carry. A folder may
+//! hold ten thousand rows, so a row is little more than its own words: no classes, no optional end
+//! tags. JSON has the same entries in the same order.
 
-use super::order::{Entry, Key, Order};
 use super::readme::{self, README_BYTES_MAX, Readme};
-use super::selection::Listing;
 use super::text::{push_href, push_name, row_bytes_max};
+use super::{Entry, Key, Kind, Listing, Order};
 use crate::memory::{self, OutOfMemory};
-use crate::text::{push_counted, push_grouped, push_human_size};
+use crate::text::{push_counted, push_grouped, push_human_size, write_json_string};
 
 /// What every page of the program begins with, up to its title. Its icon is a part of it, so that
 /// no browser looks for another.
@@ -35,12 +35,11 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /// The page for the folder at `path`, which is the decoded path below the root: empty for the root
-/// itself, and slashes around it don't matter. `order` is the one that `listing` was made in.
-/// `has_archive` says whether the folder can be had as an archive.
+/// itself, and slashes around it don't matter. `has_archive` says whether the folder can be had as
+/// an archive.
 pub(crate) fn page(
     path: &[u8],
     listing: &Listing,
-    order: Order,
     readme: Option<&Readme>,
     has_archive: bool,
 ) -> Result<Vec<u8>, OutOfMemory> {
@@ -49,34 +48,23 @@ pub(crate) fn page(
     memory::reserve_text(&mut out, 6 * 1024 + 240 * listing.entries.len() + readme_length)?;
     let folders: Vec<&[u8]> =
         path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
-    let query = order.query();
-    push_head(&mut out, &folders);
-    out.push_str("<header>\n");
+    let query = listing.order.query();
+    out.extend([PAGE_START, "Index of "]);
+    push_path(&mut out, &folders);
+    out.extend(["</title>\n<style>", STYLE, "</style>\n</head>\n<body>\n<header>\n"]);
     push_breadcrumbs(&mut out, &folders, &query);
     if has_archive {
         out.push_str(
             "<form><button name=\"format\" value=\"tar\">Download as .tar</button></form>\n",
         );
     }
-    out.push_str("</header>\n");
-    out.push_str("<main>\n");
-    push_table(&mut out, &folders, listing, order, &query)?;
+    out.push_str("</header>\n<main>\n");
+    push_table(&mut out, &folders, listing, &query)?;
     if let Some(readme) = readme {
         readme::push(&mut out, readme)?;
     }
-    out.push_str("</main>\n<script>");
-    out.push_str(SCRIPT);
-    out.push_str("</script>\n</body>\n</html>\n");
+    out.extend(["</main>\n<script>", SCRIPT, "</script>\n</body>\n</html>\n"]);
     Ok(out.into_bytes())
-}
-
-fn push_head(out: &mut String, folders: &[&[u8]]) {
-    out.push_str(PAGE_START);
-    out.push_str("Index of ");
-    push_path(out, folders);
-    out.push_str("</title>\n<style>");
-    out.push_str(STYLE);
-    out.push_str("</style>\n</head>\n<body>\n");
 }
 
 fn push_path(out: &mut String, folders: &[&[u8]]) {
@@ -96,13 +84,9 @@ fn push_breadcrumbs(out: &mut String, folders: &[&[u8]], query: &str) {
         return;
     };
     let up = |levels: usize| "../".repeat(levels) + query;
-    for segment in ["<a href=\"", &up(folders.len()), "\" title=\"Root\">/</a>"] {
-        out.push_str(segment);
-    }
+    out.extend(["<a href=\"", &up(folders.len()), "\" title=\"Root\">/</a>"]);
     for (at, folder) in parents.iter().enumerate() {
-        for segment in ["<a href=\"", &up(parents.len() - at), "\"><bdi>"] {
-            out.push_str(segment);
-        }
+        out.extend(["<a href=\"", &up(parents.len() - at), "\"><bdi>"]);
         push_name(out, folder);
         out.push_str("</bdi></a>/<wbr>");
     }
@@ -115,7 +99,6 @@ fn push_table(
     out: &mut String,
     folders: &[&[u8]],
     listing: &Listing,
-    order: Order,
     query: &str,
 ) -> Result<(), OutOfMemory> {
     let (shown, total) = (listing.entries.len(), listing.total());
@@ -130,13 +113,11 @@ fn push_table(
     push_path(out, folders);
     out.push_str("</caption>\n<thead>\n<tr>");
     for key in Key::ALL {
-        push_heading(out, key, order);
+        push_heading(out, key, listing.order);
     }
     out.push_str("\n</thead>\n<tbody>\n");
     if !folders.is_empty() {
-        for segment in ["<tr><th scope=row><a href=\"../", query, "\" title=\"Parent folder\">"] {
-            out.push_str(segment);
-        }
+        out.extend(["<tr><th scope=row><a href=\"../", query, "\" title=\"Parent folder\">"]);
         out.push_str("../</a><td><td>\n");
     }
     for entry in &listing.entries {
@@ -162,17 +143,10 @@ fn push_heading(out: &mut String, key: Key, order: Order) {
         Key::Modified => "Modified <small>UTC</small>",
         Key::Size => "Size",
     };
-    let next = order.clicked(key);
-    let (name, direction) = (key.word(), next.direction());
-    for segment in ["\n<th scope=\"col\"", sorted, "><form><button name=\"sort\" value=\"", name] {
-        out.push_str(segment);
-    }
-    for segment in
-        ["\">", label, "</button><input type=\"hidden\" name=\"order\" value=\"", direction]
-    {
-        out.push_str(segment);
-    }
-    out.push_str("\"></form></th>");
+    let (name, direction) = (key.word(), order.clicked(key).direction());
+    out.extend(["\n<th scope=\"col\"", sorted, "><form><button name=\"sort\" value=\"", name]);
+    out.extend(["\">", label, "</button><input type=\"hidden\" name=\"order\" value=\""]);
+    out.extend([direction, "\"></form></th>"]);
 }
 
 fn push_row(out: &mut String, entry: &Entry, query: &str) {
@@ -187,11 +161,9 @@ fn push_row(out: &mut String, entry: &Entry, query: &str) {
     if let Some(date) = entry.modified {
         let moment = date.rfc3339();
         let (day, minute) = (&moment[..10], &moment[11..16]);
-        for segment in ["<time datetime=\"", &moment, "\">", day, " ", minute, "</time>"] {
-            out.push_str(segment);
-        }
+        out.extend(["<time datetime=\"", &moment, "\">", day, " ", minute, "</time>"]);
     }
-    match entry.content_size() {
+    match entry.size {
         Some(size) => push_size(out, size),
         None => out.push_str("<td>"),
     }
@@ -222,4 +194,40 @@ fn push_sums(out: &mut String, listing: &Listing) {
     out.push_str("<td>");
     push_size(out, listing.bytes);
     out.push('\n');
+}
+
+/// An array of `{"name", "type", "size", "modified", "href"}`, one object a line.
+///
+/// `name` has U+FFFD for bytes that are not UTF-8; `type` is `directory`, `file` or `other`; `size`
+/// the bytes of a file, null for all else; `modified` an RFC 3339 moment in UTC, null where
+/// unknown; `href` a reference relative to the folder, percent-encoded from the exact bytes.
+pub(crate) fn json(listing: &Listing) -> Result<Vec<u8>, OutOfMemory> {
+    let mut out = String::new();
+    memory::reserve_text(&mut out, 16 + 160 * listing.entries.len())?;
+    out.push('[');
+    for (at, entry) in listing.entries.iter().enumerate() {
+        memory::reserve_text(&mut out, row_bytes_max(entry))?;
+        out.push_str(if at == 0 { "\n" } else { ",\n" });
+        push_object(&mut out, entry);
+    }
+    out.push_str(if listing.entries.is_empty() { "]\n" } else { "\n]\n" });
+    Ok(out.into_bytes())
+}
+
+fn push_object(out: &mut String, entry: &Entry) {
+    let kind = match entry.kind {
+        Kind::Directory => "directory",
+        Kind::File => "file",
+        Kind::Other => "other",
+    };
+    let size = entry.size.map_or("null".to_owned(), |size| size.to_string());
+    let modified =
+        entry.modified.map_or("null".to_owned(), |date| format!("\"{}\"", date.rfc3339()));
+    out.push_str(r#"{"name":"#);
+    write_json_string(out, &String::from_utf8_lossy(&entry.name))
+        .expect("a String takes whatever is written");
+    out.extend([r#","type":""#, kind, r#"","size":"#, &size, r#","modified":"#, &modified]);
+    out.push_str(r#","href":""#);
+    push_href(out, entry);
+    out.push_str("\"}");
 }

@@ -1,6 +1,5 @@
-//! Whole listings: what is selected, and that page and JSON show any name truly.
+//! Whole listings: what is selected and in which order, and that page and JSON show any name truly.
 
-use super::order::{Key, Ranked};
 use super::*;
 use crate::http::date::Date;
 use base64::Engine as _;
@@ -41,15 +40,16 @@ const NAMES: [&[u8]; 24] = [
 ];
 
 fn entry(name: &[u8], kind: Kind, size: u64) -> Entry {
+    let size = (kind == Kind::File).then_some(size);
     Entry { name: name.to_vec(), kind, size, modified: Date::from_unix(MOMENT) }
 }
 
 fn listing(order: Order, limit: usize, entries: impl IntoIterator<Item = Entry>) -> Listing {
-    let mut selection = Selection::new(order, limit);
+    let mut listing = Listing::new(order, limit);
     for entry in entries {
-        selection.push(entry).unwrap();
+        listing.push(entry).unwrap();
     }
-    selection.finish().unwrap()
+    listing.finish()
 }
 
 fn all(entries: impl IntoIterator<Item = Entry>) -> Listing {
@@ -57,7 +57,7 @@ fn all(entries: impl IntoIterator<Item = Entry>) -> Listing {
 }
 
 fn html(path: &[u8], listing: &Listing) -> String {
-    String::from_utf8(page(path, listing, Order::default(), None, true).unwrap()).unwrap()
+    String::from_utf8(page(path, listing, None, true).unwrap()).unwrap()
 }
 
 /// What stands between the two, wherever they follow each other.
@@ -75,6 +75,94 @@ fn links(page: &str) -> Vec<&str> {
 #[track_caller]
 fn check_contains(page: &str, want: &str) {
     assert!(page.contains(want), "{want:?} is not in:\n{page}");
+}
+
+#[track_caller]
+fn check_query(query: Option<&str>, key: Key, descending: bool) {
+    let order = Order::from_query(query.map(str::as_bytes));
+    assert_eq!(order, Order { key, descending }, "{query:?}");
+}
+
+#[test]
+fn queries_are_read_and_unknown_words_are_the_default() {
+    check_query(None, Key::Name, false);
+    check_query(Some(""), Key::Name, false);
+    check_query(Some("sort=name"), Key::Name, false);
+    check_query(Some("sort=name&order=desc"), Key::Name, true);
+    check_query(Some("sort=modified&order=asc"), Key::Modified, false);
+    check_query(Some("order=desc&format=json&sort=size"), Key::Size, true);
+    check_query(Some("sort=s%69ze"), Key::Size, false);
+    check_query(Some("sort=size&sort=modified"), Key::Size, false);
+    check_query(Some("sort=SIZE&order=DESC"), Key::Name, false);
+    check_query(Some("sort=owner&order=down"), Key::Name, false);
+    check_query(Some("sort&order"), Key::Name, false);
+    check_query(Some("=size&&&desc=order&%"), Key::Name, false);
+    let order = Order::from_query(Some(b"sort=\xff&order=desc\0"));
+    assert_eq!(order, Order::default());
+}
+
+#[test]
+fn a_click_turns_the_current_column_round() {
+    let by_name = Order::default();
+    assert_eq!(by_name.clicked(Key::Name), Order { key: Key::Name, descending: true });
+    assert_eq!(by_name.clicked(Key::Name).clicked(Key::Name), by_name);
+    let by_size = by_name.clicked(Key::Size);
+    assert_eq!(by_size, Order { key: Key::Size, descending: true });
+    assert_eq!(by_size.clicked(Key::Size), Order { key: Key::Size, descending: false });
+    assert_eq!(by_size.clicked(Key::Name), by_name);
+    assert_eq!(by_size.clicked(Key::Modified), Order { key: Key::Modified, descending: true });
+}
+
+/// The names must come out in the order in which they stand.
+#[track_caller]
+fn check_names(names: &[&[u8]]) {
+    for (at, a) in names.iter().enumerate() {
+        for (other, b) in names.iter().enumerate() {
+            let (left, right) = (a.escape_ascii(), b.escape_ascii());
+            assert_eq!(natural(a, b), at.cmp(&other), "{left} and {right}");
+        }
+    }
+}
+
+#[test]
+fn names_are_in_natural_order() {
+    check_names(&[b"file", b"file1", b"file2", b"file10", b"file10a", b"file100"]);
+    check_names(&[b"1.2.9", b"1.2.10", b"1.10", b"2"]);
+    check_names(&[b"Apple", b"banana", b"Cherry", b"cherry2"]);
+    check_names(&[b"README", b"Readme", b"readme"]);
+    check_names(&[b"", b" ", b"-", b"0", b"9", b"a", b"\xc3\xa4", b"\xff"]);
+    check_names(&[b"a0", b"a00", b"a0b", b"a001", b"a01", b"a1", b"a1b"]);
+    check_names(&[b"x18446744073709551615", b"x18446744073709551616", b"x99999999999999999999"]);
+}
+
+#[track_caller]
+fn check_order(query: &str, want: &[&str]) {
+    let entries = [
+        ("b10", Kind::File, 5, 300),
+        ("b9", Kind::File, 5, 100),
+        ("A", Kind::File, 0, 300),
+        ("pipe", Kind::Other, 9, -1),
+        ("old", Kind::Directory, 4096, 100),
+        ("New", Kind::Directory, 1, 200),
+    ];
+    let entries = entries.map(|(name, kind, size, modified)| Entry {
+        modified: Date::from_unix(modified),
+        ..entry(name.as_bytes(), kind, size)
+    });
+    let order = Order::from_query(Some(query.as_bytes()));
+    let listing = listing(order, usize::MAX, entries);
+    let names: Vec<_> = listing.entries.iter().map(|it| &it.name[..]).collect();
+    assert_eq!(names, want.iter().map(|name| name.as_bytes()).collect::<Vec<_>>(), "{query}");
+}
+
+#[test]
+fn folders_come_first_and_ties_go_by_name() {
+    check_order("sort=name", &["New", "old", "A", "b9", "b10", "pipe"]);
+    check_order("sort=name&order=desc", &["old", "New", "pipe", "b10", "b9", "A"]);
+    check_order("sort=modified", &["old", "New", "pipe", "b9", "A", "b10"]);
+    check_order("sort=modified&order=desc", &["New", "old", "A", "b10", "b9", "pipe"]);
+    check_order("sort=size", &["New", "old", "pipe", "A", "b9", "b10"]);
+    check_order("sort=size&order=desc", &["New", "old", "b9", "b10", "A", "pipe"]);
 }
 
 #[test]
@@ -145,8 +233,7 @@ fn heading(sorted: &str, sort: &str, label: &str, order: &str) -> String {
 #[track_caller]
 fn check_headings(query: &str, want: &[String; 3]) {
     let order = Order::from_query(Some(query.as_bytes()));
-    let page =
-        String::from_utf8(page(b"/", &Listing::default(), order, None, true).unwrap()).unwrap();
+    let page = html(b"/", &Listing::new(order, 0));
     assert_eq!(between(&page, "<th scope=\"col\"", "\"></form></th>"), want);
 }
 
@@ -189,8 +276,8 @@ fn the_foot_counts_all_and_the_note_what_is_missing() {
 
 #[track_caller]
 fn check_readme(text: &[u8], want: &str) {
-    let readme = Readme { name: b"READ ME".to_vec(), text: text.to_vec() };
-    let page = page(b"/", &Listing::default(), Order::default(), Some(&readme), true).unwrap();
+    let readme = Readme { name: b"READ ME", text: text.to_vec() };
+    let page = page(b"/", &Listing::default(), Some(&readme), true).unwrap();
     let page = String::from_utf8(page).unwrap();
     check_contains(&page, "<h2><a href=\"READ%20ME\"><bdi>READ ME</bdi></a></h2>");
     let section = between(&page, "<pre dir=\"auto\">\n", "</section>");
@@ -255,12 +342,8 @@ fn any_name() -> impl Strategy<Value = Vec<u8>> {
 fn any_entry() -> impl Strategy<Value = Entry> {
     let kind = prop::sample::select(&[Kind::Directory, Kind::File, Kind::Other][..]);
     let modified = prop_oneof![Just(None), (0..3_i64).prop_map(Date::from_unix)];
-    (any_name(), kind, 0..3_u64, modified).prop_map(|(name, kind, size, modified)| Entry {
-        name,
-        kind,
-        size,
-        modified,
-    })
+    (any_name(), kind, 0..3_u64, modified)
+        .prop_map(|(name, kind, size, modified)| Entry { modified, ..entry(&name, kind, size) })
 }
 
 fn any_order() -> impl Strategy<Value = Order> {
@@ -268,7 +351,21 @@ fn any_order() -> impl Strategy<Value = Order> {
     (key, any::<bool>()).prop_map(|(key, descending)| Order { key, descending })
 }
 
+/// Short names from few letters, so that equal beginnings and leading zeros are common.
+fn alike() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(prop::sample::select(&b"0012aAb. \xff"[..]), 0..7)
+}
+
 proptest! {
+    #[test]
+    fn the_order_of_names_is_total(a in alike(), b in alike(), c in alike()) {
+        prop_assert_eq!(natural(&a, &b), natural(&b, &a).reverse());
+        prop_assert_eq!(natural(&a, &b).is_eq(), a == b);
+        if natural(&a, &b).is_le() && natural(&b, &c).is_le() {
+            prop_assert!(natural(&a, &c).is_le());
+        }
+    }
+
     #[test]
     fn a_selection_is_the_sorted_whole_cut_short(
         entries in prop::collection::vec(any_entry(), 0..40),
@@ -278,9 +375,9 @@ proptest! {
         let chosen = listing(order, limit, entries.iter().cloned());
         prop_assert_eq!(chosen.total(), entries.len());
         // Two entries of one folder never share a name; made-up ones may, and then either will do.
-        let mut sorted: Vec<Ranked> = entries.into_iter().map(Ranked::new).collect();
+        let mut sorted = entries;
         sorted.sort_by(|a, b| order.compare(a, b));
-        let want: Vec<_> = sorted.iter().take(limit).map(|it| it.entry.name.clone()).collect();
+        let want: Vec<_> = sorted.iter().take(limit).map(|entry| entry.name.clone()).collect();
         let names: Vec<_> = chosen.entries.iter().map(|entry| entry.name.clone()).collect();
         prop_assert_eq!(names, want);
     }
@@ -313,10 +410,10 @@ proptest! {
         segments in prop::collection::vec(any_name(), 0..8),
         name in prop::sample::select(&["README.md", "README.markdown", "README.txt"][..]),
     ) {
-        let readme = Readme { name: name.into(), text: segments.concat() };
+        let readme = Readme { name: name.as_bytes(), text: segments.concat() };
         let listing = Listing::default();
         let without = html(b"/", &listing);
-        let page = page(b"/", &listing, Order::default(), Some(&readme), true).unwrap();
+        let page = page(b"/", &listing, Some(&readme), true).unwrap();
         let page = String::from_utf8(page).unwrap();
         let end = "</main>\n<script>";
         let (before, after) = without.split_once(end).unwrap();
@@ -341,7 +438,7 @@ proptest! {
         for (object, entry) in array.iter().zip(&listing.entries) {
             let name = String::from_utf8_lossy(&entry.name);
             prop_assert_eq!(object["name"].as_str(), Some(&*name));
-            prop_assert_eq!(object["size"].as_u64(), entry.content_size());
+            prop_assert_eq!(object["size"].as_u64(), entry.size);
             prop_assert_eq!(object["modified"].is_null(), entry.modified.is_none());
             let link = object["href"].as_str().unwrap();
             let segment = link.strip_suffix('/').unwrap_or(link);

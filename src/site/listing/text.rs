@@ -3,7 +3,7 @@
 //! The one place that decides which characters of a name reach a page. What is shown may differ
 //! from the name, since a name may not be text at all; what is linked is always the name's bytes.
 
-use super::order::Entry;
+use super::Entry;
 use crate::http::target::encode_segment;
 use crate::text::{is_unprintable, push_escaped_html};
 

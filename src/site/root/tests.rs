@@ -76,7 +76,7 @@ impl Tree {
 
 fn outcome(opened: Result<Opened, OpenError>) -> String {
     match opened {
-        Ok(Opened::File(OpenFile { file, metadata })) => {
+        Ok(Opened::File(file, metadata)) => {
             let text = io::read_to_string(file).unwrap();
             assert_eq!(metadata.size, text.len() as u64);
             format!("file: {text}")

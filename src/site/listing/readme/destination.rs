@@ -6,8 +6,6 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::anchors;
-
 /// What no URL holds as it is. Beyond ASCII, everything is encoded anyway. A percent sign is taken
 /// for one of an encoding.
 const NOT_IN_URLS: AsciiSet = CONTROLS
@@ -21,6 +19,9 @@ const NOT_IN_URLS: AsciiSet = CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+/// What the names of headings begin with, so that none is a name that the page itself may use.
+pub(super) const ANCHOR_PREFIX: &str = "readme-";
 
 /// The schemes that links may have.
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
@@ -64,7 +65,7 @@ fn scheme(url: &str) -> Option<&str> {
 /// nothing in it can be taken for a scheme (RFC 3986 section 4.2).
 fn within(url: String) -> String {
     if let Some(fragment) = url.strip_prefix('#') {
-        format!("#{}{fragment}", anchors::PREFIX)
+        format!("#{ANCHOR_PREFIX}{fragment}")
     } else if url.starts_with(['/', '?', '.']) {
         url
     } else {

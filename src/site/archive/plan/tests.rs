@@ -5,13 +5,28 @@ use std::os::unix::ffi::OsStrExt;
 
 use proptest::prelude::*;
 
-use super::{Chunk, Full, Kind, Plan};
+use super::{Chunk, Entry, Failure, Kind, Plan};
 use crate::http::range::ByteRange;
 use crate::site::files;
 use crate::site::root::Metadata;
 
 fn metadata(size: u64, modified_seconds: i64) -> Metadata {
     Metadata { size, modified_seconds, modified_nanoseconds: 5, inode: 7 }
+}
+
+/// A plan in which only the archived folder is.
+fn plan_of(name: &[u8]) -> Plan {
+    let mut plan = Plan::default();
+    let top = plan.entry(None, name, Kind::Folder, metadata(4096, 1)).unwrap();
+    plan.push(top).unwrap();
+    plan
+}
+
+/// Adds what is at a path below the archived folder.
+fn push(plan: &mut Plan, path: &[u8], kind: Kind, metadata: Metadata) -> Result<(), Failure> {
+    let top = Entry { path: plan.planned(0).path.clone(), ..*plan.planned(0) };
+    let entry = plan.entry(Some(&top), path, kind, metadata)?;
+    plan.push(entry)
 }
 
 /// The bytes of a file's content: other ones for each entry.
@@ -21,7 +36,7 @@ fn content(entry: usize, span: ByteRange) -> Vec<u8> {
 
 fn read(plan: &Plan, span: ByteRange) -> Vec<u8> {
     let parts = plan.parts(span).map(|part| match part {
-        Chunk::Bytes(bytes) => bytes.into_owned(),
+        Chunk::Bytes(bytes) => bytes,
         Chunk::Content { entry, span } => content(entry, span),
     });
     parts.collect::<Vec<_>>().concat()
@@ -54,18 +69,18 @@ fn unpacked(archive: &[u8]) -> Vec<Unpacked> {
 /// header is.
 #[track_caller]
 fn check(path: &[u8], modified_seconds: i64, want_blocks: u64) {
-    let mut plan = Plan::new(b"top", metadata(4096, 1));
+    let mut plan = plan_of(b"top");
     let mut want = vec![(b"top/".to_vec(), true, 0o755, 1, Vec::new())];
     let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
     for (end, _) in slashes {
-        plan.push(&path[..end], Kind::Folder, metadata(4096, 2)).unwrap();
+        push(&mut plan, &path[..end], Kind::Folder, metadata(4096, 2)).unwrap();
         let path = [&b"top/"[..], &path[..=end]].concat();
         want.push((path, true, 0o755, 2, Vec::new()));
     }
     let before = plan.length();
-    plan.push(path, Kind::File, metadata(3, modified_seconds)).unwrap();
+    push(&mut plan, path, Kind::File, metadata(3, modified_seconds)).unwrap();
     let file = want.len();
-    assert_eq!(plan.path_below(file), path);
+    assert_eq!(plan.path_below(plan.planned(file)), path);
     let bytes = content(file, ByteRange { first: 0, length: 3 });
     want.push(([b"top/", path].concat(), false, 0o644, modified_seconds, bytes));
     let archive = whole(&plan);
@@ -101,8 +116,8 @@ fn a_longer_path_stands_before_it() {
 #[test]
 fn the_archived_folder_can_have_any_name() {
     for name in [&[b'\xff'; 255][..], b"\\..", &[b'n'; 99], &[b'n'; 100]] {
-        let mut plan = Plan::new(name, metadata(0, 1));
-        plan.push(b"file", Kind::File, metadata(0, 1)).unwrap();
+        let mut plan = plan_of(name);
+        push(&mut plan, b"file", Kind::File, metadata(0, 1)).unwrap();
         let paths: Vec<_> = unpacked(&whole(&plan)).into_iter().map(|entry| entry.0).collect();
         assert_eq!(paths, [[name, b"/"].concat(), [name, b"/file"].concat()]);
     }
@@ -111,9 +126,9 @@ fn the_archived_folder_can_have_any_name() {
 #[test]
 fn a_huge_file_has_its_size() {
     let size = 9_000_000_000;
-    let mut plan = Plan::new(b"top", metadata(0, 1));
-    plan.push(b"huge", Kind::File, metadata(size, 1)).unwrap();
-    plan.push(b"z", Kind::File, metadata(1, 1)).unwrap();
+    let mut plan = plan_of(b"top");
+    push(&mut plan, b"huge", Kind::File, metadata(size, 1)).unwrap();
+    push(&mut plan, b"z", Kind::File, metadata(1, 1)).unwrap();
     let header = read(&plan, ByteRange { first: 512, length: 512 });
     assert_eq!(tar::Header::from_byte_slice(&header).entry_size().unwrap(), size);
     assert_eq!(plan.length(), 512 + 512 + size.next_multiple_of(512) + 2 * 512 + 1024);
@@ -135,9 +150,9 @@ fn depth_costs_nothing() {
     let cost_of = |segment: &[u8]| {
         let path = segment.repeat(2 * ENTRIES / segment.len());
         let before = time_on_core();
-        let mut plan = Plan::new(b"top", metadata(0, 1));
+        let mut plan = plan_of(b"top");
         for depth in 1..ENTRIES {
-            plan.push(&path[..2 * depth - 1], Kind::Folder, metadata(0, 1)).unwrap();
+            push(&mut plan, &path[..2 * depth - 1], Kind::Folder, metadata(0, 1)).unwrap();
         }
         assert!(whole(&plan).len() > ENTRIES * ENTRIES);
         time_on_core() - before
@@ -148,18 +163,19 @@ fn depth_costs_nothing() {
 
 #[test]
 fn sizes_that_cannot_be_added_are_too_large() {
-    let mut plan = Plan::new(b"top", metadata(0, 1));
+    let mut plan = plan_of(b"top");
     let half = metadata(i64::MAX.unsigned_abs(), 1);
-    plan.push(b"a", Kind::File, half).unwrap();
-    assert_eq!(plan.push(b"b", Kind::File, half), Err(Full::TooLarge));
-    assert_eq!(plan.push(b"c", Kind::File, metadata(u64::MAX, 1)), Err(Full::TooLarge));
+    push(&mut plan, b"a", Kind::File, half).unwrap();
+    for size in [half, metadata(u64::MAX, 1)] {
+        assert!(matches!(push(&mut plan, b"b", Kind::File, size), Err(Failure::TooLarge)));
+    }
 }
 
 #[test]
 fn the_tag_changes_with_all_that_is_known() {
     let tag = |folder: &[u8], name: &[u8], kind, metadata| {
-        let mut plan = Plan::new(folder, Metadata { size: 1, ..self::metadata(0, 1) });
-        plan.push(name, kind, metadata).unwrap();
+        let mut plan = plan_of(folder);
+        push(&mut plan, name, kind, metadata).unwrap();
         plan.finish().etag().to_string()
     };
     let base = metadata(3, 9);
@@ -189,13 +205,13 @@ fn plans() -> impl Strategy<Value = Plan> {
     let time = prop_oneof![Just(1_i64), any::<i64>()];
     let entry = (any::<proptest::sample::Index>(), name, any::<bool>(), size, time);
     proptest::collection::vec(entry, 0..12).prop_map(|entries| {
-        let mut plan = Plan::new(b"top", metadata(0, 0));
+        let mut plan = plan_of(b"top");
         let mut folders = vec![Vec::new()];
         for (folder, mut name, is_folder, size, time) in entries {
             name.iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = b'_');
             let kind = if is_folder { Kind::Folder } else { Kind::File };
             let path = files::join(folder.get::<Vec<u8>>(&folders), &name);
-            plan.push(&path, kind, metadata(size, time)).unwrap();
+            push(&mut plan, &path, kind, metadata(size, time)).unwrap();
             folders.extend(is_folder.then_some(path));
         }
         plan.finish()
@@ -224,9 +240,9 @@ proptest! {
         let paths: Vec<_> = unpacked(&whole(&plan)).into_iter().map(|entry| entry.0).collect();
         let count = paths.len();
         for (number, path) in paths.into_iter().enumerate() {
-            let (kind, _) = plan.entry(number);
-            let slash = if kind == Kind::Folder { &b"/"[..] } else { b"" };
-            let below = plan.path_below(number);
+            let entry = plan.planned(number);
+            let slash = if entry.kind == Kind::Folder { &b"/"[..] } else { b"" };
+            let below = plan.path_below(entry);
             let above = if number == 0 { &b"top"[..] } else { b"top/" };
             let path = std::ffi::OsStr::from_bytes(&path);
             let want = [above, below, slash].concat();

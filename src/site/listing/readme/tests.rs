@@ -1,6 +1,7 @@
 //! Texts as HTML: what each construct becomes, and that no text does harm or costs much.
 
 use proptest::prelude::*;
+use pulldown_cmark::{Event, Tag, TagEnd};
 
 use super::*;
 
@@ -230,6 +231,39 @@ fn what_is_tedious_is_bounded() {
         assert!(html.len() <= HTML_BYTES_MAX, "{start:?}");
         check_harmless(&html).unwrap_or_else(|error| panic!("{start:?}: {error}"));
     }
+}
+
+#[track_caller]
+fn check_nesting(text: &str, want: usize) {
+    assert_eq!(nesting_max(text), want, "{text:?}");
+}
+
+#[test]
+fn markers_and_columns_count() {
+    check_nesting("", 0);
+    check_nesting("plain\n        indented\n**bold**\n1.5\n-1\n2024-01-01", 0);
+    check_nesting("- one", 1);
+    check_nesting("a\n    - three at most\n> b", 3);
+    check_nesting("\t- x", 3);
+    check_nesting(">>>x", 3);
+    check_nesting("1. 22) * + - x", 7);
+    check_nesting("-", 1);
+    check_nesting("a\r>> b", 2);
+    check_nesting(&"> ".repeat(1_000), 1_500);
+}
+
+/// How deeply quotes and items stand in each other, as the parser has it.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut max) = (0, 0);
+    for event in Parser::new(text) {
+        match event {
+            Event::Start(Tag::BlockQuote(_) | Tag::Item) => depth += 1,
+            Event::End(TagEnd::BlockQuote(_) | TagEnd::Item) => depth -= 1,
+            _ => {}
+        }
+        max = max.max(depth);
+    }
+    max
 }
 
 /// Every element that may stand in a text, with its attributes.
@@ -540,5 +574,16 @@ proptest! {
         if let Some(html) = render(&text) {
             prop_assert_eq!(check_harmless(&html), Ok(()), "{}", html);
         }
+    }
+
+    #[test]
+    fn the_parser_goes_no_deeper(
+        segments in prop::collection::vec(prop::sample::select(&[
+            " ", "  ", "    ", "\t", ">", "> ", "- ", "-", "* ", "+\t", "1. ", "23) ", "1.",
+            "\n", "\n", "\r\n", "\r", "a", "a\n", "# ", "```\n", "|", "\u{b}", "\u{a0}", "<b>",
+        ][..]), 0..40),
+    ) {
+        let text = segments.concat();
+        prop_assert!(depth(&text) <= nesting_max(&text), "{:?}", text);
     }
 }

@@ -1,19 +1,22 @@
 //! What the parser finds, made harmless before it becomes HTML.
 //!
-//! HTML becomes text, and no event but a check box's is passed on as HTML. Where links and images
-//! lead is judged here, and headings and footnotes get the names by which links find them.
+//! HTML becomes text; only check boxes and the titles of alerts, which are ours, are passed on as
+//! HTML. Where links and images lead is judged here, and headings and footnotes get the names by
+//! which links find them.
 
 use std::collections::{HashMap, HashSet};
 
 use pulldown_cmark::{BlockQuoteKind, CodeBlockKind, CowStr, Event, HeadingLevel, LinkType};
 use pulldown_cmark::{Tag, TagEnd};
 
-use super::anchors::Anchors;
-use super::destination::Destination;
+use super::destination::{ANCHOR_PREFIX, Destination};
 use crate::site::listing::text::{visible_name, visible_text};
 
 /// Elements within each other, at most. Chromium flattens what is deeper than 512.
 const DEPTH_MAX: usize = 256;
+
+/// Characters of a heading that count for its name.
+const ANCHOR_CHARACTERS_MAX: usize = 100;
 
 /// What the names of footnotes begin with. Those of headings begin otherwise.
 const FOOTNOTE_PREFIX: &str = "footnote-";
@@ -28,23 +31,17 @@ struct Events<'a> {
     footnote_numbers: HashMap<CowStr<'a>, usize>,
     /// The names in the page of those that there are.
     footnote_names: HashSet<CowStr<'a>>,
-    anchors: Anchors,
+    /// The names of headings, each with the number of those that wanted it.
+    anchors: HashMap<String, usize>,
     /// The heading that is open: where it begins, and its text.
     heading: Option<(usize, String)>,
     /// The footnotes that are open: where they begin, and their names in the page.
     footnotes_open: Vec<(usize, CowStr<'a>)>,
     /// HTML that stands as a block of its own: its text so far.
     html_block: Option<String>,
-    /// The links and images that are open.
-    links: Vec<Link>,
-}
-
-/// A link or an image of the text.
-struct Link {
-    /// How it ends, if it is one in the page, too.
-    end: Option<TagEnd>,
-    /// Where its text begins.
-    start: usize,
+    /// The links and images that are open: how they end, if they are one in the page, too; and
+    /// where their text begins.
+    links: Vec<(Option<TagEnd>, usize)>,
 }
 
 /// The events, so that no HTML that is written from them does harm; `None` where they are nested
@@ -124,23 +121,18 @@ impl<'a> Events<'a> {
             // Without the name of its language, of which nothing comes.
             Tag::CodeBlock(_) => Tag::CodeBlock(CodeBlockKind::Indented),
             Tag::HtmlBlock => return self.html_block = Some(String::new()),
-            Tag::Link { link_type, dest_url, title, .. } => {
-                let is_email = link_type == LinkType::Email;
-                let url =
-                    if is_email { format!("mailto:{dest_url}") } else { dest_url.to_string() };
-                return self.start_link(Destination::of(&url), &title);
+            Tag::Link { link_type: LinkType::Email, dest_url, title, .. } => {
+                return self.start_link(false, &format!("mailto:{dest_url}"), &title);
             }
-            Tag::Image { dest_url, title, .. } => {
-                return self.start_image(Destination::of(&dest_url), &title);
-            }
+            Tag::Link { dest_url, title, .. } => return self.start_link(false, &dest_url, &title),
+            Tag::Image { dest_url, title, .. } => return self.start_link(true, &dest_url, &title),
             Tag::FootnoteDefinition(name) => {
                 let name = self.footnote_name(name);
                 self.footnotes_open.push((self.done.len(), name.clone()));
                 Tag::FootnoteDefinition(name)
             }
             Tag::BlockQuote(Some(kind)) => {
-                self.done.push(Event::Start(tag));
-                return self.done.extend(alert_title(kind));
+                return self.done.extend([Event::Start(tag), alert_title(kind)]);
             }
             tag => tag,
         };
@@ -172,7 +164,7 @@ impl<'a> Events<'a> {
     fn name_heading(&mut self) {
         let Some((start, text)) = self.heading.take() else { return };
         if let Some(Event::Start(Tag::Heading { id, .. })) = self.done.get_mut(start) {
-            *id = Some(self.anchors.name(&text).into());
+            *id = Some(anchor(&mut self.anchors, &text).into());
         }
     }
 
@@ -185,41 +177,31 @@ impl<'a> Events<'a> {
         }
     }
 
-    /// Where a link may not lead there, or is in another one, its text is all that is left.
-    fn start_link(&mut self, destination: Destination, title: &str) {
-        let end = match destination {
-            Destination::Within(url) | Destination::Elsewhere(url) if !self.is_in_link() => {
-                let (dest_url, title) = (url.into(), visible_name(title).into());
-                let (link_type, id) = (LinkType::Inline, "".into());
-                self.done.push(Event::Start(Tag::Link { link_type, dest_url, title, id }));
-                Some(TagEnd::Link)
+    /// Where a link may not lead there, or is in another one, its text is all that is left. The
+    /// page loads nothing from elsewhere: an image from there is a link.
+    fn start_link(&mut self, is_image: bool, url: &str, title: &str) {
+        let (link_type, id, title) = (LinkType::Inline, "".into(), visible_name(title).into());
+        let is_in_link = self.links.iter().any(|(end, _)| *end == Some(TagEnd::Link));
+        let tag = match Destination::of(url) {
+            Destination::Within(url) if is_image => {
+                Some(Tag::Image { link_type, dest_url: url.into(), title, id })
+            }
+            Destination::Within(url) | Destination::Elsewhere(url) if !is_in_link => {
+                Some(Tag::Link { link_type, dest_url: url.into(), title, id })
             }
             _ => None,
         };
-        self.links.push(Link { end, start: self.done.len() });
-    }
-
-    /// The page loads nothing from elsewhere: an image from there is a link.
-    fn start_image(&mut self, destination: Destination, title: &str) {
-        let Destination::Within(url) = destination else {
-            return self.start_link(destination, title);
-        };
-        let (dest_url, title) = (url.into(), visible_name(title).into());
-        let (link_type, id) = (LinkType::Inline, "".into());
-        self.done.push(Event::Start(Tag::Image { link_type, dest_url, title, id }));
-        self.links.push(Link { end: Some(TagEnd::Image), start: self.done.len() });
+        let end = tag.as_ref().map(Tag::to_end);
+        self.done.extend(tag.map(Event::Start));
+        self.links.push((end, self.done.len()));
     }
 
     fn end_link(&mut self) {
-        let Some(Link { end, start }) = self.links.pop() else { return };
+        let Some((end, start)) = self.links.pop() else { return };
         if end != Some(TagEnd::Image) && self.done.len() == start {
             self.text("image");
         }
         self.done.extend(end.map(Event::End));
-    }
-
-    fn is_in_link(&self) -> bool {
-        self.links.iter().any(|link| link.end == Some(TagEnd::Link))
     }
 
     /// The name of a footnote in the page, which has nothing of the one in the text.
@@ -250,7 +232,7 @@ fn check_box(is_done: bool) -> CowStr<'static> {
 }
 
 /// The line that says what an alert is (`> [!NOTE]`).
-fn alert_title(kind: BlockQuoteKind) -> [Event<'static>; 5] {
+fn alert_title(kind: BlockQuoteKind) -> Event<'static> {
     let title = match kind {
         BlockQuoteKind::Note => "Note",
         BlockQuoteKind::Tip => "Tip",
@@ -258,17 +240,65 @@ fn alert_title(kind: BlockQuoteKind) -> [Event<'static>; 5] {
         BlockQuoteKind::Warning => "Warning",
         BlockQuoteKind::Caution => "Caution",
     };
-    [
-        Event::Start(Tag::Paragraph),
-        Event::Start(Tag::Strong),
-        Event::Text(title.into()),
-        Event::End(TagEnd::Strong),
-        Event::End(TagEnd::Paragraph),
-    ]
+    Event::Html(format!("<p><strong>{title}</strong></p>\n").into())
+}
+
+/// A name for the heading with this text that no other one has, made as GitHub makes them, so that
+/// the links of a text work here too. It has only letters, digits, `-` and `_`.
+fn anchor(taken: &mut HashMap<String, usize>, heading: &str) -> String {
+    let characters = heading.trim().chars().filter_map(|character| match character {
+        ' ' | '\n' => Some('-'),
+        '-' | '_' => Some(character),
+        _ => character.is_alphanumeric().then_some(character),
+    });
+    let wanted: String =
+        characters.take(ANCHOR_CHARACTERS_MAX).flat_map(char::to_lowercase).collect();
+    let mut number = taken.get(&wanted).copied().unwrap_or(0);
+    let mut name = wanted.clone();
+    while taken.contains_key(&name) {
+        name = format!("{wanted}-{number}");
+        number += 1;
+    }
+    // The next one with this text need not try the numbers that are taken.
+    taken.insert(wanted, number.max(1));
+    taken.entry(name.clone()).or_insert(1);
+    format!("{ANCHOR_PREFIX}{name}")
 }
 
 /// Whether HTML is one comment and nothing else.
 fn is_comment(html: &str) -> bool {
     let inner = html.strip_prefix("<!--").and_then(|rest| rest.strip_suffix("-->"));
     inner.is_some_and(|inner| !inner.contains("-->"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_from_the_text() {
+        let mut taken = HashMap::new();
+        let mut check = |text: &str, want: &str| {
+            assert_eq!(anchor(&mut taken, text), format!("{ANCHOR_PREFIX}{want}"), "{text:?}");
+        };
+        check("Quick start", "quick-start");
+        check(" What's `new`? (2.0) ", "whats-new-20");
+        check("a & b", "a--b");
+        check("snake_case-1", "snake_case-1");
+        check("Größe 日本", "größe-日本");
+        check("\"><script>\u{202e}\0", "script");
+        check("🎉", "");
+        check(&"x".repeat(1_000), &"x".repeat(100));
+    }
+
+    #[test]
+    fn no_two_headings_share_a_name() {
+        let mut taken = HashMap::new();
+        let texts = ["a", "a", "a-1", "a", "a-1", "A", "", "", "a-2", "-1"];
+        let names = texts.map(|text| anchor(&mut taken, text));
+        assert_eq!(names[..2], ["readme-a", "readme-a-1"]);
+        for (at, name) in names.iter().enumerate() {
+            assert!(!names[..at].contains(name), "{name} in {names:?}");
+        }
+    }
 }

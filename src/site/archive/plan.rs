@@ -1,0 +1,241 @@
+//! What an archive is made of: what is known of a folder's entries in; a length, an entity-tag and
+//! the bytes of any span out.
+//!
+//! Pure: `site::archive` reads the folders, and opens the files while they are sent. An archive is
+//! a function of the names, sizes and times alone, so two downloads of an unchanged folder have the
+//! same bytes, and their ranges fit together. The format is GNU tar's, which all readers know.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::iter;
+use std::ops::Range;
+
+use tar::{EntryType, Header};
+
+use crate::http::conditional::ETag;
+use crate::http::range::ByteRange;
+use crate::memory;
+use crate::site::bodies::Failure;
+use crate::site::root::Metadata;
+
+/// All of an archive is in blocks of so many bytes.
+const BLOCK_BYTES: u64 = 512;
+
+/// Zeros at the end of an archive. It is not filled up to a record of twenty blocks, which only
+/// matters to tapes.
+const END_BYTES: u64 = 2 * BLOCK_BYTES;
+
+/// The bytes of a path that a header has room for.
+const NAME_BYTES_MAX: usize = 100;
+
+/// The plan of an archive: where in it each entry begins, and so what every byte of it is. It holds
+/// what was known of the entries when it was made, 64 bytes and the path of each. The first is the
+/// folder that is archived.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    entries: Vec<Entry>,
+    /// The paths of all entries, one after the other: one large buffer leaves no holes behind in
+    /// memory, thousands of names do. Each begins with the name of the folder that is archived, and
+    /// a folder's ends in a slash.
+    paths: Vec<u8>,
+    /// Bytes up to the end of the last entry.
+    length: u64,
+}
+
+/// What an entry is in the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// A folder.
+    Folder,
+    /// A file.
+    File,
+    /// A link to a file, which is archived as that file.
+    Link,
+}
+
+/// An entry that is planned, or will be.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) kind: Kind,
+    /// What is known of the folder or file; a folder's size is 0.
+    pub(super) metadata: Metadata,
+    /// Where its header begins.
+    start: u64,
+    /// Where in `paths` its path is.
+    path: Range<usize>,
+}
+
+/// Part of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Chunk {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// This span of the content of an entry.
+    Content { entry: usize, span: ByteRange },
+}
+
+impl Plan {
+    /// An entry of that name in a folder, which is an entry, too, unless it is the first; for
+    /// `push` to take.
+    pub(super) fn entry(
+        &mut self,
+        folder: Option<&Entry>,
+        name: &[u8],
+        kind: Kind,
+        metadata: Metadata,
+    ) -> Result<Entry, Failure> {
+        let above = folder.map_or(0..0, |folder| folder.path.clone());
+        let start = self.paths.len();
+        memory::reserve(&mut self.paths, above.len() + name.len() + "/".len())?;
+        self.paths.extend_from_within(above);
+        self.paths.extend_from_slice(name);
+        let is_folder = kind == Kind::Folder;
+        self.paths.extend(is_folder.then_some(b'/'));
+        let metadata = if is_folder { Metadata { size: 0, ..metadata } } else { metadata };
+        Ok(Entry { kind, metadata, start: 0, path: start..self.paths.len() })
+    }
+
+    /// Adds an entry behind all others.
+    pub(super) fn push(&mut self, entry: Entry) -> Result<(), Failure> {
+        memory::reserve(&mut self.entries, 1)?;
+        let entry = Entry { start: self.length, ..entry };
+        let content = entry.metadata.size.checked_next_multiple_of(BLOCK_BYTES);
+        let end = content.and_then(|content| self.content_start(&entry).checked_add(content));
+        let is_countable = |end: &u64| end.checked_add(END_BYTES).is_some();
+        self.length = end.filter(is_countable).ok_or(Failure::TooLarge)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// No more entries come: gives back the memory that was kept for them.
+    pub(super) fn finish(mut self) -> Self {
+        self.entries.shrink_to_fit();
+        self.paths.shrink_to_fit();
+        self
+    }
+
+    /// The length of the archive in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.length + END_BYTES
+    }
+
+    /// Changes whenever anything that is known of an entry does, and with the version, which may
+    /// write other headers. The digest is the same in each run of one build of the program.
+    pub(super) fn etag(&self) -> ETag {
+        let mut hasher = DefaultHasher::new();
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        for entry in &self.entries {
+            let Metadata { size, modified_seconds, modified_nanoseconds, inode } = entry.metadata;
+            (self.path(entry), entry.kind).hash(&mut hasher);
+            (size, modified_seconds, modified_nanoseconds, inode).hash(&mut hasher);
+        }
+        ETag::from_digest(self.length(), hasher.finish())
+    }
+
+    /// Bytes of memory that it takes.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + self.paths.capacity()
+    }
+
+    /// An entry, counted from 0.
+    pub(super) fn planned(&self, number: usize) -> &Entry {
+        &self.entries[number]
+    }
+
+    fn path(&self, entry: &Entry) -> &[u8] {
+        &self.paths[entry.path.clone()]
+    }
+
+    /// The path of an entry, relative to the folder that is archived, without a slash at its end;
+    /// empty for that folder.
+    pub(super) fn path_below(&self, entry: &Entry) -> &[u8] {
+        let top = self.paths.iter().position(|&byte| byte == b'/').unwrap_or_default();
+        let path = self.path(entry).get(top + "/".len()..).unwrap_or_default();
+        path.strip_suffix(b"/").unwrap_or(path)
+    }
+
+    fn content_start(&self, entry: &Entry) -> u64 {
+        entry.start + header(self.path(entry), &entry.metadata).len() as u64
+    }
+
+    /// The parts that make up a span of the archive.
+    pub(super) fn parts(&self, span: ByteRange) -> impl Iterator<Item = Chunk> {
+        let mut position = span.first;
+        iter::from_fn(move || {
+            let chunk = (position < span.end()).then(|| self.part(position, span.end()))?;
+            position += match &chunk {
+                Chunk::Bytes(bytes) => bytes.len() as u64,
+                Chunk::Content { span, .. } => span.length,
+            };
+            Some(chunk)
+        })
+    }
+
+    /// What is at a position: part of a header, of a content, or of what fills its last block.
+    fn part(&self, position: u64, end: u64) -> Chunk {
+        let behind = self.entries.partition_point(|entry| entry.start <= position);
+        let number = behind - 1;
+        let entry = &self.entries[number];
+        let content_start = self.content_start(entry);
+        let content_end = content_start + entry.metadata.size;
+        let length = |part_end: u64| part_end.min(end) - position;
+        let count = |part_end: u64| usize::try_from(length(part_end)).expect("a few blocks");
+        if position < content_start {
+            let header = header(self.path(entry), &entry.metadata);
+            let from = usize::try_from(position - entry.start).expect("in the header");
+            Chunk::Bytes(header[from..][..count(content_start)].to_vec())
+        } else if position < content_end {
+            let span = ByteRange { first: position - content_start, length: length(content_end) };
+            Chunk::Content { entry: number, span }
+        } else {
+            let next = self.entries.get(behind).map_or(self.length(), |next| next.start);
+            Chunk::Bytes(vec![0; count(next)])
+        }
+    }
+}
+
+/// What precedes an entry's content. A path for which the header has no room stands whole in an
+/// entry of its own before it, and numbers beyond octal digits are written in binary. Paths are
+/// bytes, and stay what they are.
+fn header(path: &[u8], metadata: &Metadata) -> Vec<u8> {
+    let mut blocks = Vec::new();
+    if path.len() > NAME_BYTES_MAX {
+        // A zero byte ends it.
+        let length = path.len() as u64 + 1;
+        push_header(&mut blocks, b"././@LongLink", EntryType::GNULongName, length, 0);
+        blocks.extend_from_slice(path);
+        blocks.push(0);
+        blocks.resize(blocks.len().next_multiple_of(size_of::<Header>()), 0);
+    }
+    let kind = if path.ends_with(b"/") { EntryType::Directory } else { EntryType::Regular };
+    push_header(&mut blocks, path, kind, metadata.size, metadata.modified_seconds);
+    blocks
+}
+
+fn push_header(
+    blocks: &mut Vec<u8>,
+    path: &[u8],
+    kind: EntryType,
+    size: u64,
+    modified_seconds: i64,
+) {
+    let mut header = Header::new_gnu();
+    let length = path.len().min(NAME_BYTES_MAX);
+    header.as_old_mut().name[..length].copy_from_slice(&path[..length]);
+    header.set_entry_type(kind);
+    header.set_mode(if kind == EntryType::Directory { 0o755 } else { 0o644 });
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(size);
+    header.set_mtime(modified_seconds.unsigned_abs());
+    if modified_seconds < 0 {
+        // The crate writes no negative number, which is the two's complement of all bytes.
+        let field = &mut header.as_old_mut().mtime;
+        field.fill(0xff);
+        field[4..].copy_from_slice(&modified_seconds.to_be_bytes());
+    }
+    header.set_cksum();
+    blocks.extend_from_slice(header.as_bytes());
+}
+
+#[cfg(test)]
+mod tests;
