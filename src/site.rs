@@ -132,7 +132,7 @@ impl Site {
                 let response = self.get(request, now, requester);
                 Answer::Response(response.unwrap_or_else(|failure| self.failed(request, &failure)))
             }
-            _ => self.other(request, now),
+            _ => self.other(request),
         }
     }
 
@@ -148,15 +148,15 @@ impl Site {
     }
 
     /// What the target is: redirects, what is stored, built-in pages, the fallback, in this order.
-    fn find(&self, request: &Request<'_>, now: Date) -> Result<Found<'_>, OpenError> {
+    fn find(&self, request: &Request<'_>) -> Result<Found<'_>, OpenError> {
         let mut redirects = self.options.redirects.iter();
         if let Some(to) = redirects.find_map(|redirect| redirect.new_place(&request.target)) {
             return Ok(Found::Moved(to));
         }
-        match self.find_stored(request, now) {
+        match self.find_stored(request) {
             Err(OpenError::NotFound) => match routes::built_in(&request.target) {
                 Some(handler) => Ok(Found::BuiltIn(handler)),
-                None => self.fallback(request, now).map(Found::File),
+                None => self.fallback(request).map(Found::File),
             },
             result => result,
         }
@@ -169,11 +169,11 @@ impl Site {
         requester: &dyn Requester,
     ) -> Result<Response, Failure> {
         let target = &request.target;
-        Ok(match self.find(request, now)? {
+        Ok(match self.find(request)? {
             Found::Moved(to) | Found::BuiltIn(Handler::Redirect(to)) => {
                 pages::redirect(routes::with_query(to, target.query()))
             }
-            Found::File(file) => representation::respond(file, request),
+            Found::File(file) => representation::respond(file, request, now),
             Found::Folder(folder) => return self.folder(folder, request, now, requester),
             Found::WithoutSlash => {
                 // Relative (RFC 9110 section 10.2.2), since a proxy may serve us below a path of
@@ -185,19 +185,19 @@ impl Site {
             Found::BuiltIn(Handler::Page(page)) => page(),
             Found::BuiltIn(Handler::NotFound) => self.error(Status::NotFound, target),
             Found::BuiltIn(Handler::Form(_)) => {
-                pages::method_not_allowed(self.allow(request, now), target)
+                pages::method_not_allowed(self.allow(request), target)
             }
         })
     }
 
     /// Every method but GET and HEAD: OPTIONS says what a target takes, and only the built-in rows
     /// take any other.
-    fn other(&self, request: &Request<'_>, now: Date) -> Answer {
+    fn other(&self, request: &Request<'_>) -> Answer {
         let (method, target) = (request.method, &request.target);
         if let (Method::Post, Some(Handler::Form(form))) = (method, routes::built_in(target)) {
             return Answer::Form(form);
         }
-        let allow = self.allow(request, now);
+        let allow = self.allow(request);
         Answer::Response(if allow.is_empty() {
             self.failed(request, &OpenError::NotFound.into())
         } else if method == Method::Options {
@@ -208,12 +208,12 @@ impl Site {
     }
 
     /// The methods that the target takes, as the Allow field lists them; empty where there is none.
-    fn allow(&self, request: &Request<'_>, now: Date) -> &'static str {
+    fn allow(&self, request: &Request<'_>) -> &'static str {
         if request.target.is_asterisk() {
             return METHODS;
         }
         let takes_get = !matches!(
-            self.find(request, now),
+            self.find(request),
             Err(OpenError::NotFound) | Ok(Found::BuiltIn(Handler::Form(_)))
         );
         let takes_post = matches!(routes::built_in(&request.target), Some(Handler::Form(_)));

@@ -9,9 +9,10 @@
 
 mod plan;
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use rustix::fs::{Access, AtFlags};
@@ -22,7 +23,6 @@ use super::representation::{self, Content, Representation};
 use super::root::{Metadata, OpenError, Opened, Root};
 use super::{Site, files, folder, listing, pages};
 use crate::gate::{Permit, Requester};
-use crate::http::conditional::Validators;
 use crate::http::date::Date;
 use crate::http::range::ByteRange;
 use crate::http::request::Request;
@@ -66,17 +66,19 @@ impl Site {
             return Ok(pages::archive_refused(0, target));
         }
         let path = target.path();
-        let name = target.names().last().unwrap_or(self.root.name().unwrap_or(UNNAMED));
+        let root_name = || self.root.real_path().file_name().map_or(UNNAMED, OsStr::as_bytes);
+        let name = target.names().last().unwrap_or_else(root_name);
         let make = |maker: &Permit| {
-            let mut walk = Walk { site: self, path, requester, maker, seen: 0 };
-            walk.plan(&folder, name)
+            let (plan, rest, seen) = (Plan::default(), Vec::new(), 0);
+            Walk { site: self, path, requester, maker, plan, rest, seen }.plan(&folder, name)
         };
         let (plan, permit) = self.bodies.make(requester, make, Plan::held_bytes)?;
         let representation = Representation {
             length: plan.length(),
             media_type: "application/x-tar".to_owned(),
             // No date: that of the newest file would stay when another is replaced by an older.
-            validators: Validators::new(plan.etag(), None, now),
+            etag: plan.etag(),
+            modified: None,
             coding: None,
             varies_by: None,
             disposition: Some(response::attachment(&[name, b".tar"].concat())),
@@ -87,7 +89,7 @@ impl Site {
                 plan,
             })),
         };
-        Ok(representation::respond(representation, request).holding(permit))
+        Ok(representation::respond(representation, request, now).holding(permit))
     }
 }
 
@@ -138,47 +140,43 @@ struct Walk<'a> {
     path: &'a [u8],
     requester: &'a dyn Requester,
     maker: &'a Permit,
+    plan: Plan,
+    /// What is still to come, the next one last. Only the names wait here: no folder is open while
+    /// we go through those in it.
+    rest: Vec<Entry>,
     /// How many entries there were so far.
     seen: usize,
 }
 
 impl Walk<'_> {
     /// The plan of an archive of `folder`, in which that is called `name`.
-    fn plan(&mut self, folder: &OwnedFd, name: &[u8]) -> Result<Plan, Failure> {
+    fn plan(mut self, folder: &OwnedFd, name: &[u8]) -> Result<Plan, Failure> {
         let metadata = Metadata::of(folder).map_err(OpenError::from)?;
-        let mut plan = Plan::default();
-        // What is still to come, the next one last. Only the names wait here: no folder is open
-        // while we go through those in it.
-        let mut rest = vec![plan.entry(None, name, Kind::Folder, metadata)?];
-        while let Some(entry) = rest.pop() {
+        self.rest.push(self.plan.entry(None, name, Kind::Folder, metadata)?);
+        while let Some(entry) = self.rest.pop() {
             if entry.kind == Kind::Folder {
-                let path = plan.path_below(&entry);
-                let opened = match self.site.root.entry_below(folder, path) {
+                let path = self.plan.path_below(&entry);
+                let below = match self.site.root.entry_below(folder, path) {
+                    Ok(Opened::Directory(below)) => below,
                     // It was there a moment ago; the archived folder itself still must be.
                     Err(OpenError::NotFound | OpenError::Forbidden) if !path.is_empty() => continue,
-                    opened => opened?,
+                    Ok(Opened::File(..)) => continue,
+                    Err(error) => return Err(error.into()),
                 };
-                let Opened::Directory(below) = opened else { continue };
-                let start = rest.len();
-                self.read(&below, &entry, &mut plan, &mut rest)?;
-                let path = |entry: &Entry| plan.path_below(entry);
-                rest[start..].sort_unstable_by(|a, b| path(b).cmp(path(a)));
+                let start = self.rest.len();
+                self.read(&below, &entry)?;
+                let path = |entry: &Entry| self.plan.path_below(entry);
+                self.rest[start..].sort_unstable_by(|a, b| path(b).cmp(path(a)));
             }
-            plan.push(entry)?;
+            self.plan.push(entry)?;
         }
-        Ok(plan.finish())
+        Ok(self.plan.finish())
     }
 
     /// Appends what is in a folder, as far as it may be seen. It counts as seen, even if it may not
     /// be read.
-    fn read(
-        &mut self,
-        folder: &OwnedFd,
-        entry: &Entry,
-        plan: &mut Plan,
-        rest: &mut Vec<Entry>,
-    ) -> Result<(), Failure> {
-        let path = plan.path_below(entry);
+    fn read(&mut self, folder: &OwnedFd, entry: &Entry) -> Result<(), Failure> {
+        let path = self.plan.path_below(entry);
         let (length_above, from_root) = (path.len(), files::join(self.path, path));
         let mut looks = 0_usize;
         let read = folder::each_name(folder, self.maker, |file_name| {
@@ -197,8 +195,8 @@ impl Walk<'_> {
             }
             match self.look(folder, &from_root, file_name) {
                 Ok((kind, metadata)) => {
-                    memory::reserve(rest, 1)?;
-                    rest.push(plan.entry(Some(entry), name, kind, metadata)?);
+                    memory::reserve(&mut self.rest, 1)?;
+                    self.rest.push(self.plan.entry(Some(entry), name, kind, metadata)?);
                 }
                 Err(OpenError::NotFound | OpenError::Forbidden) => {}
                 Err(error) => return Err(error.into()),

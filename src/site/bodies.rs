@@ -71,18 +71,18 @@ impl Bodies {
         mut make: impl FnMut(&Permit) -> Result<T, Failure>,
         bytes: impl Fn(&T) -> usize,
     ) -> Result<(T, Permit), Failure> {
-        let maker = self.makers.enter(requester, 1)?;
-        let body = make(&maker)?;
-        drop(maker);
+        let mut make = || {
+            let maker = self.makers.enter(requester, 1)?;
+            make(&maker)
+        };
+        let body = make()?;
         let weight = bytes(&body);
         if let Some(permit) = self.budget.try_enter(requester, weight) {
             return Ok((body, permit));
         }
         drop(body);
         let permit = self.budget.enter(requester, weight)?;
-        let maker = self.makers.enter(requester, 1)?;
-        let body = make(&maker)?;
-        drop(maker);
+        let body = make()?;
         // The folder may have grown meanwhile.
         if bytes(&body) <= weight { Ok((body, permit)) } else { Err(Failure::Denied) }
     }

@@ -8,8 +8,7 @@ use std::fs::File;
 use super::representation::{Content, Representation};
 use super::root::{Metadata, OpenError, Opened};
 use super::{Found, Site, media_type};
-use crate::http::conditional::{ETag, Validators};
-use crate::http::date::Date;
+use crate::http::conditional::ETag;
 use crate::http::negotiation;
 use crate::http::request::Request;
 use crate::http::target::Target;
@@ -43,23 +42,19 @@ fn is_hidden(name: &[u8]) -> bool {
 
 impl Site {
     /// What the request's target is below the root.
-    pub(super) fn find_stored(
-        &self,
-        request: &Request<'_>,
-        now: Date,
-    ) -> Result<Found<'_>, OpenError> {
+    pub(super) fn find_stored(&self, request: &Request<'_>) -> Result<Found<'_>, OpenError> {
         let target = &request.target;
         let path = target.path();
         if !target.names().all(|name| self.options.dotfiles.serves(name)) {
             return Err(OpenError::NotFound);
         }
         let page = if target.is_directory() {
-            self.index_of(path, request, now)
+            self.index_of(path, request)
         } else {
             match self.root.entry(path) {
                 Ok(Opened::Directory(_)) => return Ok(Found::WithoutSlash),
                 Ok(Opened::File(file, metadata)) => {
-                    Ok(self.represent(path, (file, metadata), request, now))
+                    Ok(self.represent(path, (file, metadata), request))
                 }
                 Err(error) => Err(error),
             }
@@ -70,7 +65,7 @@ impl Site {
         }
         // `about.html` for `about`, if URLs may be so written.
         if self.options.pretty_urls && !path.is_empty() {
-            match self.file(&[path, b".html"].concat(), request, now) {
+            match self.file(&[path, b".html"].concat(), request) {
                 Err(OpenError::NotFound) => {}
                 result => return result.map(Found::File),
             }
@@ -85,14 +80,8 @@ impl Site {
     }
 
     /// The first index that is found in the folder at `path`.
-    fn index_of(
-        &self,
-        path: &[u8],
-        request: &Request<'_>,
-        now: Date,
-    ) -> Result<Representation, OpenError> {
-        let files =
-            self.options.index.iter().map(|name| self.file(&join(path, name), request, now));
+    fn index_of(&self, path: &[u8], request: &Request<'_>) -> Result<Representation, OpenError> {
+        let files = self.options.index.iter().map(|name| self.file(&join(path, name), request));
         let mut found = files.filter(|result| !matches!(result, Err(OpenError::NotFound)));
         found.next().unwrap_or(Err(OpenError::NotFound))
     }
@@ -100,16 +89,12 @@ impl Site {
     /// What answers where nothing is found: the root's index, for an application with one page,
     /// whose script shows what each path means (`--spa`). Neither where a file is meant, nor for
     /// clients that want something else than HTML.
-    pub(super) fn fallback(
-        &self,
-        request: &Request<'_>,
-        now: Date,
-    ) -> Result<Representation, OpenError> {
+    pub(super) fn fallback(&self, request: &Request<'_>) -> Result<Representation, OpenError> {
         let accept = request.fields.list("accept");
         if !self.has_fallback(&request.target) || !negotiation::prefers_html(accept.as_deref()) {
             return Err(OpenError::NotFound);
         }
-        let index = self.index_of(b"", request, now)?;
+        let index = self.index_of(b"", request)?;
         Ok(Representation { varies_by: Some("Accept, Accept-Encoding"), ..index })
     }
 
@@ -119,14 +104,9 @@ impl Site {
     }
 
     /// The file at `path`, in the coding that the client prefers.
-    fn file(
-        &self,
-        path: &[u8],
-        request: &Request<'_>,
-        now: Date,
-    ) -> Result<Representation, OpenError> {
+    fn file(&self, path: &[u8], request: &Request<'_>) -> Result<Representation, OpenError> {
         let file = self.root.file(path)?;
-        Ok(self.represent(path, file, request, now))
+        Ok(self.represent(path, file, request))
     }
 
     /// Chooses the file itself, or what lies beside it in a coding that the client prefers.
@@ -135,7 +115,6 @@ impl Site {
         path: &[u8],
         plain: (File, Metadata),
         request: &Request<'_>,
-        now: Date,
     ) -> Representation {
         let accepted = request.fields.list("accept-encoding");
         let mut codings = negotiation::acceptable_codings(accepted.as_deref());
@@ -146,11 +125,13 @@ impl Site {
         });
         let ((file, metadata), coding) = coded.unwrap_or((plain, None));
         let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+        let Metadata { size, modified_seconds, modified_nanoseconds, inode } = metadata;
         Representation {
             content: Content::File(file),
-            length: metadata.size,
+            length: size,
             media_type: media_type::of(name, &self.options.media_types),
-            validators: validators(&metadata, now),
+            etag: ETag::from_file(size, modified_seconds, modified_nanoseconds, inode),
+            modified: metadata.modified(),
             coding,
             varies_by: Some("Accept-Encoding"),
             disposition: None,
@@ -172,13 +153,6 @@ fn is_place(target: &Target<'_>) -> bool {
 pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
     let slash: &[u8] = if path.is_empty() || name.is_empty() { b"" } else { b"/" };
     [path, slash, name].concat()
-}
-
-/// The validators of a file in a response made at `now`.
-fn validators(metadata: &Metadata, now: Date) -> Validators {
-    let &Metadata { size, modified_seconds, modified_nanoseconds, inode } = metadata;
-    let etag = ETag::from_file(size, modified_seconds, modified_nanoseconds, inode);
-    Validators::new(etag, metadata.modified(), now)
 }
 
 #[cfg(test)]

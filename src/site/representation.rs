@@ -10,7 +10,8 @@ use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 
 use super::pages;
-use crate::http::conditional::{self, Validators};
+use crate::http::conditional::{self, ETag, Validators};
+use crate::http::date::Date;
 use crate::http::negotiation::Coding;
 use crate::http::range::{self, ByteRange};
 use crate::http::request::{Method, Request};
@@ -23,7 +24,9 @@ pub(super) struct Representation {
     /// Bytes of all of it.
     pub(super) length: u64,
     pub(super) media_type: String,
-    pub(super) validators: Validators,
+    pub(super) etag: ETag,
+    /// When it was modified, where HTTP can write that.
+    pub(super) modified: Option<Date>,
     /// Which coding it is in, if in any.
     pub(super) coding: Option<Coding>,
     /// Which fields of the request it was chosen by.
@@ -38,9 +41,10 @@ pub(super) enum Content {
     Stream(Box<dyn Stream>),
 }
 
-/// The response: all of it, part of it, or none, as the preconditions decide.
-pub(super) fn respond(representation: Representation, request: &Request<'_>) -> Response {
-    let Representation { content, length, validators, coding, varies_by, .. } = representation;
+/// The response at `now`: all of it, part of it, or none, as the preconditions decide.
+pub(super) fn respond(it: Representation, request: &Request<'_>, now: Date) -> Response {
+    let Representation { content, length, mut media_type, coding, varies_by, .. } = it;
+    let validators = Validators::new(it.etag, it.modified, now);
     match conditional::evaluate(&request.fields, &validators) {
         Some(Status::NotModified) => {
             let response = Response::new(Status::NotModified, Body::None);
@@ -49,7 +53,6 @@ pub(super) fn respond(representation: Representation, request: &Request<'_>) -> 
         Some(status) => return pages::error(status),
         None => {}
     }
-    let mut media_type = representation.media_type;
     let mut content_range = None;
     let ranges = requested_ranges(request, &validators, length)
         // Content-Encoding would say that the multipart itself is coded, which it is not.
@@ -87,7 +90,7 @@ pub(super) fn respond(representation: Representation, request: &Request<'_>) -> 
     if let Some(coding) = coding {
         response = response.with("Content-Encoding", coding.name());
     }
-    if let Some(disposition) = representation.disposition {
+    if let Some(disposition) = it.disposition {
         response = response.with("Content-Disposition", disposition);
     }
     response

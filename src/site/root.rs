@@ -61,7 +61,7 @@ pub(crate) enum Opened {
 }
 
 /// What the file system keeps about a file or folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Metadata {
     /// Bytes.
     pub(crate) size: u64,
@@ -99,11 +99,6 @@ impl Root {
     /// The folder's path, absolute and without links.
     pub(crate) fn real_path(&self) -> &Path {
         &self.real_path
-    }
-
-    /// The folder's own name; the root of the file system has none.
-    pub(crate) fn name(&self) -> Option<&[u8]> {
-        self.real_path.file_name().map(OsStr::as_bytes)
     }
 
     /// Whether the kernel guards each path that is opened. Without that, no link that should stay

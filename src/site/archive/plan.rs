@@ -124,9 +124,7 @@ impl Plan {
         let mut hasher = DefaultHasher::new();
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
         for entry in &self.entries {
-            let Metadata { size, modified_seconds, modified_nanoseconds, inode } = entry.metadata;
-            (self.path(entry), entry.kind).hash(&mut hasher);
-            (size, modified_seconds, modified_nanoseconds, inode).hash(&mut hasher);
+            (self.path(entry), entry.kind, entry.metadata).hash(&mut hasher);
         }
         ETag::from_digest(self.length(), hasher.finish())
     }

@@ -8,7 +8,6 @@
 mod destination;
 mod markdown;
 
-use std::borrow::Cow;
 use std::fmt;
 
 use pulldown_cmark::{Options, Parser, html};
@@ -63,18 +62,6 @@ pub(crate) struct Readme {
 #[derive(Default)]
 struct Html(String);
 
-impl Readme {
-    fn is_markdown(&self) -> bool {
-        self.name.ends_with(b".md") || self.name.ends_with(b".markdown")
-    }
-
-    /// The beginning, as text, without the mark of its encoding.
-    fn shown(&self) -> Cow<'_, str> {
-        let text = within_limit(&self.text);
-        String::from_utf8_lossy(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text))
-    }
-}
-
 /// Appends the section of the page that has the README.
 pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory> {
     memory::check(PARSING_BYTES_MAX)?;
@@ -83,8 +70,17 @@ pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory>
     out.push_str("\"><bdi>");
     push_name(out, readme.name);
     out.push_str("</bdi></a></h2>\n");
-    let text = readme.shown();
-    let rendered = readme.is_markdown().then(|| render(&text)).flatten();
+    let is_cut = readme.text.len() > README_BYTES_MAX;
+    let shown = &readme.text[..readme.text.len().min(README_BYTES_MAX)];
+    let shown = match str::from_utf8(shown) {
+        // It is cut within a character.
+        Err(error) if is_cut && error.error_len().is_none() => &shown[..error.valid_up_to()],
+        _ => shown,
+    };
+    // Without the mark of its encoding.
+    let text = String::from_utf8_lossy(shown.strip_prefix(b"\xef\xbb\xbf").unwrap_or(shown));
+    let is_markdown = readme.name.ends_with(b".md") || readme.name.ends_with(b".markdown");
+    let rendered = is_markdown.then(|| render(&text)).flatten();
     if let Some(html) = rendered {
         out.extend(["<article dir=\"auto\">\n", &html, "</article>\n"]);
     } else {
@@ -93,22 +89,11 @@ pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory>
         out.push_str(&escape_html(&visible_text(&text)));
         out.push_str("</pre>\n");
     }
-    if within_limit(&readme.text).len() < readme.text.len() {
+    if is_cut {
         out.push_str("<p role=\"note\">Cut after 64 KiB</p>\n");
     }
     out.push_str("</section>\n");
     Ok(())
-}
-
-/// The beginning of a text, up to [`README_BYTES_MAX`], without a part of a character at its end.
-fn within_limit(text: &[u8]) -> &[u8] {
-    if text.len() <= README_BYTES_MAX {
-        return text;
-    }
-    let is_continuation = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
-    let mut ends = (README_BYTES_MAX - 3..=README_BYTES_MAX).rev();
-    let end = ends.find(|&end| !is_continuation(text[end]));
-    &text[..end.unwrap_or(README_BYTES_MAX)]
 }
 
 /// The text as HTML; `None` where it is nested too deeply, or becomes too long.

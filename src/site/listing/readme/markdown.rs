@@ -33,12 +33,12 @@ struct Events<'a> {
     footnote_names: HashSet<CowStr<'a>>,
     /// The names of headings, each with the number of those that wanted it.
     anchors: HashMap<String, usize>,
-    /// The heading that is open: where it begins, and its text.
-    heading: Option<(usize, String)>,
+    /// Where the heading that is open begins.
+    heading: usize,
     /// The footnotes that are open: where they begin, and their names in the page.
     footnotes_open: Vec<(usize, CowStr<'a>)>,
-    /// HTML that stands as a block of its own: its text so far.
-    html_block: Option<String>,
+    /// Where the HTML that is open begins, if it stands as a block of its own.
+    html_block: Option<usize>,
     /// The links and images that are open: how they end, if they are one in the page, too; and
     /// where their text begins.
     links: Vec<(Option<TagEnd>, usize)>,
@@ -73,22 +73,14 @@ impl<'a> Events<'a> {
             Event::Text(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
                 self.text(&text);
             }
-            Event::Code(code) => {
-                self.note_heading(&code);
-                self.done.push(Event::Code(visible_text(&code).into()));
+            Event::Code(code) => self.done.push(Event::Code(visible_text(&code).into())),
+            Event::Html(html) | Event::InlineHtml(html) => {
+                // Comments are not shown, as everywhere.
+                if self.html_block.is_some() || !is_comment(&html) {
+                    self.text(&html);
+                }
             }
-            // Comments are not shown, as everywhere.
-            Event::Html(html) | Event::InlineHtml(html)
-                if self.html_block.is_some() || !is_comment(&html) =>
-            {
-                self.text(&html);
-            }
-            Event::Html(_) | Event::InlineHtml(_) => {}
-            Event::SoftBreak | Event::HardBreak => {
-                self.note_heading("\n");
-                self.done.push(event);
-            }
-            Event::Rule => self.done.push(event),
+            Event::SoftBreak | Event::HardBreak | Event::Rule => self.done.push(event),
             Event::TaskListMarker(is_done) => self.done.push(Event::InlineHtml(check_box(is_done))),
             Event::FootnoteReference(name) => {
                 let name = self.footnote_name(name);
@@ -98,29 +90,22 @@ impl<'a> Events<'a> {
     }
 
     fn text(&mut self, text: &str) {
-        self.note_heading(text);
-        match &mut self.html_block {
-            Some(block) => block.push_str(text),
-            None => self.done.push(Event::Text(visible_text(text).into())),
-        }
-    }
-
-    fn note_heading(&mut self, text: &str) {
-        if let Some((_, heading)) = &mut self.heading {
-            heading.push_str(text);
-        }
+        self.done.push(Event::Text(visible_text(text).into()));
     }
 
     fn start(&mut self, tag: Tag<'a>) {
         let tag = match tag {
             Tag::Heading { level, .. } => {
-                self.heading = Some((self.done.len(), String::new()));
+                self.heading = self.done.len();
                 let (id, classes, attrs) = (None, Vec::new(), Vec::new());
                 Tag::Heading { level: shown_level(level), id, classes, attrs }
             }
             // Without the name of its language, of which nothing comes.
             Tag::CodeBlock(_) => Tag::CodeBlock(CodeBlockKind::Indented),
-            Tag::HtmlBlock => return self.html_block = Some(String::new()),
+            Tag::HtmlBlock => {
+                self.html_block = Some(self.done.len());
+                Tag::CodeBlock(CodeBlockKind::Indented)
+            }
             Tag::Link { link_type: LinkType::Email, dest_url, title, .. } => {
                 return self.start_link(false, &format!("mailto:{dest_url}"), &title);
             }
@@ -141,9 +126,19 @@ impl<'a> Events<'a> {
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            TagEnd::HtmlBlock => self.end_html_block(),
+            TagEnd::HtmlBlock => {
+                let start = self.html_block.take().unwrap_or_default();
+                self.done.push(Event::End(TagEnd::CodeBlock));
+                if is_comment(text_of(self.done.get(start..).unwrap_or_default()).trim()) {
+                    self.done.truncate(start);
+                }
+            }
             TagEnd::Heading(level) => {
-                self.name_heading();
+                let text = text_of(self.done.get(self.heading..).unwrap_or_default());
+                if let Some(Event::Start(Tag::Heading { id, .. })) = self.done.get_mut(self.heading)
+                {
+                    *id = Some(anchor(&mut self.anchors, &text).into());
+                }
                 self.done.push(Event::End(TagEnd::Heading(shown_level(level))));
             }
             TagEnd::Link | TagEnd::Image => self.end_link(),
@@ -158,22 +153,6 @@ impl<'a> Events<'a> {
                 }
             }
             tag => self.done.push(Event::End(tag)),
-        }
-    }
-
-    fn name_heading(&mut self) {
-        let Some((start, text)) = self.heading.take() else { return };
-        if let Some(Event::Start(Tag::Heading { id, .. })) = self.done.get_mut(start) {
-            *id = Some(anchor(&mut self.anchors, &text).into());
-        }
-    }
-
-    fn end_html_block(&mut self) {
-        let block = self.html_block.take().unwrap_or_default();
-        if !is_comment(block.trim()) {
-            self.done.push(Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)));
-            self.text(&block);
-            self.done.push(Event::End(TagEnd::CodeBlock));
         }
     }
 
@@ -214,21 +193,23 @@ impl<'a> Events<'a> {
 
 /// The level at which a heading is shown: the page has an `h1`, and an `h2` above the text.
 fn shown_level(level: HeadingLevel) -> HeadingLevel {
-    match level {
-        HeadingLevel::H1 => HeadingLevel::H3,
-        HeadingLevel::H2 => HeadingLevel::H4,
-        HeadingLevel::H3 => HeadingLevel::H5,
-        _ => HeadingLevel::H6,
-    }
+    HeadingLevel::try_from(level as usize + 2).unwrap_or(HeadingLevel::H6)
+}
+
+/// The text of these events.
+fn text_of(events: &[Event<'_>]) -> String {
+    let texts = events.iter().map(|event| match event {
+        Event::Text(text) | Event::Code(text) => text,
+        Event::SoftBreak | Event::HardBreak => "\n",
+        _ => "",
+    });
+    texts.collect()
 }
 
 /// A check box of a task list, with a label for those who do not see it.
 fn check_box(is_done: bool) -> CowStr<'static> {
-    if is_done {
-        "<input type=\"checkbox\" disabled checked aria-label=\"Done\"> ".into()
-    } else {
-        "<input type=\"checkbox\" disabled aria-label=\"To do\"> ".into()
-    }
+    let (checked, label) = if is_done { (" checked", "Done") } else { ("", "To do") };
+    format!("<input type=\"checkbox\" disabled{checked} aria-label=\"{label}\"> ").into()
 }
 
 /// The line that says what an alert is (`> [!NOTE]`).
