@@ -1,10 +1,6 @@
 //! Files over HTTP: exact bytes, the right fields, and nothing from outside the root.
 
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
-use std::process::Command;
-
-use crate::support::{Httpd, Tree, is_root, pattern};
+use crate::support::{Httpd, Tree, pattern};
 
 #[track_caller]
 fn check(httpd: &Httpd, target: &str, want: Option<&[u8]>) {
@@ -58,30 +54,6 @@ fn a_file_has_its_fields() {
 }
 
 #[test]
-fn awkward_names_are_served() {
-    let names: [&[u8]; 9] = [
-        b"two words",
-        b"100%",
-        b"a+b;c=d&e",
-        b"quo\"te's",
-        b"<b>",
-        b"new\nline",
-        b"back\\slash",
-        b"\xff\xfe",
-        "ünï".as_bytes(),
-    ];
-    let tree = Tree::new();
-    for name in names {
-        tree.write_bytes_name(name, name);
-    }
-    let httpd = Httpd::serve(tree.path(), &[]);
-    for name in names {
-        let encoded: Vec<_> = name.iter().map(|byte| format!("%{byte:02X}")).collect();
-        check(&httpd, &format!("/{}", encoded.concat()), Some(name));
-    }
-}
-
-#[test]
 fn a_folder_redirects_to_its_slash_and_then_serves_its_index() {
     let tree = Tree::with(&[("a b/index.html", b"index"), ("a b/home.htm", b"home")]);
     let httpd = Httpd::serve(tree.path(), &[]);
@@ -118,92 +90,4 @@ fn paths_cannot_leave_the_root() {
         assert!(matches!(reply.status, 400 | 404), "{target}: {}", reply.status);
         assert!(!reply.text().contains("outside"), "{target}");
     }
-}
-
-#[test]
-fn dotfiles_are_denied_unless_they_are_asked_for() {
-    let files: [(&str, &[u8]); 4] = [
-        (".env", b"secret"),
-        (".git/config", b"secret"),
-        (".well-known/x", b"known"),
-        (".well-known/.hidden", b"secret"),
-    ];
-    let tree = Tree::with(&files);
-    let httpd = Httpd::serve(tree.path(), &[]);
-    check(&httpd, "/.env", None);
-    check(&httpd, "/.git/config", None);
-    check(&httpd, "/.git/", None);
-    check(&httpd, "/.well-known/x", Some(b"known"));
-    check(&httpd, "/.well-known/.hidden", None);
-    for how in ["unlisted", "serve"] {
-        let httpd = Httpd::serve(tree.path(), &["--dotfiles", how]);
-        check(&httpd, "/.env", Some(b"secret"));
-        check(&httpd, "/.git/config", Some(b"secret"));
-        assert_eq!(httpd.get("/").text().contains(".env"), how == "serve");
-    }
-}
-
-#[test]
-fn links_lead_where_they_may() {
-    let tree = Tree::with(&[("root/real/a.txt", b"inside"), ("secret", b"outside")]);
-    let root = tree.join("root");
-    tree.link("root/near", "real/a.txt");
-    tree.link("root/folder", "real");
-    tree.link("root/absolute", root.join("real/a.txt"));
-    tree.link("root/absolute-folder", root.join("real"));
-    tree.link("root/up", "../secret");
-    tree.link("root/away", tree.join("secret"));
-    tree.link("root/real/up-and-back", "../real/a.txt");
-    tree.link("root/dangling", "nothing");
-    tree.link("root/circle", "circle");
-    let inside =
-        ["/near", "/folder/a.txt", "/absolute", "/absolute-folder/a.txt", "/real/up-and-back"];
-    for (how, want_inside, want_outside) in [
-        ("deny", None, None),
-        ("within", Some(&b"inside"[..]), None),
-        ("follow", Some(&b"inside"[..]), Some(&b"outside"[..])),
-    ] {
-        let httpd = Httpd::serve(&root, &["--symlinks", how]);
-        check(&httpd, "/real/a.txt", Some(b"inside"));
-        for target in inside {
-            check(&httpd, target, want_inside);
-        }
-        check(&httpd, "/up", want_outside);
-        check(&httpd, "/away", want_outside);
-        check(&httpd, "/dangling", None);
-        check(&httpd, "/circle", None);
-    }
-}
-
-#[test]
-fn fifos_sockets_and_devices_are_not_found_and_do_not_block() {
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    assert!(Command::new("mkfifo").arg(tree.join("fifo")).status().unwrap().success());
-    let _socket = UnixListener::bind(tree.join("socket")).unwrap();
-    tree.link("null", "/dev/null");
-    let httpd = Httpd::serve(tree.path(), &["--symlinks", "follow"]);
-    for target in ["/fifo", "/socket", "/null"] {
-        check(&httpd, target, None);
-    }
-    check(&httpd, "/a.txt", Some(b"hello"));
-}
-
-#[test]
-fn an_unreadable_file_is_forbidden() {
-    if is_root() {
-        return eprintln!("skipped: file permissions do not apply to root");
-    }
-    let tree = Tree::with(&[("closed.txt", b"secret")]);
-    std::fs::set_permissions(tree.join("closed.txt"), PermissionsExt::from_mode(0o000)).unwrap();
-    let httpd = Httpd::serve(tree.path(), &[]);
-    let reply = httpd.get("/closed.txt");
-    assert_eq!(reply.status, 403);
-    assert!(!reply.text().contains("secret"));
-}
-
-#[test]
-fn names_too_long_for_any_file_system_are_not_found() {
-    let httpd = Httpd::serve(Tree::new().path(), &[]);
-    check(&httpd, &format!("/{}", "n".repeat(256)), None);
-    check(&httpd, &"/n".repeat(3000), None);
 }

@@ -30,8 +30,6 @@ pub struct Heading {
     pub label: String,
     /// Where its button leads.
     pub href: String,
-    /// `ascending`, `descending`, or nothing where another column sorts the page.
-    pub sorted: Option<String>,
 }
 
 /// An entry's row.
@@ -238,18 +236,13 @@ fn breadcrumbs(heading: &str) -> Vec<(String, String)> {
 fn headings(row: &str) -> Vec<Heading> {
     let cells = row.split("<th scope=\"col\"").skip(1);
     let heading = |cell: &str| {
-        let (attributes, rest) = cell.split_once("><form><button name=\"sort\" value=\"").unwrap();
+        let (_, rest) = cell.split_once("><form><button name=\"sort\" value=\"").unwrap();
         let (sort, rest) = rest.split_once("\">").unwrap();
         let (label, rest) = rest.split_once("</button>").unwrap();
         let order = rest.strip_prefix("<input type=\"hidden\" name=\"order\" value=\"").unwrap();
         let (order, _) = order.split_once("\"></form></th>").unwrap();
-        let sorted = attributes.strip_prefix(" aria-sort=\"").and_then(|s| s.strip_suffix('"'));
         let label = without_tags(label.split(" <small>").next().unwrap_or(label));
-        Heading {
-            label,
-            href: format!("?sort={sort}&order={order}"),
-            sorted: sorted.map(str::to_owned),
-        }
+        Heading { label, href: format!("?sort={sort}&order={order}") }
     };
     cells.map(heading).collect()
 }

@@ -58,6 +58,7 @@ fn names_that_start_with_a_dot_follow_the_dotfiles_flag() {
     }
     let httpd = Httpd::serve(tree.path(), &[]);
     check(&httpd, ".hidden", false, 404);
+    check(&httpd, ".git/", false, 404);
 }
 
 /// A root with links of every kind, and a folder outside it.
@@ -147,10 +148,12 @@ fn special_files_are_neither_listed_nor_served() {
     let tree = Tree::with(&[("file", b"")]);
     make_fifo(&tree.join("fifo"));
     let _listener = UnixListener::bind(tree.join("socket")).unwrap();
+    tree.link("null", "/dev/null");
     for mode in ["deny", "within", "follow"] {
         let httpd = Httpd::serve(tree.path(), &["--symlinks", mode]);
         check(&httpd, "fifo", false, 404);
         check(&httpd, "socket", false, 404);
+        check(&httpd, "null", false, 404);
         check(&httpd, "file", true, 200);
         assert_eq!(Page::fetch(&httpd, "/").counts, "0 folders, 1 file");
     }
@@ -249,21 +252,10 @@ enum Thing {
 const MADE_UP_NAMES: [&[u8]; 9] =
     [b"a", b"b", b"c.html", b".dot", b".well-known", b"x y&z", b"?#%41", b"new\nline", b"\xff\xfe"];
 
+#[rustfmt::skip]
 const MADE_UP_LINKS: [&str; 14] = [
-    "a",
-    "b",
-    "./a/b",
-    "../a",
-    "../../b",
-    ".",
-    "..",
-    ".dot",
-    "x y&z",
-    "a/../c.html",
-    "/etc/passwd",
-    "/etc",
-    "missing",
-    "new\nline/",
+    "a", "b", "./a/b", "../a", "../../b", ".", "..", ".dot", "x y&z", "a/../c.html", "/etc/passwd",
+    "/etc", "missing", "new\nline/",
 ];
 
 fn any_thing() -> impl Strategy<Value = Thing> {

@@ -137,30 +137,6 @@ fn a_huge_file_has_its_size() {
     assert_eq!(&behind[..6], b"top/z\0");
 }
 
-/// For how many nanoseconds this thread has had a core.
-fn time_on_core() -> u64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    stat.split(' ').next().unwrap().parse().unwrap()
-}
-
-/// A folder in a folder in a folder costs no more than another one with as long a path.
-#[test]
-fn depth_costs_nothing() {
-    const ENTRIES: usize = 2_000;
-    let cost_of = |segment: &[u8]| {
-        let path = segment.repeat(2 * ENTRIES / segment.len());
-        let before = time_on_core();
-        let mut plan = plan_of(b"top");
-        for depth in 1..ENTRIES {
-            push(&mut plan, &path[..2 * depth - 1], Kind::Folder, metadata(0, 1)).unwrap();
-        }
-        assert!(whole(&plan).len() > ENTRIES * ENTRIES);
-        time_on_core() - before
-    };
-    let (flat, deep) = (cost_of(&[b'd'; 200]), cost_of(b"d/"));
-    assert!(deep < 3 * flat, "{deep} ns, {flat} without folders");
-}
-
 #[test]
 fn sizes_that_cannot_be_added_are_too_large() {
     let mut plan = plan_of(b"top");
