@@ -51,32 +51,13 @@ fn accept_encoding_chooses_the_file() {
         check(&httpd, "/all.txt", &format!("Accept-Encoding: {accepted}\r\n"), want, coding);
     };
     check("gzip", gzip);
-    check("GZIP", gzip);
-    check("x-gzip", gzip);
-    check("br", brotli);
-    check("zstd", zstandard);
-    check("gzip, deflate", gzip);
     check("gzip, deflate, br, zstd", brotli);
     check("gzip\r\nAccept-Encoding: zstd", zstandard);
-    check("*", brotli);
     check("gzip;q=1.0, br;q=0.5", gzip);
-    check("br;q=0.2, zstd;q=0.3, gzip;q=0.25", zstandard);
     check("br;q=0, *", zstandard);
-    check("br;q=0, zstd;q=0.000, gzip;q=0.001", gzip);
-
     check("", plain);
-    check("identity", plain);
-    check("deflate, compress", plain);
-    check("br;q=0, zstd;q=0, gzip;q=0", plain);
     check("*;q=0", plain);
-    check("gzip;q=0.5, identity;q=0.8", plain);
-    check("identity;q=0", plain);
-
     check("gzip;q=2", plain);
-    check("gzip;q=-1", plain);
-    check("gzip;q=x, br;q=0.1", brotli);
-    check("gzip;;;,,;q=1,\"br", gzip);
-    check("g zip", plain);
 }
 
 #[test]

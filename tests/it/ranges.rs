@@ -79,51 +79,18 @@ fn ranges_of_ten_digits() {
     let tree = Tree::with(&[("digits.txt", DIGITS)]);
     let httpd = Httpd::serve(tree.path(), &[]);
     let check = |ranges: &str, want: Want<'_>| check(&httpd, ranges, &want);
-    check("bytes=0-0", Want::Part("0", "bytes 0-0/10"));
-    check("bytes=0-4", Want::Part("01234", "bytes 0-4/10"));
     check("bytes=3-5", Want::Part("345", "bytes 3-5/10"));
-    check("bytes=9-9", Want::Part("9", "bytes 9-9/10"));
     check("bytes=7-", Want::Part("789", "bytes 7-9/10"));
-    check("bytes=0-", Want::Part("0123456789", "bytes 0-9/10"));
-    check("bytes=-1", Want::Part("9", "bytes 9-9/10"));
     check("bytes=-3", Want::Part("789", "bytes 7-9/10"));
-    check("bytes=-10", Want::Part("0123456789", "bytes 0-9/10"));
-    check("bytes=-99", Want::Part("0123456789", "bytes 0-9/10"));
     check("bytes=5-99", Want::Part("56789", "bytes 5-9/10"));
-    check("BYTES=1-2", Want::Part("12", "bytes 1-2/10"));
-    check("bytes=5-99999999999999999999999", Want::Part("56789", "bytes 5-9/10"));
-
-    check("bytes=0-0,9-9", Want::Parts(&[("0", "bytes 0-0/10"), ("9", "bytes 9-9/10")]));
+    check("bytes=0-3,2-5", Want::Part("012345", "bytes 0-5/10"));
     check(
         "bytes=0-1, 4-5 ,-2",
         Want::Parts(&[("01", "bytes 0-1/10"), ("45", "bytes 4-5/10"), ("89", "bytes 8-9/10")]),
     );
-    check("bytes=8-,0-1", Want::Parts(&[("01", "bytes 0-1/10"), ("89", "bytes 8-9/10")]));
-    check("bytes=0-3,2-5", Want::Part("012345", "bytes 0-5/10"));
-    check("bytes=0-1,2-3", Want::Part("0123", "bytes 0-3/10"));
-    check("bytes=0-,-1,3-4", Want::Part("0123456789", "bytes 0-9/10"));
-    check("bytes=0-0,99-", Want::Part("0", "bytes 0-0/10"));
-    check("bytes=,0-0,,", Want::Part("0", "bytes 0-0/10"));
     check("bytes=0-0\r\nRange: 2-2", Want::Parts(&[("0", "bytes 0-0/10"), ("2", "bytes 2-2/10")]));
-
     check("bytes=10-", Want::Unsatisfiable);
-    check("bytes=10-10,99-", Want::Unsatisfiable);
-    check("bytes=-0", Want::Unsatisfiable);
-    check("bytes=18446744073709551616-", Want::Unsatisfiable);
-
-    check("", Want::Whole);
-    check("bytes", Want::Whole);
-    check("bytes=", Want::Whole);
-    check("bytes=-", Want::Whole);
-    check("bytes=5", Want::Whole);
     check("bytes=5-4", Want::Whole);
-    check("bytes=0-0,5-4", Want::Whole);
-    check("bytes=a-b", Want::Whole);
-    check("bytes=0x0-0x1", Want::Whole);
-    check("bytes=+0-1", Want::Whole);
-    check("bytes=--1", Want::Whole);
-    check("bytes=0-1-2", Want::Whole);
-    check("bytes 0-1", Want::Whole);
     check("lines=0-1", Want::Whole);
     check(&format!("bytes={}", "0-0,".repeat(2000)), Want::Whole);
 }
@@ -180,17 +147,9 @@ fn if_range() {
     };
     check("ETAG", 206);
     check("Sun, 06 Nov 1994 08:49:37 GMT", 206);
-    check("Sunday, 06-Nov-94 08:49:37 GMT", 206);
-    check("Sun Nov  6 08:49:37 1994", 206);
-
     check("W/ETAG", 200);
     check("\"x\"", 200);
-    check("ETAG, \"x\"", 200);
-    check("*", 200);
-    check("", 200);
     check("Sun, 06 Nov 1994 08:49:36 GMT", 200);
-    check("Sun, 06 Nov 1994 08:49:38 GMT", 200);
-    check("yesterday", 200);
 }
 
 #[test]
