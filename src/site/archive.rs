@@ -226,9 +226,7 @@ impl Walk<'_> {
                 rustix::fs::accessat(folder, name, Access::READ_OK, AtFlags::empty())?;
                 Kind::File
             }
-            (listing::Kind::Directory, true) | (listing::Kind::Other, _) => {
-                return Err(OpenError::NotFound);
-            }
+            _ => return Err(OpenError::NotFound),
         };
         Ok((kind, metadata.ok_or(OpenError::NotFound)?))
     }

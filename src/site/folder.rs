@@ -53,17 +53,14 @@ impl Site {
     ) -> Result<Response, Failure> {
         let query = request.target.query().unwrap_or_default();
         let format = form_urlencoded::parse(query).find(|(name, _)| name == "format");
-        match format.as_ref().map(|(_, format)| &**format) {
-            Some("html") => self.listing(&folder, request, false, requester),
-            Some("json") => self.listing(&folder, request, true, requester),
-            Some("tar") => self.archive(folder, request, now, requester),
-            Some(_) => Ok(pages::unknown_format(&request.target)),
-            None => {
-                let accept = request.fields.list("accept");
-                let is_json = negotiation::prefers_json(accept.as_deref());
-                self.listing(&folder, request, is_json, requester)
-            }
-        }
+        let is_json = match format.as_ref().map(|(_, format)| &**format) {
+            Some("html") => false,
+            Some("json") => true,
+            Some("tar") => return self.archive(folder, request, now, requester),
+            Some(_) => return Ok(pages::unknown_format(&request.target)),
+            None => negotiation::prefers_json(request.fields.list("accept").as_deref()),
+        };
+        self.listing(&folder, request, is_json, requester)
     }
 
     /// The response for a folder, as a page or as JSON.

@@ -92,7 +92,14 @@ impl Root {
         let real_path = path.canonicalize()?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(&real_path, flags, Mode::empty())?;
-        let has_openat2 = probe_openat2(&directory)?;
+        let beneath = ResolveFlags::BENEATH;
+        let has_openat2 = match rustix::fs::openat2(&directory, ".", OPEN, Mode::empty(), beneath) {
+            Ok(_) => true,
+            // Only a kernel without the call, or a seccomp filter that forbids it, is a reason to
+            // do without. Any other error, such as a lack of descriptors, may be over in a moment.
+            Err(Errno::NOSYS | Errno::PERM) => false,
+            Err(errno) => return Err(errno.into()),
+        };
         Ok(Self { directory, real_path, symlinks, has_openat2 })
     }
 
@@ -220,16 +227,6 @@ fn walk(start: &OwnedFd, path: &[u8]) -> rustix::io::Result<OwnedFd> {
         directory = Some(rustix::fs::openat(parent, name, flags, Mode::empty())?);
     }
     directory.ok_or(Errno::NOENT)
-}
-
-/// Only a kernel without the call, or a seccomp filter that forbids it, is a reason to do without.
-/// Any other error, such as a lack of descriptors, may be over in a moment.
-fn probe_openat2(directory: &OwnedFd) -> io::Result<bool> {
-    match rustix::fs::openat2(directory, ".", OPEN, Mode::empty(), ResolveFlags::BENEATH) {
-        Ok(_) => Ok(true),
-        Err(Errno::NOSYS | Errno::PERM) => Ok(false),
-        Err(errno) => Err(errno.into()),
-    }
 }
 
 impl From<Errno> for OpenError {

@@ -155,16 +155,13 @@ fn preconditions_hold_for_all_that_an_archive_has() {
     // No date says whether it changed, so none is asked for.
     let date = "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n";
     assert_eq!(ask_for(&httpd, TARGET, date).status, 200);
-    let changes: [(&str, &dyn Fn()); 6] = [
-        ("written", &|| drop(tree.write("a", b"hallo"))),
-        ("touched", &|| set_modified(&tree.join("a"), UNIX_EPOCH)),
-        ("renamed", &|| fs::rename(tree.join("a"), tree.join("c")).unwrap()),
+    let changes: [(&str, &dyn Fn()); 3] = [
         ("replaced by an older file of the same length", &|| {
             let other = tree.write("folder/b", b"c");
             set_modified(&other, UNIX_EPOCH);
         }),
         ("added", &|| drop(tree.write("folder/new/x", b""))),
-        ("removed", &|| fs::remove_dir_all(tree.join("folder")).unwrap()),
+        ("renamed", &|| fs::rename(tree.join("a"), tree.join("c")).unwrap()),
     ];
     for (what, change) in changes {
         change();

@@ -9,7 +9,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use base64::Engine;
 use serde_json::{Value, json};
 
 use crate::support::{Lines, PATIENCE, tool};
@@ -109,13 +108,6 @@ impl Browser {
         let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
         let entries = entries.as_array().unwrap().iter();
         entries.map(|it| format!("{} {}", text(it, "level"), text(it, "message"))).collect()
-    }
-
-    /// What the window shows, as a PNG.
-    #[track_caller]
-    pub fn screenshot(&self) -> Vec<u8> {
-        let image = self.driver.command("GET", &format!("{}/screenshot", self.session), None);
-        base64::engine::general_purpose::STANDARD.decode(image.as_str().unwrap()).unwrap()
     }
 
     /// Sets the page's size in CSS pixels.
@@ -249,5 +241,4 @@ fn a_browser_opens_pages_and_runs_scripts() {
     assert_eq!(browser.run("return new Promise(done => setTimeout(done, 1, 5))"), json!(5));
     let console = browser.console();
     assert!(console.iter().any(|line| line.contains("logged")), "{console:?}");
-    assert!(browser.screenshot().starts_with(b"\x89PNG"));
 }

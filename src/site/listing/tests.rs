@@ -84,18 +84,6 @@ fn queries_are_read_and_unknown_words_are_the_default() {
     assert_eq!(order, Order::default());
 }
 
-#[test]
-fn a_click_turns_the_current_column_round() {
-    let by_name = Order::default();
-    assert_eq!(by_name.clicked(Key::Name), Order { key: Key::Name, descending: true });
-    assert_eq!(by_name.clicked(Key::Name).clicked(Key::Name), by_name);
-    let by_size = by_name.clicked(Key::Size);
-    assert_eq!(by_size, Order { key: Key::Size, descending: true });
-    assert_eq!(by_size.clicked(Key::Size), Order { key: Key::Size, descending: false });
-    assert_eq!(by_size.clicked(Key::Name), by_name);
-    assert_eq!(by_size.clicked(Key::Modified), Order { key: Key::Modified, descending: true });
-}
-
 /// The names must come out in the order in which they stand.
 #[track_caller]
 fn check_names(names: &[&[u8]]) {

@@ -2,7 +2,7 @@
 //! that went in.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -177,19 +177,6 @@ fn curl_resumes_it() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && fs::read(&file).unwrap() == whole, "{cut}: {errors}");
     }
-}
-
-#[test]
-fn curl_saves_it_under_its_name() {
-    let Some(curl) = tool("curl") else { return };
-    let tree = Tree::with(&[("my folder/a", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
-    let work = Tree::new();
-    let url = httpd.url("/my%20folder/?format=tar");
-    let mut command = Command::new(curl);
-    command.args(["-sS", "-OJ", &url]).current_dir(work.path());
-    assert!(output_of(&mut command).status.success());
-    assert!(File::open(work.join("my folder.tar")).is_ok());
 }
 
 #[test]
