@@ -71,8 +71,8 @@ impl Site {
             }
         }
         if target.is_directory()
-            && self.options.listing
             && let Opened::Directory(folder) = self.root.entry(path)?
+            && self.options.listing
         {
             return Ok(Found::Folder(folder));
         }

@@ -55,24 +55,14 @@ fn an_archive_has_the_fields_of_a_file() {
     let want = "Date Server Connection Content-Length Content-Type ETag Cache-Control \
                 Accept-Ranges Content-Disposition X-Content-Type-Options";
     assert_eq!(names.join(" "), want);
-    for (name, want) in [
-        ("Content-Type", "application/x-tar"),
-        ("Cache-Control", "no-cache"),
-        ("Accept-Ranges", "bytes"),
-        (
-            "Content-Disposition",
-            "attachment; filename=\"Fotos f_r __nne_.tar\"; \
-             filename*=UTF-8''Fotos%20f%C3%BCr%20%22%C3%84nne%22.tar",
-        ),
-    ] {
-        assert_eq!(reply.field(name), Some(want), "{name}");
-    }
+    assert_eq!(reply.field("Content-Type"), Some("application/x-tar"));
+    let disposition = "attachment; filename=\"Fotos f_r __nne_.tar\"; \
+                       filename*=UTF-8''Fotos%20f%C3%BCr%20%22%C3%84nne%22.tar";
+    assert_eq!(reply.field("Content-Disposition"), Some(disposition));
     // Two headers, one block of content, two at the end.
     assert_eq!(reply.body.len(), 512 * (2 + 1 + 2));
     let root = tree.path().file_name().unwrap().to_str().unwrap();
-    let disposition = format!("attachment; filename=\"{root}.tar\"; filename*=UTF-8''{root}.tar");
     let whole = ask_for(&httpd, TARGET, "");
-    assert_eq!(whole.field("Content-Disposition"), Some(disposition.as_str()));
     assert_eq!(paths(&whole.body)[0], format!("{root}/"));
     assert_eq!(httpd.raw("GET /?format=tar\r\n"), whole.body, "HTTP/0.9");
 }

@@ -12,7 +12,6 @@ pub struct Page {
     pub title: String,
     /// Reference and text of each parent folder, the root first.
     pub breadcrumbs: Vec<(String, String)>,
-    pub headings: Vec<Heading>,
     /// Where the first row leads, but in the root.
     pub parent: Option<String>,
     pub rows: Vec<Row>,
@@ -22,14 +21,6 @@ pub struct Page {
     pub counts: String,
     pub total_size: String,
     pub readme: Option<Readme>,
-}
-
-/// A column's heading.
-#[derive(Clone)]
-pub struct Heading {
-    pub label: String,
-    /// Where its button leads.
-    pub href: String,
 }
 
 /// An entry's row.
@@ -78,8 +69,7 @@ impl Page {
         rest.until("<main>\n");
         let note = rest.note();
         rest.expect("<table>\n<caption>");
-        rest.until("</caption>");
-        let headings = headings(rest.until("</thead>\n<tbody>\n"));
+        rest.until("</thead>\n<tbody>\n");
         let parent = rest.parent_row();
         let mut rows = Vec::new();
         while !rest.accept("</tbody>\n<tfoot>\n") {
@@ -94,7 +84,7 @@ impl Page {
         rest.until("</script>");
         rest.expect("\n</body>\n</html>\n");
         assert_eq!(rest.0, "", "nothing follows the page");
-        Self { title, breadcrumbs, headings, parent, rows, note, counts, total_size, readme }
+        Self { title, breadcrumbs, parent, rows, note, counts, total_size, readme }
     }
 
     /// The names in the rows' links; a folder's ends with a slash.
@@ -106,12 +96,6 @@ impl Page {
     #[track_caller]
     pub fn texts(&self) -> Vec<String> {
         self.names().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
-    }
-
-    #[track_caller]
-    pub fn heading(&self, label: &str) -> &Heading {
-        let mut headings = self.headings.iter();
-        headings.find(|heading| heading.label == label).expect("a column with this label")
     }
 
     #[track_caller]
@@ -231,20 +215,6 @@ fn breadcrumbs(heading: &str) -> Vec<(String, String)> {
         (unescape(href), without_tags(text))
     };
     links.map(link).collect()
-}
-
-fn headings(row: &str) -> Vec<Heading> {
-    let cells = row.split("<th scope=\"col\"").skip(1);
-    let heading = |cell: &str| {
-        let (_, rest) = cell.split_once("><form><button name=\"sort\" value=\"").unwrap();
-        let (sort, rest) = rest.split_once("\">").unwrap();
-        let (label, rest) = rest.split_once("</button>").unwrap();
-        let order = rest.strip_prefix("<input type=\"hidden\" name=\"order\" value=\"").unwrap();
-        let (order, _) = order.split_once("\"></form></th>").unwrap();
-        let label = without_tags(label.split(" <small>").next().unwrap_or(label));
-        Heading { label, href: format!("?sort={sort}&order={order}") }
-    };
-    cells.map(heading).collect()
 }
 
 fn without_tags(html: &str) -> String {
