@@ -50,7 +50,7 @@ pub(super) fn idle_threads(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("expected a number from 0 to {SLOTS_MAX}"))
 }
 
-/// `EXT=TYPE`; a dot before the extension is ignored.
+/// `EXT=TYPE`; a dot before the extension is ignored, and so is its case.
 pub(super) fn media_type(text: &str) -> Result<(String, String), String> {
     let is_type = |kind: &str| {
         kind.split_once('/').is_some_and(|(kind, subtype)| !kind.is_empty() && !subtype.is_empty())
@@ -90,5 +90,11 @@ mod tests {
         for wrong in ["127.0.0.1:", "127.0.0.1:65536", "[::1]", "[::1", "::1]", "[::1]:", "a b"] {
             check(wrong, None);
         }
+    }
+
+    #[test]
+    fn a_media_type_has_its_extension_in_small_letters() {
+        let want = ("log".to_owned(), "text/x-log".to_owned());
+        assert_eq!(media_type(".LOG=text/x-log"), Ok(want));
     }
 }
