@@ -12,7 +12,6 @@ mod private_files;
 mod probe;
 mod qr;
 mod startup_warnings;
-mod summary;
 mod systemd;
 
 use std::error::Error;
@@ -121,7 +120,8 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
         push_counted(&mut were, cut_off, "connection was", "connections were");
         log::warn!("{were} cut off after {:?}", flags.drain_timeout());
     }
-    log_last_line(statistics.as_deref(), started.elapsed(), log.close_file());
+    let total = statistics.map(|statistics| statistics.summary(started.elapsed()));
+    log_last_line(total, log.close_file());
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -167,8 +167,7 @@ fn stopping(under_way: usize, drain: Duration, is_ctrl_c: bool) -> String {
 }
 
 /// The last line: what was served, and how many lines of the log were lost, if any were.
-fn log_last_line(statistics: Option<&Statistics>, time: Duration, lost: u64) {
-    let served = statistics.map(|statistics| summary::of(statistics.total(), time));
+fn log_last_line(served: Option<String>, lost: u64) {
     let lines_lost = (lost > 0).then(|| format!("lines lost: {lost}"));
     let level = if lost > 0 { log::Level::Warn } else { summary_level() };
     let parts: Vec<_> = served.into_iter().chain(lines_lost).collect();

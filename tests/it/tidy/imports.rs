@@ -18,7 +18,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("outgoing", &[]),
     ("quantity", &[]),
     ("sandbox", &[]),
-    ("serve", &["access_log", "auth", "gate", "http", "lock", "net", "site", "transfers"]),
+    ("serve", &["access_log", "gate", "http", "lock", "net", "quantity", "site", "transfers"]),
     ("signals", &[]),
     ("site", &["auth", "gate", "http", "lock", "log_once", "memory", "quantity", "text"]),
     ("text", &[]),
