@@ -93,7 +93,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     banner::print(&banner, &addresses, code.as_ref())?;
 
     let transfers = flags.shows_transfers().then(|| Transfers::new(&log.standard_error));
-    let colour = access_log::takes_colour();
+    let colour = access_log::takes_colour(&io::stderr());
     log.start(transfers.as_ref().map(|transfers| transfers.status_lines(colour)))
         .map_err(|error| format!("cannot start a thread for the log: {error}"))?;
     let started = Instant::now();
@@ -131,7 +131,7 @@ fn install_log(flags: &Flags, root: &Root) -> Result<Arc<Logger>, Box<dyn Error>
     let open = |path: &Path| -> Result<_, Box<dyn Error>> {
         private_files::check(root, "the log file", path)?;
         let because = |error| format!("cannot open the log file {}: {error}", path.display());
-        let file = Queue::of_file(path).map_err(because)?;
+        let file = Queue::open(Some(path)).map_err(because)?;
         // Where it was a link to nothing, the file that it leads to has only now been made.
         private_files::check(root, "the log file", path)?;
         Ok(file)

@@ -43,8 +43,6 @@ pub(crate) struct Options {
     pub(crate) trusted_proxies: Vec<Network>,
     /// How access lines look.
     pub(crate) log_format: Format,
-    /// Whether they are coloured.
-    pub(crate) log_colour: bool,
     /// Where responses that last are shown.
     pub(crate) transfers: Option<Transfers>,
     /// What counts the responses.
@@ -144,7 +142,7 @@ impl Service {
         if let Some(statistics) = &options.statistics {
             statistics.count(client, bytes_sent);
         }
-        access_log::record(options.log_format, options.log_colour, &entry);
+        access_log::record(options.log_format, &entry);
     }
 }
 

@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn only_a_response_that_lasts_is_registered_until_it_ends() {
-        let transfers = Transfers::new(&Queue::of_standard_error().unwrap());
+        let transfers = Transfers::new(&Queue::open(None).unwrap());
         let sent = || {
             let state = lock(&transfers.state);
             let sent = state.under_way.iter().map(|it| it.sent.load(Ordering::Relaxed));

@@ -44,7 +44,7 @@ pub(crate) fn print(
 ) -> io::Result<()> {
     let text = if is_wanted() {
         let reachable = addresses::reachable(listeners);
-        let (columns, colour) = (columns(), access_log::terminal_takes_colour());
+        let (columns, colour) = (columns(), access_log::takes_colour(&io::stdout()));
         let summary = banner.summary(&reach(listeners, &reachable), columns);
         let code = code.map(|code| code.lines(columns, colour)).unwrap_or_default();
         format!("{summary}{}{code}", lines(&reachable))

@@ -19,10 +19,11 @@ const JSON: &str = "HTTPD_TEST_JSON";
 #[ignore = "started by other tests, with a standard error of their choice"]
 fn in_a_process_of_its_own() {
     let Some(place) = env::var_os(PLACE) else { return };
-    let log_file = (!place.is_empty()).then(|| Queue::of_file(Path::new(&place)).unwrap());
+    let log_file = (!place.is_empty()).then(|| Queue::open(Some(Path::new(&place))).unwrap());
     let is_quiet = env::var_os(QUIET).is_some();
     let access = if is_quiet { LevelFilter::Off } else { LevelFilter::Info };
-    let format = if env::var_os(JSON).is_some() { Format::Json } else { Format::Short };
+    let format =
+        if env::var_os(JSON).is_some() { Format::Json } else { Format::Short { colour: false } };
     let log = install(LevelFilter::Info, access, format, log_file).unwrap();
     let entry = Entry {
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -36,11 +37,11 @@ fn in_a_process_of_its_own() {
         duration: Duration::from_micros(350),
         outcome: Outcome::Complete,
     };
-    record(Format::Short, false, &entry);
+    record(Format::Short { colour: false }, &entry);
     log::warn!(target: "httpd::net", "first\nsecond");
     log.start(None).unwrap();
     log::debug!(target: "httpd::net", "too fine");
-    record(Format::Short, false, &entry);
+    record(Format::Short { colour: false }, &entry);
     log::logger().flush();
 }
 

@@ -111,10 +111,11 @@ impl Flags {
     /// How access lines look.
     pub(crate) fn log_format(&self) -> Format {
         let is_on_terminal = self.log.log_file.is_none() && stderr().is_terminal();
+        let colour = access_log::takes_colour(&stderr()) && self.log.log_file.is_none();
         match self.log.log_format {
-            LogFormatFlag::Auto if is_on_terminal => Format::Short,
+            LogFormatFlag::Auto if is_on_terminal => Format::Short { colour },
             LogFormatFlag::Auto | LogFormatFlag::Combined => Format::Combined,
-            LogFormatFlag::Short => Format::Short,
+            LogFormatFlag::Short => Format::Short { colour },
             LogFormatFlag::Common => Format::Common,
             LogFormatFlag::Json => Format::Json,
         }
@@ -217,7 +218,6 @@ impl Flags {
             extra_fields: self.extra_fields(),
             trusted_proxies: self.network.trusted_proxy.clone(),
             log_format: self.log_format(),
-            log_colour: access_log::takes_colour() && self.log.log_file.is_none(),
             transfers: None,
             statistics: None,
         }
