@@ -1,6 +1,6 @@
 //! The process's logger: access lines go to their file, messages to standard error.
 //!
-//! `env_logger` selects by `RUST_LOG`. What is selected is handed over to the threads of `writer`,
+//! `env_filter` selects by `RUST_LOG`. What is selected is handed over to the threads of `writer`,
 //! which start when the process has restricted itself: until then, lines wait in their queues. So
 //! nothing here uses `eprintln!`, which waits for its reader, and panics where that has gone.
 
@@ -21,8 +21,8 @@ pub(super) const TARGET: &str = "access";
 /// The logger, and the queues of the threads that write.
 #[derive(Debug)]
 pub(crate) struct Logger {
-    /// Which records are wanted; it writes none itself.
-    filter: env_logger::Logger,
+    /// Which records are wanted.
+    filter: env_filter::Filter,
     /// How messages look.
     format: Format,
     is_journal: bool,
@@ -39,13 +39,10 @@ pub(crate) fn install(
     format: Format,
     log_file: Option<Arc<Queue>>,
 ) -> io::Result<Arc<Logger>> {
-    let mut builder = env_logger::Builder::new();
+    let mut builder = env_filter::Builder::new();
     builder.filter_level(level).filter_module(TARGET, access);
     let filters = env::var("RUST_LOG").unwrap_or_default();
-    let malformed = malformed_filter(&filters);
-    if malformed.is_none() {
-        builder.parse_filters(&filters);
-    }
+    let malformed = builder.try_parse(&filters).err();
     let filter = builder.build();
     let format = match format {
         Format::Json => Format::Json,
@@ -58,22 +55,10 @@ pub(crate) fn install(
     let (is_journal, standard_error) = (terminal::is_journal(), Queue::open(None)?);
     let logger = Arc::new(Logger { filter, format, is_journal, standard_error, log_file });
     log::set_boxed_logger(Box::new(Arc::clone(&logger))).map_err(io::Error::other)?;
-    if let Some(part) = malformed {
-        log::warn!("RUST_LOG is ignored: {part:?} is not a level, a module or module=level");
+    if let Some(error) = malformed {
+        log::warn!("RUST_LOG is ignored: {error}");
     }
     Ok(logger)
-}
-
-/// The part of `RUST_LOG` that `env_logger` would complain about with `eprintln!`: more than one
-/// text to look for (`/text`), or a directive that is not `level`, `module` or `module=level`.
-fn malformed_filter(filters: &str) -> Option<&str> {
-    let (directives, text) = filters.split_once('/').unwrap_or((filters, ""));
-    let malformed = |directive: &&str| {
-        directive.trim().split_once('=').is_some_and(|(_, level)| {
-            !level.trim().is_empty() && level.trim().parse::<LevelFilter>().is_err()
-        })
-    };
-    if text.contains('/') { Some(filters) } else { directives.split(',').find(malformed) }
 }
 
 impl Logger {

@@ -140,21 +140,3 @@ fn a_closed_or_full_standard_error_stops_nothing() {
         run(Path::new(place), &malformed, closed().into());
     }
 }
-
-#[track_caller]
-fn check_filter(filters: &str, want: Option<&str>) {
-    assert_eq!(malformed_filter(filters), want, "{filters:?}");
-}
-
-#[test]
-fn malformed_filters_are_found() {
-    check_filter("", None);
-    check_filter("debug", None);
-    check_filter("httpd", None);
-    check_filter(" httpd::net = trace ,warn, , access=off", None);
-    check_filter("httpd=", None);
-    check_filter("info/GET", None);
-    check_filter("httpd=loud", Some("httpd=loud"));
-    check_filter("info,httpd=info=debug", Some("httpd=info=debug"));
-    check_filter("info/a/b", Some("info/a/b"));
-}
