@@ -23,7 +23,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The host of an authority (RFC 3986 section 3.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Host<'a> {
+pub(crate) enum Host<'a> {
     /// A `reg-name`: a name, an IPv4 address, or nothing, where the authority is empty as a whole.
     Name(&'a str),
     /// An address in brackets. It must be IPv6, since no later version exists.
@@ -53,9 +53,15 @@ pub(super) fn has_whole_triplets(text: &[u8]) -> bool {
     })
 }
 
-/// The host of `uri-host [ ":" port ]`; `None` where the text is anything else. That excludes user
-/// information, and a port without a host. A Host may be empty (RFC 9112 section 3.2).
+/// The host of an authority; `None` where the text is anything else.
 pub(super) fn host(authority: &[u8]) -> Option<Host<'_>> {
+    host_and_port(authority).map(|(host, _)| host)
+}
+
+/// The parts of `uri-host [ ":" port ]`, of which the port may be empty; `None` where the text is
+/// anything else. That excludes user information, and a port without a host. A Host may be empty
+/// (RFC 9112 section 3.2).
+pub(crate) fn host_and_port(authority: &[u8]) -> Option<(Host<'_>, &str)> {
     let text = str::from_utf8(authority).ok()?;
     let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
         let (address, port) = bracketed.split_once(']')?;
@@ -65,7 +71,7 @@ pub(super) fn host(authority: &[u8]) -> Option<Host<'_>> {
         (is_registered_name(name.as_bytes()).then_some(Host::Name(name))?, port)
     };
     let is_port_alone = host == Host::Name("") && !port.is_empty();
-    (is_port(port) && !is_port_alone).then_some(host)
+    (is_port(port) && !is_port_alone).then_some((host, port.trim_start_matches(':')))
 }
 
 /// The characters of `reg-name`, among them all IPv4 addresses.
