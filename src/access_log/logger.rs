@@ -108,6 +108,3 @@ impl log::Log for Logger {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
