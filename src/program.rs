@@ -8,21 +8,20 @@ mod addresses;
 mod banner;
 mod cli;
 mod limits;
-mod private_files;
 mod probe;
-mod qr;
-mod startup_warnings;
-mod summary;
+mod startup_checks;
 mod systemd;
 
 use std::error::Error;
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
-use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use log::LevelFilter;
+use sd_notify::NotifyState;
 
 use crate::access_log::{self, Logger, Queue};
 use crate::auth::Passwords;
@@ -37,7 +36,6 @@ use crate::text::push_counted;
 use crate::transfers::Transfers;
 
 use cli::Flags;
-use qr::Code;
 
 /// Runs the program: reads the flags and serves until a signal stops it.
 pub(crate) fn run() -> ExitCode {
@@ -58,21 +56,23 @@ pub(crate) fn run() -> ExitCode {
 /// Serves until a signal stops it, or until it has lost a listener: then it fails, so that a
 /// supervisor starts it again. An error is one plain sentence: why it could not start.
 fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
-    if let Some(page) = flags.page_to_generate() {
-        page.write(&mut io::stdout().lock())?;
+    if let Some(page) = flags.generate {
+        let mut out = io::stdout().lock();
+        out.write_all(&page.text()?).and_then(|()| out.flush())?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(url) = flags.url_to_probe()? {
-        probe::probe(&url, flags.password_file().is_some())?;
+        probe::probe(&url, flags.network.auth.is_some())?;
         return Ok(ExitCode::SUCCESS);
     }
     let path = flags.root();
-    let root = Root::open(path, flags.symlinks()).map_err(|error| no_root(path, &error))?;
+    let root = Root::open(path, flags.content.symlinks).map_err(|error| no_root(path, &error))?;
     let passwords = read_passwords(flags, &root)?;
     let log = install_log(flags, &root)?;
-    startup_warnings::warn_of_variables(&cli::unknown_variables());
-    passwords.iter().for_each(startup_warnings::warn_of_cost);
-    let mut signals = Signals::new(!flags.ends_at_hangup())?;
+    cli::warn_of_unknown_variables();
+    passwords.iter().for_each(startup_checks::warn_of_cost);
+    // SIGHUP ends it as any program on a terminal, unless there is a log file to open anew.
+    let mut signals = Signals::new(!flags.logs_to_terminal())?;
     let passed = systemd::passed_sockets()?;
     let are_inherited = !passed.is_empty();
     let server = if are_inherited {
@@ -81,20 +81,17 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
         Server::bind(&flags.addresses(), net_options(flags)).map_err(|error| no_listener(&error))?
     };
     let addresses = server.addresses();
-    let code = qr_code(flags, &addresses)?;
+    let to_scan = flags.network.qr.then(|| banner::url_to_scan(&addresses)).transpose()?;
     let site = flags.site();
-    startup_warnings::warn(&root, &site);
-    startup_warnings::warn_of_reach(&addresses, flags.reach(are_inherited));
+    startup_checks::warn(&root, &site);
+    startup_checks::warn_of_reach(&addresses, flags.exposure(are_inherited));
     let sandbox = lock_in(flags, &root)?;
     let users = passwords.as_ref().map(Passwords::count);
     let banner = banner::Banner { root: &root, files: &site, users, sandbox };
-    if !banner::is_wanted() {
-        log::info!("{}", banner::start_line(&banner, &addresses));
-    }
-    banner::print(&banner, &addresses, code.as_ref())?;
+    banner::print(&banner, &addresses, to_scan.as_deref())?;
 
     let transfers = flags.shows_transfers().then(|| Transfers::new(&log.standard_error));
-    let colour = access_log::takes_colour();
+    let colour = access_log::takes_colour(&io::stderr());
     log.start(transfers.as_ref().map(|transfers| transfers.status_lines(colour)))
         .map_err(|error| format!("cannot start a thread for the log: {error}"))?;
     let started = Instant::now();
@@ -109,19 +106,21 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let running = server
         .on_lost_listener(signals.interrupt())
         .start(move |connection| service.serve(connection))?;
-    systemd::notify(&systemd::READY);
+    systemd::notify(NotifyState::Ready);
     let is_ctrl_c = signals.wait_for_stop(|| log.reopen());
     let under_way = transfers.map_or(0, |it| it.close());
-    log::info!("{}", stopping(under_way, flags.drain_timeout(), is_ctrl_c));
-    systemd::notify(&systemd::STOPPING);
+    let drain_timeout = flags.limits.drain_timeout;
+    log::info!("{}", stopping(under_way, drain_timeout, is_ctrl_c));
+    systemd::notify(NotifyState::Stopping);
     let has_failed = running.has_lost_listener();
-    let cut_off = running.stop(flags.drain_timeout());
+    let cut_off = running.stop(drain_timeout);
     if cut_off > 0 {
         let mut were = String::new();
         push_counted(&mut were, cut_off, "connection was", "connections were");
-        log::warn!("{were} cut off after {:?}", flags.drain_timeout());
+        log::warn!("{were} cut off after {drain_timeout:?}");
     }
-    log_last_line(statistics.as_deref(), started.elapsed(), log.close_file());
+    let summary = statistics.map(|statistics| statistics.summary(started.elapsed()));
+    log_last_line(summary, log.close_file());
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -129,30 +128,19 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
 /// threads start.
 fn install_log(flags: &Flags, root: &Root) -> Result<Arc<Logger>, Box<dyn Error>> {
     let open = |path: &Path| -> Result<_, Box<dyn Error>> {
-        private_files::check(root, "the log file", path)?;
+        startup_checks::refuse_served(root, "the log file", path)?;
         let because = |error| format!("cannot open the log file {}: {error}", path.display());
-        let file = Queue::of_file(path).map_err(because)?;
+        let file = Queue::open(Some(path)).map_err(because)?;
         // Where it was a link to nothing, the file that it leads to has only now been made.
-        private_files::check(root, "the log file", path)?;
+        startup_checks::refuse_served(root, "the log file", path)?;
         Ok(file)
     };
-    let file = flags.log_file().map(open).transpose()?;
-    let (level, access) = (flags.log_level(), flags.access_level());
+    let file = flags.log.log_file.as_deref().map(open).transpose()?;
+    let level = if flags.log.verbose { LevelFilter::Debug } else { LevelFilter::Info };
+    let access = if flags.log.quiet { LevelFilter::Off } else { LevelFilter::Info };
     let log = access_log::install(level, access, flags.log_format(), file)?;
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     Ok(log)
-}
-
-/// The code of the URL for other machines, if the flags want it.
-fn qr_code(flags: &Flags, listeners: &[SocketAddr]) -> Result<Option<Code>, String> {
-    if !flags.wants_qr() {
-        return Ok(None);
-    }
-    let code = Code::new(&addresses::reachable(listeners))?;
-    if !banner::is_wanted() {
-        log::warn!("--qr shows nothing: standard output is not a terminal");
-    }
-    Ok(Some(code))
 }
 
 /// What a person may have to wait for: so many responses, unless Ctrl-C is pressed again.
@@ -167,11 +155,10 @@ fn stopping(under_way: usize, drain: Duration, is_ctrl_c: bool) -> String {
 }
 
 /// The last line: what was served, and how many lines of the log were lost, if any were.
-fn log_last_line(statistics: Option<&Statistics>, time: Duration, lost: u64) {
-    let served = statistics.map(|statistics| summary::of(statistics.total(), time));
-    let lines_lost = (lost > 0).then(|| format!("lines lost: {lost}"));
+fn log_last_line(summary: Option<String>, lost: u64) {
     let level = if lost > 0 { log::Level::Warn } else { summary_level() };
-    let parts: Vec<_> = served.into_iter().chain(lines_lost).collect();
+    let lines_lost = (lost > 0).then(|| format!("lines lost: {lost}"));
+    let parts: Vec<_> = summary.into_iter().chain(lines_lost).collect();
     if !parts.is_empty() {
         log::log!(level, "{}", parts.join("; "));
     }
@@ -184,39 +171,37 @@ fn summary_level() -> log::Level {
 
 /// Reads the password file, if the flags name one: before the sandbox, which denies that.
 fn read_passwords(flags: &Flags, root: &Root) -> Result<Option<Passwords>, Box<dyn Error>> {
-    let Some(path) = flags.password_file() else { return Ok(None) };
+    let Some(path) = flags.network.auth.as_deref() else { return Ok(None) };
     // What was given may be a password, so it is not repeated.
     if path.as_os_str().as_bytes().contains(&b':') && !path.exists() {
         return Err("--auth takes a file of users, which lies outside the served folder: \
                     htpasswd -B -C 12 -c FILE USER makes one"
             .into());
     }
-    private_files::check(root, "the password file", path)?;
+    startup_checks::refuse_served(root, "the password file", path)?;
     Ok(Some(Passwords::read(path)?))
 }
 
 /// The options of the sockets and threads, with as many slots as the system has room for.
 fn net_options(flags: &Flags) -> net::Options {
-    let wanted = flags.net();
-    let net::Options { max_connections, queue_max, .. } = wanted;
-    let wanted_capacity = limits::Capacity { slots: max_connections, queue: queue_max };
-    let limits::Capacity { slots, queue } = limits::raise(wanted_capacity);
-    if slots < max_connections {
+    let options = limits::raise(flags.net());
+    let (slots, wanted) = (options.max_connections, flags.limits.max_connections);
+    if slots < wanted {
         log::warn!(
-            "{slots} slow connections at once instead of {max_connections}: \
+            "{slots} slow connections at once instead of {wanted}: \
              open-file limit too low (ulimit -n), or too few memory maps (vm.max_map_count)"
         );
     }
-    net::Options { max_connections: slots, queue_max: queue, ..wanted }
+    options
 }
 
 /// Restricts the process to what it needs from here on. This is the only thread so far.
 fn lock_in(flags: &Flags, root: &Root) -> Result<Enforcement, Box<dyn Error>> {
-    if !flags.wants_sandbox() {
+    if flags.network.no_sandbox {
         return Ok(Enforcement::Off);
     }
     // What has no real path (`/dev/stdout` may be a pipe) is in no folder that could be granted.
-    let log_file = flags.log_file().and_then(|path| path.canonicalize().ok());
+    let log_file = flags.log.log_file.as_deref().and_then(|path| path.canonicalize().ok());
     let notify_socket = systemd::notify_socket();
     let level = sandbox::restrict(sandbox::Rules {
         // A link may lead anywhere if it may be followed.

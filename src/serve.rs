@@ -5,30 +5,27 @@
 //! and the way a connection ends.
 
 mod dispatcher;
-mod exchange;
 mod read;
-mod requester;
 mod statistics;
 mod write;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroize;
 
 use crate::access_log::{self, Format, Outcome};
 use crate::http::date::Date;
-use crate::http::forwarded::{self, Network};
-use crate::http::request::{self, HEAD_BYTES_MAX, HeadSummary, Parsed};
+use crate::http::forwarded::Network;
+use crate::http::request::{self, HEAD_BYTES_MAX, HeadSummary, Parsed, Version};
 use crate::http::response::{Body, ExtraField};
 use crate::net::{Cause, Connection, Lost};
 use crate::site::Site;
-use crate::transfers::{Progress, Transfer, Transfers};
-use dispatcher::Dispatcher;
-use exchange::Exchange;
+use crate::transfers::{Progress, Transfers};
+use dispatcher::{Dispatcher, Exchange};
 
-pub(crate) use statistics::{Statistics, Total};
+pub(crate) use statistics::Statistics;
 
 /// Up to this length, in bytes, an answer needs a slot only if the client makes it wait.
 const QUICK_BYTES_MAX: u64 = 256 * 1024;
@@ -46,8 +43,6 @@ pub(crate) struct Options {
     pub(crate) trusted_proxies: Vec<Network>,
     /// How access lines look.
     pub(crate) log_format: Format,
-    /// Whether they are coloured.
-    pub(crate) log_colour: bool,
     /// Where responses that last are shown.
     pub(crate) transfers: Option<Transfers>,
     /// What counts the responses.
@@ -85,16 +80,16 @@ impl Service {
 
     fn exchange(&mut self, connection: Connection) {
         let Self { site, options, input, output } = self;
-        let peer = Peer { address: connection.peer().ip(), accepted_at: connection.accepted_at };
-        let deadline = peer.accepted_at + options.request_timeout;
+        let accepted_at = connection.accepted_at;
+        let deadline = accepted_at + options.request_timeout;
         let trusted_proxies = &options.trusted_proxies;
-        let dispatcher = Dispatcher { site, connection: &connection, trusted_proxies };
+        let dispatcher = Dispatcher { site, connection: &connection, trusted_proxies, deadline };
         input.clear();
         input.reserve_exact(HEAD_BYTES_MAX);
         // When the head had come, or the wait for it ended; that may be long after accept.
         let mut time;
         let answer = loop {
-            let result = read::more_of_head(&connection, input, deadline);
+            let result = dispatcher.more_of_head(input);
             time = SystemTime::now();
             if let Err(lost) = result {
                 break Err(lost);
@@ -104,7 +99,7 @@ impl Service {
                 Ok(Parsed::Partial) => {}
                 Ok(Parsed::Complete { request, length }) => {
                     let now = Date::clamped(time);
-                    break dispatcher.answer(request, &input[length..], deadline, now);
+                    break dispatcher.answer(request, &input[length..], now);
                 }
                 // Its credentials may still be to come.
                 Err(refusal) if !is_full && dispatcher.waits_for_fields(refusal, input) => {}
@@ -113,9 +108,9 @@ impl Service {
         };
         let mut exchange = match answer {
             Ok(exchange) => exchange,
-            Err(Lost::Gone) => return log::debug!("{}: gone", peer.address),
+            Err(Lost::Gone) => return log::debug!("{}: gone", connection.peer().ip()),
             Err(Lost::TimedOut) if input.is_empty() => {
-                return log::debug!("{}: sent nothing in time", peer.address);
+                return log::debug!("{}: sent nothing in time", connection.peer().ip());
             }
             Err(lost) => Exchange::unfinished(HeadSummary::of(input), lost),
         };
@@ -124,44 +119,31 @@ impl Service {
         {
             exchange = exchange.lost(lost);
         }
-        let sent = if exchange.is_answered() {
-            send(&connection, options, output, &exchange, (peer, time))
-        } else {
-            write::Sent::default()
+        let client = dispatcher.client(&exchange.summary.fields);
+        let (bytes_sent, result) = match exchange.outcome {
+            // There is nobody to send it to.
+            Outcome::Evicted(_) => (0, Ok(())),
+            _ => send(&connection, options, output, &exchange, (client, time)),
         };
         drop(connection);
-        let outcome = sent.failure.unwrap_or(exchange.outcome);
-        record(options, peer, time, &exchange, (sent.body_bytes, outcome));
+        let summary = &exchange.summary;
+        let entry = access_log::Entry {
+            client,
+            user: exchange.user,
+            time,
+            request_line: summary.line,
+            status: exchange.response.status().code(),
+            bytes_sent,
+            referer: summary.fields.first("referer"),
+            user_agent: summary.fields.first("user-agent"),
+            duration: accepted_at.elapsed(),
+            outcome: result.err().unwrap_or(exchange.outcome),
+        };
+        if let Some(statistics) = &options.statistics {
+            statistics.count(client, bytes_sent);
+        }
+        access_log::record(options.log_format, &entry);
     }
-}
-
-/// What is known of a connection when it is closed.
-#[derive(Clone, Copy)]
-struct Peer {
-    address: IpAddr,
-    accepted_at: Instant,
-}
-
-/// Sends the answer, and waits for the end of what the client sends.
-fn send(
-    connection: &Connection,
-    options: &Options,
-    output: &mut Vec<u8>,
-    exchange: &Exchange<'_>,
-    (peer, time): (Peer, SystemTime),
-) -> write::Sent {
-    output.clear();
-    let body = exchange.write_start(output, Date::clamped(time), &options.extra_fields);
-    let bytes = output.len() as u64 + body.and_then(Body::length).unwrap_or(0);
-    let describe = |sent| describe(options, peer, &exchange.summary, (bytes, sent));
-    let progress = Progress::new(options.transfers.as_ref(), &describe);
-    let mut sent = write::response(connection, output, body, options.stall_timeout, progress);
-    if sent.failure.is_none() && exchange.has_more_to_read {
-        // Where there was but no slot to wait in, the answer is out all the same.
-        let lost = connection.finish().err().filter(|&it| it != Lost::Evicted(Cause::NoSlot));
-        sent.failure = lost.map(Outcome::from);
-    }
-    sent
 }
 
 /// Also after a panic.
@@ -171,46 +153,34 @@ impl Drop for Service {
     }
 }
 
-/// What a terminal shows of a response that lasts, and has so many bytes, some of which are out.
-fn describe(
+/// Sends the answer, and waits for the end of what the client sends. Gives the bytes of the body
+/// that were sent, and how it ended if not well.
+fn send(
+    connection: &Connection,
     options: &Options,
-    peer: Peer,
-    summary: &HeadSummary<'_>,
-    (bytes, sent): (u64, u64),
-) -> Transfer {
-    let target = summary.line.split(|&byte| byte == b' ').nth(1).unwrap_or(summary.line);
-    Transfer::new(client_address(options, peer, summary), target, bytes, sent)
-}
-
-/// The client's address, which behind a proxy is not that of its connection.
-fn client_address(options: &Options, peer: Peer, summary: &HeadSummary<'_>) -> IpAddr {
-    let forwarded_for = summary.fields.list("x-forwarded-for");
-    forwarded::client_address(peer.address, forwarded_for.as_deref(), &options.trusted_proxies)
-}
-
-/// Hands the line to the access log: the body's bytes that were sent, and how it ended.
-fn record(
-    options: &Options,
-    peer: Peer,
-    time: SystemTime,
+    output: &mut Vec<u8>,
     exchange: &Exchange<'_>,
-    (bytes_sent, outcome): (u64, Outcome),
-) {
-    let summary = &exchange.summary;
-    let entry = access_log::Entry {
-        client: client_address(options, peer, summary),
-        user: exchange.user,
-        time,
-        request_line: summary.line,
-        status: exchange.response.status().code(),
-        bytes_sent,
-        referer: summary.fields.first("referer"),
-        user_agent: summary.fields.first("user-agent"),
-        duration: peer.accepted_at.elapsed(),
-        outcome,
-    };
-    if let Some(statistics) = &options.statistics {
-        statistics.count(entry.client, bytes_sent);
+    (client, time): (IpAddr, SystemTime),
+) -> (u64, Result<(), Outcome>) {
+    output.clear();
+    let now = Some(Date::clamped(time));
+    match exchange.raw_reply {
+        Some(bytes) => output.extend_from_slice(bytes),
+        None if exchange.summary.version == Some(Version::Http09) => {}
+        None => exchange.response.write_head(output, now, &options.extra_fields),
     }
-    access_log::record(options.log_format, options.log_colour, &entry);
+    let body = exchange.body();
+    let bytes = output.len() as u64 + body.and_then(Body::length).unwrap_or(0);
+    let line = exchange.summary.line;
+    let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or(line);
+    let progress = Progress::new(options.transfers.as_ref(), client, target, bytes);
+    let (sent, result) = write::response(connection, output, body, options.stall_timeout, progress);
+    if result.is_err() || !exchange.has_more_to_read {
+        return (sent, result);
+    }
+    match connection.finish() {
+        // Where there was but no slot to wait in, the answer is out all the same.
+        Ok(()) | Err(Lost::Evicted(Cause::NoSlot)) => (sent, Ok(())),
+        Err(lost) => (sent, Err(lost.into())),
+    }
 }

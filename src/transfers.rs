@@ -1,24 +1,48 @@
 //! Responses that last: a terminal shows how far each has come, below the log.
 //!
-//! A sender's thread only keeps the time; once its response has lasted a second, it registers it
-//! here, and from then on stores a number now and then. The thread that writes the log asks for the
-//! lines that show them. Without a terminal there is none of this.
+//! A line for each: bar, share, rate, time left, client, path. A sender's thread only keeps the
+//! time; once its response has lasted a second, it registers it here, and from then on stores a
+//! number now and then. The thread that writes the log asks for the lines. Without a terminal there
+//! is none of this.
 
-mod bars;
-
-use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::access_log::{self, Queue, Source};
+use crate::access_log::{self, Escaped, Queue, Size, Source};
 use crate::lock::lock;
-pub(crate) use bars::Transfer;
+use crate::text::{Human, push_human_size};
 
 /// A response that has lasted for this long is shown.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
 /// Responses that are shown at once; the others are counted.
 const SHOWN_MAX: usize = 5;
+
+/// The most that is kept of a target, in bytes before they are escaped: its end.
+const TARGET_BYTES_MAX: usize = 256;
+
+/// Bars are this wide on terminals of at least so many columns.
+const BAR_WIDTHS: [(usize, usize); 3] = [(96, 24), (72, 16), (0, 8)];
+
+/// Share, rate and time left, each as wide as it may get.
+const NUMBERS_WIDTH: usize = 1 + 4 + 1 + 8 + 1 + 11;
+
+/// Narrower terminals show none.
+const COLUMNS_MIN: usize = 48;
+
+/// Rows that are left to the log, at least.
+const LOG_ROWS_MIN: usize = 4;
+
+/// Stands for what was cut off a target.
+const CUT_MARK: &str = "...";
+
+/// The rate is that of the last seconds: once or twice so many.
+const RATE_TIME: Duration = Duration::from_secs(4);
+
+/// Before this time, a rate says nothing, and is not shown.
+const RATE_TIME_MIN: Duration = Duration::from_millis(500);
 
 /// The responses under way that have lasted a second; for all threads.
 #[derive(Clone, Debug)]
@@ -28,24 +52,37 @@ pub(crate) struct Transfers {
     standard_error: Arc<Queue>,
 }
 
-/// A response from its begin on, until this is dropped. It costs nothing until it has lasted a
-/// second: then it is described, once so many bytes are out.
-pub(crate) struct Progress<'a> {
-    transfers: Option<&'a Transfers>,
-    describe: &'a dyn Fn(u64) -> Transfer,
-    began: Instant,
-    registered: Option<(Key, Arc<Transfer>)>,
-}
-
-/// When a response began, and which of those it is.
-type Key = (Instant, u64);
-
 #[derive(Debug, Default)]
 struct State {
     /// The oldest first; as many as there are slots, at most.
-    under_way: BTreeMap<Key, Arc<Transfer>>,
-    next_number: u64,
+    under_way: Vec<Arc<Transfer>>,
     is_closed: bool,
+}
+
+/// A response from its begin on, until this is dropped. It costs nothing until it has lasted a
+/// second.
+pub(crate) struct Progress<'a> {
+    transfers: Option<&'a Transfers>,
+    client: IpAddr,
+    target: &'a [u8],
+    /// The bytes that there are to send.
+    bytes: u64,
+    began: Instant,
+    registered: Option<Arc<Transfer>>,
+}
+
+/// A response that is shown. One thread sends it, another draws it.
+#[derive(Debug)]
+struct Transfer {
+    client: IpAddr,
+    /// The request target as a terminal can show it.
+    target: String,
+    bytes: u64,
+    began: Instant,
+    /// The bytes that are out.
+    sent: AtomicU64,
+    /// What was sent by two moments of the last seconds.
+    pace: Mutex<[(Instant, u64); 2]>,
 }
 
 impl Transfers {
@@ -61,10 +98,9 @@ impl Transfers {
             let size = access_log::size()?;
             let state = lock(&state);
             let count = if state.is_closed { 0 } else { state.under_way.len() };
-            let first = state.under_way.values().take(count.min(SHOWN_MAX));
-            let first: Vec<_> = first.map(Arc::clone).collect();
+            let first = state.under_way[..count.min(SHOWN_MAX)].to_vec();
             drop(state);
-            Some(bars::lines(&first, count, size, colour))
+            Some(lines(&first, count, size, colour))
         })
     }
 
@@ -78,82 +114,250 @@ impl Transfers {
         self.standard_error.redraw();
         under_way
     }
-
-    fn register(&self, began: Instant, transfer: Transfer) -> (Key, Arc<Transfer>) {
-        let transfer = Arc::new(transfer);
-        let mut state = lock(&self.state);
-        let key = (began, state.next_number);
-        state.next_number += 1;
-        state.under_way.insert(key, Arc::clone(&transfer));
-        drop(state);
-        self.standard_error.redraw();
-        (key, transfer)
-    }
 }
 
 impl Drop for Progress<'_> {
     fn drop(&mut self) {
-        if let (Some(transfers), Some((key, _))) = (self.transfers, &self.registered) {
-            lock(&transfers.state).under_way.remove(key);
+        if let (Some(transfers), Some(transfer)) = (self.transfers, &self.registered) {
+            lock(&transfers.state).under_way.retain(|it| !Arc::ptr_eq(it, transfer));
         }
     }
 }
 
 impl<'a> Progress<'a> {
-    /// A response that begins now; `None`: it is shown nowhere.
+    /// A response of so many bytes that begins now; `None`: it is shown nowhere.
     pub(crate) fn new(
         transfers: Option<&'a Transfers>,
-        describe: &'a dyn Fn(u64) -> Transfer,
+        client: IpAddr,
+        target: &'a [u8],
+        bytes: u64,
     ) -> Self {
-        Self { transfers, describe, began: Instant::now(), registered: None }
+        Self { transfers, client, target, bytes, began: Instant::now(), registered: None }
     }
 
     /// Notes how many bytes are out by now.
     pub(crate) fn note(&mut self, now: Instant, sent: u64) {
         let Some(transfers) = self.transfers else { return };
         match &self.registered {
-            Some((_, transfer)) => transfer.note(sent),
+            Some(transfer) => transfer.sent.store(sent, Ordering::Relaxed),
             None if now.saturating_duration_since(self.began) < SHOWN_AFTER => {}
             None => {
-                self.registered = Some(transfers.register(self.began, (self.describe)(sent)));
+                let transfer = Arc::new(Transfer::new(self, sent));
+                let mut state = lock(&transfers.state);
+                let at = state.under_way.partition_point(|it| it.began <= transfer.began);
+                state.under_way.insert(at, Arc::clone(&transfer));
+                drop(state);
+                self.registered = Some(transfer);
+                transfers.standard_error.redraw();
             }
         }
     }
+}
+
+impl Transfer {
+    /// Some of it is out. Of the target, the end is kept.
+    fn new(progress: &Progress<'_>, sent: u64) -> Self {
+        let Progress { client, target, bytes, began, .. } = *progress;
+        let start = target.len().saturating_sub(TARGET_BYTES_MAX);
+        let target = Escaped(&target[start..]).to_string();
+        // The kernel has taken the first megabytes at once: they say nothing of the rate.
+        let pace = Mutex::new([(Instant::now(), sent); 2]);
+        Self { client, target, bytes: bytes.max(1), began, sent: sent.into(), pace }
+    }
+
+    fn line(&self, columns: usize, colour: bool, now: Instant) -> String {
+        let (bytes, sent) = (self.bytes, self.sent.load(Ordering::Relaxed));
+        let rate = rate(&mut lock(&self.pace), now, sent);
+        let width = BAR_WIDTHS.into_iter().find(|&(columns_min, _)| columns >= columns_min);
+        let width = width.map_or(0, |(_, width)| width);
+        let (on, off) = if colour { ("\x1b[36m", "\x1b[0m") } else { ("", "") };
+        let bar = bar(part(sent, bytes, width), sent > 0, width);
+        let percent = part(sent, bytes, 100);
+        let mut speed = String::new();
+        if let Some(rate) = rate {
+            push_human_size(&mut speed, rate);
+            speed.push_str("/s");
+        }
+        // Nothing where nothing moves.
+        let left = bytes.saturating_sub(sent).checked_div(rate.unwrap_or(0));
+        let left = left.map(Duration::from_secs);
+        let left = left.map_or(String::new(), |left| format!("{} left", Human(left)));
+        let rest = columns.saturating_sub(1 + width + NUMBERS_WIDTH);
+        let rest = client_and_target(&self.client.to_canonical().to_string(), &self.target, rest);
+        // The cursor rests on the first column.
+        let line = format!(" {on}{bar}{off} {percent:>3}% {speed:>8} {left:>11}{rest}");
+        line.trim_end().to_owned()
+    }
+}
+
+/// Bytes a second, where so many have been sent by now; `None`: it is not known yet.
+fn rate(pace: &mut [(Instant, u64); 2], now: Instant, sent: u64) -> Option<u64> {
+    if now.saturating_duration_since(pace[1].0) > RATE_TIME {
+        *pace = [pace[1], (now, sent)];
+    }
+    let (from, sent_before) = pace[0];
+    let time = now.saturating_duration_since(from);
+    if time < RATE_TIME_MIN {
+        return None;
+    }
+    let rate = u128::from(sent.saturating_sub(sent_before)) * 1_000 / time.as_millis();
+    Some(u64::try_from(rate).unwrap_or(u64::MAX))
+}
+
+/// The lines for the first of so many responses, as far as the terminal has room.
+fn lines(first: &[Arc<Transfer>], count: usize, size: Size, colour: bool) -> Vec<String> {
+    let room = size.rows.saturating_sub(LOG_ROWS_MIN);
+    let room = if size.columns < COLUMNS_MIN { 0 } else { room };
+    let shown = &first[..first.len().min(room)];
+    // The last column stays empty: a terminal may begin another row when it is filled.
+    let columns = size.columns.saturating_sub(1);
+    let now = Instant::now();
+    let mut lines: Vec<_> = shown.iter().map(|it| it.line(columns, colour, now)).collect();
+    if count > shown.len() && room > 0 {
+        lines.push(format!(" and {} more", count - shown.len()));
+    }
+    lines
+}
+
+/// Filled, current, to come: what tells them apart without a colour, too.
+fn bar(filled: usize, has_begun: bool, width: usize) -> String {
+    let current = usize::from(has_begun && filled < width);
+    "━".repeat(filled) + &"╸".repeat(current) + &"─".repeat(width - filled - current)
+}
+
+/// So much of the whole as was sent of these bytes.
+fn part(sent: u64, bytes: u64, whole: usize) -> usize {
+    let part = u128::from(sent.min(bytes)) * whole as u128 / u128::from(bytes);
+    usize::try_from(part).unwrap_or(whole)
+}
+
+/// Both in so many columns: of a long target, only the end. Both are printable ASCII.
+fn client_and_target(client: &str, target: &str, columns: usize) -> String {
+    let text = format!("  {client}  ");
+    let room = columns.saturating_sub(text.len());
+    if target.len() <= room {
+        return text + target;
+    }
+    if room > CUT_MARK.len() {
+        return text + CUT_MARK + &target[target.len() - (room - CUT_MARK.len())..];
+    }
+    text.chars().take(columns).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn describe(sent: u64) -> Transfer {
-        Transfer::new([192, 0, 2, 7].into(), b"/a", 100, sent)
+    const TERMINAL: Size = Size { columns: 80, rows: 24 };
+
+    /// A response of 1000 bytes that begins now.
+    fn progress<'a>(transfers: Option<&'a Transfers>, target: &'a [u8]) -> Progress<'a> {
+        Progress::new(transfers, [192, 0, 2, 7].into(), target, 1000)
+    }
+
+    fn transfer(target: &str, sent: u64) -> Arc<Transfer> {
+        Arc::new(Transfer::new(&progress(None, target.as_bytes()), sent))
     }
 
     #[test]
     fn only_a_response_that_lasts_is_registered_until_it_ends() {
-        let transfers = Transfers::new(&Queue::of_standard_error().unwrap());
+        let transfers = Transfers::new(&Queue::open(None).unwrap());
         let sent = || {
             let state = lock(&transfers.state);
-            state.under_way.values().map(|it| it.sent()).collect::<Vec<_>>()
+            let sent = state.under_way.iter().map(|it| it.sent.load(Ordering::Relaxed));
+            sent.collect::<Vec<_>>()
         };
-        let mut watch = Progress::new(Some(&transfers), &describe);
-        let later = watch.began + SHOWN_AFTER;
-        watch.note(watch.began, 10);
+        let mut first = progress(Some(&transfers), b"/a");
+        let mut second = progress(Some(&transfers), b"/b");
+        let later = second.began + SHOWN_AFTER;
+        first.note(first.began, 10);
         assert_eq!(sent(), [0; 0]);
-        watch.note(later, 20);
+        second.note(later, 20);
+        first.note(later, 25);
+        assert_eq!(sent(), [25, 20], "the oldest first");
+        first.note(later, 30);
+        assert_eq!(sent(), [30, 20]);
+        drop(first);
         assert_eq!(sent(), [20]);
-        watch.note(later, 30);
-        assert_eq!(sent(), [30]);
-        drop(watch);
-        assert_eq!(sent(), [0; 0]);
-        assert_eq!(transfers.close(), 0);
+        assert_eq!(transfers.close(), 1);
+    }
+
+    #[track_caller]
+    fn check_lines(count: u64, columns: usize, rows: usize, want: &[&str]) {
+        let first: Vec<_> =
+            (0..count.min(5)).map(|it| transfer(&format!("/{it}"), it * 200)).collect();
+        let count = usize::try_from(count).unwrap();
+        let lines = lines(&first, count, Size { columns, rows }, false);
+        assert!(lines.iter().all(|line| line.chars().count() < columns), "{lines:#?}");
+        assert_eq!(lines, want);
     }
 
     #[test]
-    fn without_a_terminal_nothing_is_asked() {
-        let describe = |_| panic!("described");
-        let mut watch = Progress::new(None, &describe);
-        let later = watch.began + SHOWN_AFTER;
-        watch.note(later, 20);
+    fn a_line_has_bar_share_rate_time_left_client_and_path() {
+        let zero = " ────────────────   0%                       192.0.2.7  /0";
+        let first = " ━━━╸────────────  20%                       192.0.2.7  /1";
+        check_lines(2, 80, 24, &[zero, first]);
+        let wide = " ────────────────────────   0%                       192.0.2.7  /0";
+        check_lines(1, 120, 24, &[wide]);
+        check_lines(1, 60, 24, &[" ────────   0%                       192.0.2.7  /0"]);
+        check_lines(1, 48, 24, &[" ────────   0%                       192.0.2.7"]);
+        check_lines(0, 80, 24, &[]);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let last_line = |count, rows| {
+            let first: Vec<_> = (0..5).map(|_| transfer("/", 0)).collect();
+            let lines = lines(&first, count, Size { rows, ..TERMINAL }, false);
+            (lines.len(), lines.last().cloned().unwrap_or_default())
+        };
+        assert_eq!(last_line(8, 24), (6, " and 3 more".to_owned()));
+        assert_eq!(last_line(8, 6), (3, " and 6 more".to_owned()));
+        assert_eq!(last_line(8, 4), (0, String::new()));
+        check_lines(1, 47, 24, &[]);
+    }
+
+    #[test]
+    fn rate_and_time_left_follow_what_is_sent() {
+        let transfer = transfer("/a", 100);
+        let began = lock(&transfer.pace)[0].0;
+        let line =
+            |seconds, colour| transfer.line(79, colour, began + Duration::from_millis(seconds));
+        for time in [0, 499] {
+            let line = line(time, false);
+            assert!(!line.contains("left") && !line.contains("/s"), "{line}");
+        }
+        assert!(line(500, false).contains(" 0 B/s "), "{}", line(500, false));
+        transfer.sent.store(500, Ordering::Relaxed);
+        let want = " ━━━━━━━━╸───────  50%  200 B/s   2.0s left  192.0.2.7  /a";
+        assert_eq!(line(2_000, false), want);
+        assert!(line(2_000, true).starts_with(" \x1b[36m━━━━━━━━╸───────\x1b[0m  50% "));
+        // What was long ago is forgotten.
+        for (time, rate) in [(5_000, 80), (6_000, 66), (10_000, 0), (15_000, 0)] {
+            assert!(line(time, false).contains(&format!(" {rate} B/s ")), "{}", line(time, false));
+        }
+    }
+
+    #[test]
+    fn a_target_is_escaped_and_its_end_is_kept() {
+        let target = |bytes| Transfer::new(&progress(None, bytes), 0).target;
+        assert_eq!(target(b"/a%20b\x1b[2J"), "/a%20b\\x1b[2J");
+        let long = [&b"/start/"[..], &[b'x'; 300]].concat();
+        assert_eq!(target(&long), "x".repeat(TARGET_BYTES_MAX));
+    }
+
+    #[track_caller]
+    fn check_cut(target: &str, columns: usize, want: &str) {
+        assert_eq!(client_and_target("192.0.2.7", target, columns), want);
+    }
+
+    #[test]
+    fn of_a_long_path_the_end_is_shown() {
+        check_cut("/a/b.iso", 21, "  192.0.2.7  /a/b.iso");
+        check_cut("/a/b.iso", 20, "  192.0.2.7  ....iso");
+        check_cut("/a/b.iso", 17, "  192.0.2.7  ...o");
+        check_cut("/a/b.iso", 16, "  192.0.2.7  ");
+        check_cut("/a/b.iso", 5, "  192");
+        check_cut("/", 0, "");
     }
 }

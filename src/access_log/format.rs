@@ -1,25 +1,28 @@
-//! An entry as one line of text: Apache's two formats, and the short one for people.
+//! An entry or a message as one line of text: Apache's two formats, a short one for people, JSON.
 //!
 //! Pure: an entry in, a line out, without its newline. Every byte of the client's passes through
 //! [`Escaped`], so that a line is printable ASCII whatever the request held: it can neither start
-//! a second line nor command the terminal.
+//! a second line nor command the terminal. In JSON (RFC 8259), bytes that are not UTF-8 become
+//! U+FFFD, and what could begin a line, command a terminal or reorder text is escaped.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::entry::Entry;
-use super::json::json;
+use log::{Level, Record};
+
+use super::Entry;
 use crate::http::date::Date;
-use crate::text::Human;
+use crate::text::{Human, is_unprintable, write_json_string};
 
 /// ANSI escape sequences (ECMA-48 section 8.3.117, Select Graphic Rendition).
 const DIM: &str = "\x1b[2m";
-pub(super) const RED: &str = "\x1b[31m";
-pub(super) const GREEN: &str = "\x1b[32m";
-pub(super) const YELLOW: &str = "\x1b[33m";
-pub(super) const BLUE: &str = "\x1b[34m";
-pub(super) const CYAN: &str = "\x1b[36m";
-pub(super) const RESET: &str = "\x1b[0m";
+const RED: &str = "\x1b[31m";
+const GREEN: &str = "\x1b[32m";
+const YELLOW: &str = "\x1b[33m";
+const BLUE: &str = "\x1b[34m";
+const CYAN: &str = "\x1b[36m";
+const RESET: &str = "\x1b[0m";
 
 /// The most that is kept of what a client says in one field, in bytes before they are escaped: each
 /// may become six.
@@ -32,7 +35,7 @@ const CUT_MARK: &[u8] = b"...";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people: `12:01:07Z 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
-    Short,
+    Short { colour: bool },
     /// Apache's Common Log Format.
     Common,
     /// Apache's combined format: common, then Referer and User-Agent.
@@ -41,30 +44,45 @@ pub(crate) enum Format {
     Json,
 }
 
-/// A client's bytes as Apache's `ap_escape_logitem` writes them: all of it printable ASCII.
+/// A client's bytes as Apache's `ap_escape_logitem` writes them: all of it printable ASCII. Of too
+/// many, the start is written.
 pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
 
 impl Format {
-    /// The entry's line, without its newline. Only the short format is ever coloured.
+    /// The entry's line, without its newline.
     #[must_use]
-    pub(crate) fn line(self, entry: &Entry<'_>, colour: bool) -> String {
-        let request_line = cut(entry.request_line);
-        let (referer, user_agent) = (entry.referer.map(cut), entry.user_agent.map(cut));
-        let entry = &Entry {
-            request_line: &request_line,
-            referer: referer.as_deref(),
-            user_agent: user_agent.as_deref(),
-            ..*entry
-        };
+    pub(crate) fn line(self, entry: &Entry<'_>) -> String {
         let mut line = String::new();
         let written = match self {
-            Self::Short => short(&mut line, entry, colour),
+            Self::Short { colour } => short(&mut line, entry, colour),
             Self::Common => common(&mut line, entry),
             Self::Combined => combined(&mut line, entry),
             Self::Json => json(&mut line, entry),
         };
         written.expect("a String takes whatever is written");
         line
+    }
+
+    /// A message's line, which is as short as an access line, an object too, or has its module:
+    /// `2026-11-23T01:02:03Z WARN  httpd::net: message`.
+    pub(super) fn message(self, record: &Record<'_>, now: SystemTime) -> String {
+        let (level, target, message) = (record.level(), record.target(), record.args().to_string());
+        let (date, printable) = (Date::clamped(now), printable(&message));
+        match self {
+            Self::Short { colour } => {
+                let (on, off) = if colour { (level_colour(level), RESET) } else { ("", "") };
+                format!("{} {on}{level:<5}{off} {printable}", date.time_of_day())
+            }
+            Self::Common | Self::Combined => {
+                format!("{} {level:<5} {target}: {printable}", date.rfc3339())
+            }
+            Self::Json => {
+                let [target, message] = [target, &message].map(|it| json_text(Some(it.as_bytes())));
+                let (time, name) = (rfc3339_millis(now), level.as_str().to_lowercase());
+                let start = format!(r#"{{"time":"{time}","level":"{name}""#);
+                format!(r#"{start},"target":{target},"message":{message}}}"#)
+            }
+        }
     }
 }
 
@@ -105,16 +123,67 @@ fn short(out: &mut String, entry: &Entry<'_>, colour: bool) -> fmt::Result {
     if let Some(name) = entry.user {
         write!(out, "{} ", user(name))?;
     }
-    match entry.request_words() {
-        Some((method, target, _)) => write!(out, "{} {}", Escaped(method), Escaped(target))?,
-        None if entry.request_line.is_empty() => out.write_str("-")?,
-        None => write!(out, "{}", Escaped(entry.request_line))?,
+    match request_words(entry.request_line).as_deref() {
+        Some([method, target, ..]) => write!(out, "{} {}", Escaped(method), Escaped(target))?,
+        _ if entry.request_line.is_empty() => out.write_str("-")?,
+        _ => write!(out, "{}", Escaped(entry.request_line))?,
     }
     write!(out, " {class}{status}{off} {bytes_sent} {}", Human(entry.duration))?;
     match entry.outcome.words() {
         (_, None) => Ok(()),
         (name, Some(cause)) => write!(out, " {yellow}{name} {cause}{off}"),
     }
+}
+
+/// One object: always the same members in the same order; what is not known is `null`.
+fn json(out: &mut String, entry: &Entry<'_>) -> fmt::Result {
+    let words = request_words(entry.request_line);
+    let word = |at: usize| words.as_ref().and_then(|words| words.get(at)).copied();
+    // The whole line, but only where its words are not given.
+    let request = words.is_none().then_some(entry.request_line);
+    let (outcome, cause) = entry.outcome.words();
+    let text = |bytes: Option<&[u8]>| json_text(bytes.map(cut).as_deref());
+    write!(out, "{{\"time\":\"{}\"", rfc3339_millis(entry.time))?;
+    write!(out, ",\"client\":\"{}\"", entry.client.to_canonical())?;
+    write!(out, ",\"user\":{}", text(entry.user.map(str::as_bytes)))?;
+    write!(out, ",\"method\":{}", text(word(0)))?;
+    write!(out, ",\"target\":{}", text(word(1)))?;
+    write!(out, ",\"protocol\":{}", text(word(2)))?;
+    write!(out, ",\"request\":{}", text(request))?;
+    write!(out, ",\"status\":{}", entry.status)?;
+    write!(out, ",\"bytes_sent\":{}", entry.bytes_sent)?;
+    write!(out, ",\"referer\":{}", text(entry.referer))?;
+    write!(out, ",\"user_agent\":{}", text(entry.user_agent))?;
+    write!(out, ",\"duration_us\":{}", entry.duration.as_micros())?;
+    write!(out, ",\"outcome\":\"{outcome}\"")?;
+    write!(out, ",\"cause\":{}}}", text(cause.map(str::as_bytes)))
+}
+
+/// Bytes as a JSON string, or `null`.
+fn json_text(bytes: Option<&[u8]>) -> String {
+    let Some(bytes) = bytes else { return "null".to_owned() };
+    let mut text = String::new();
+    write_json_string(&mut text, &String::from_utf8_lossy(bytes))
+        .expect("a String takes whatever is written");
+    text
+}
+
+/// A time as RFC 3339 writes it, with milliseconds: `1994-11-06T08:49:37.250Z`.
+fn rfc3339_millis(moment: SystemTime) -> String {
+    let seconds = Date::clamped(moment).rfc3339();
+    let millis = moment.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
+    format!("{}.{millis:03}Z", seconds.trim_end_matches('Z'))
+}
+
+/// Method, target and protocol of a request line that has two or three words, one space between.
+fn request_words(line: &[u8]) -> Option<Vec<&[u8]>> {
+    let words: Vec<_> = line.splitn(4, |&byte| byte == b' ').collect();
+    let is_whole = match words[..] {
+        [_, _] => true,
+        [_, _, protocol] => protocol.starts_with(b"HTTP/"),
+        _ => false,
+    };
+    (is_whole && words.iter().all(|word| !word.is_empty())).then_some(words)
 }
 
 fn or_dash(bytes: Option<&[u8]>) -> Escaped<'_> {
@@ -138,7 +207,7 @@ fn class_colour(status: u16) -> &'static str {
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for &byte in self.0 {
+        for &byte in &*cut(self.0) {
             match byte {
                 b'"' => out.write_str("\\\"")?,
                 b'\\' => out.write_str("\\\\")?,
@@ -153,6 +222,34 @@ impl fmt::Display for Escaped<'_> {
         }
         Ok(())
     }
+}
+
+/// What a message to the journal begins with (sd-daemon(3)).
+pub(super) fn priority(level: Level) -> &'static str {
+    match level {
+        Level::Error => "<3>",
+        Level::Warn => "<4>",
+        Level::Info => "<6>",
+        Level::Debug | Level::Trace => "<7>",
+    }
+}
+
+fn level_colour(level: Level) -> &'static str {
+    match level {
+        Level::Error => RED,
+        Level::Warn => YELLOW,
+        Level::Info => GREEN,
+        Level::Debug | Level::Trace => BLUE,
+    }
+}
+
+/// The text with whatever could begin a line or command the terminal as an escape.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| match c {
+        _ if is_unprintable(c) => c.escape_default().to_string(),
+        _ => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 #[cfg(test)]

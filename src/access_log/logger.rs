@@ -11,10 +11,8 @@ use std::time::SystemTime;
 
 use log::{LevelFilter, Metadata, Record};
 
-use super::format::Format;
-use super::message::{Form, Style};
-use super::standard_error;
-use super::status_lines::Source;
+use super::format::{self, Format};
+use super::terminal::{self, Source};
 use super::writer::Queue;
 
 /// The `log` target of access lines; everything else is logged under its module's name.
@@ -25,7 +23,9 @@ pub(super) const TARGET: &str = "access";
 pub(crate) struct Logger {
     /// Which records are wanted; it writes none itself.
     filter: env_logger::Logger,
-    style: Style,
+    /// How messages look.
+    format: Format,
+    is_journal: bool,
     pub(crate) standard_error: Arc<Queue>,
     log_file: Option<Arc<Queue>>,
 }
@@ -47,15 +47,16 @@ pub(crate) fn install(
         builder.parse_filters(&filters);
     }
     let filter = builder.build();
-    let form = match format {
-        Format::Json => Form::Json,
-        _ if io::stderr().is_terminal() => Form::Short { colour: standard_error::takes_colour() },
-        _ => Form::Long,
+    let format = match format {
+        Format::Json => Format::Json,
+        _ if io::stderr().is_terminal() => {
+            Format::Short { colour: terminal::takes_colour(&io::stderr()) }
+        }
+        _ => Format::Combined,
     };
-    let style = Style { form, has_priority: standard_error::is_journal() };
     log::set_max_level(filter.filter());
-    let standard_error = Queue::of_standard_error()?;
-    let logger = Arc::new(Logger { filter, style, standard_error, log_file });
+    let (is_journal, standard_error) = (terminal::is_journal(), Queue::open(None)?);
+    let logger = Arc::new(Logger { filter, format, is_journal, standard_error, log_file });
     log::set_boxed_logger(Box::new(Arc::clone(&logger))).map_err(io::Error::other)?;
     if let Some(part) = malformed {
         log::warn!("RUST_LOG is ignored: {part:?} is not a level, a module or module=level");
@@ -105,8 +106,9 @@ impl log::Log for Logger {
             return;
         }
         if record.target() != TARGET {
-            let line = self.style.line(record, SystemTime::now());
-            return self.standard_error.hand_over(&line);
+            let line = self.format.message(record, SystemTime::now());
+            let priority = if self.is_journal { format::priority(record.level()) } else { "" };
+            return self.standard_error.hand_over(&format!("{priority}{line}"));
         }
         let queue = self.log_file.as_ref().unwrap_or(&self.standard_error);
         queue.hand_over(&record.args().to_string());
@@ -123,4 +125,24 @@ impl log::Log for Logger {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(filters: &str, want: Option<&str>) {
+        assert_eq!(malformed_filter(filters), want, "{filters:?}");
+    }
+
+    #[test]
+    fn malformed_filters_are_found() {
+        check("", None);
+        check("debug", None);
+        check("httpd", None);
+        check(" httpd::net = trace ,warn, , access=off", None);
+        check("httpd=", None);
+        check("info/GET", None);
+        check("httpd=loud", Some("httpd=loud"));
+        check("info,httpd=info=debug", Some("httpd=info=debug"));
+        check("info/GET/POST", Some("info/GET/POST"));
+    }
+}

@@ -5,19 +5,18 @@
 //! is not read costs lines, and never service.
 
 use std::fmt::Display;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::mem;
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::fs::{Mode, OFlags, fcntl_setfl};
 
-use super::status_lines::{Source, StatusLines};
+use super::terminal::{Source, StatusLines};
 use crate::lock::{lock, wait_while};
 
 /// Bytes of lines that wait for their thread. As many more may be on their way out.
@@ -67,9 +66,9 @@ struct State {
 }
 
 /// What the thread has.
-struct Writer<W> {
+struct Writer {
     queue: Arc<Queue>,
-    out: W,
+    out: Box<dyn Write + Send>,
     /// Whether the last text was cut off, and not at the end of a line.
     is_torn: bool,
     status_lines: StatusLines,
@@ -77,38 +76,30 @@ struct Writer<W> {
 
 /// A named pipe that has no reader is an error, and nothing to wait for. One that has may be slow.
 fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)?;
+    let how = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = rustix::fs::open(path, how | OFlags::NONBLOCK, Mode::from_raw_mode(0o640))?;
     fcntl_setfl(&file, OFlags::APPEND)?;
-    Ok(file)
+    Ok(file.into())
 }
 
 impl Queue {
-    /// The queue of standard error.
-    pub(crate) fn of_standard_error() -> io::Result<Arc<Self>> {
-        Ok(Self::new(None, io::stderr().as_fd().try_clone_to_owned()?.into()))
-    }
-
-    /// The queue of a log file, which is opened for appending, and made (mode 0640) where there is
-    /// none.
-    pub(crate) fn of_file(path: &Path) -> io::Result<Arc<Self>> {
-        Ok(Self::new(Some(path.to_owned()), open(path)?))
-    }
-
-    fn new(path: Option<PathBuf>, out: File) -> Arc<Self> {
+    /// The queue of standard error, or that of a log file, which is opened for appending, and made
+    /// (mode 0640) where there is none.
+    pub(crate) fn open(path: Option<&Path>) -> io::Result<Arc<Self>> {
+        let out = match path {
+            Some(path) => open(path)?,
+            None => io::stderr().as_fd().try_clone_to_owned()?.into(),
+        };
         let (state, changed) = Default::default();
-        Arc::new(Self { path, out: Mutex::new(Some(out)), state, changed })
+        let path = path.map(Path::to_owned);
+        Ok(Arc::new(Self { path, out: Mutex::new(Some(out)), state, changed }))
     }
 
     /// Starts the thread that writes the lines, unless that was done.
     pub(super) fn start(self: &Arc<Self>, source: Option<Source>) -> io::Result<()> {
         let Some(out) = lock(&self.out).take() else { return Ok(()) };
-        let writer = Writer::new(Arc::clone(self), out, source);
+        let (queue, out, status_lines) = (self.clone(), Box::new(out), StatusLines::new(source));
+        let writer = Writer { queue, out, is_torn: false, status_lines };
         let builder = thread::Builder::new().name("log".to_owned()).stack_size(STACK_BYTES);
         builder.spawn(|| writer.write_until_closed()).map(drop)
     }
@@ -163,22 +154,20 @@ impl Queue {
         lock(&self.state).lost
     }
 
-    /// Waits until there is something to do, but no longer than `time_max`, and takes the lines in
-    /// place of those in `lines`, which have been written. Gives the length of those that go out
-    /// before the file is reopened, if it is to be; how many were lost before them; and whether the
-    /// queue is closed.
-    fn take(&self, lines: &mut Vec<u8>, time_max: Duration) -> (Option<usize>, u64, bool) {
-        // No more memory is kept than is needed.
-        *lines = Vec::new();
+    /// Waits until there is something to do, but no longer than `time_max`, and takes the lines;
+    /// the last ones have been written. Gives also the length of those that go out before the file
+    /// is reopened, if it is to be; how many were lost before them; and whether the queue is
+    /// closed.
+    fn take(&self, time_max: Duration) -> (Vec<u8>, Option<usize>, u64, bool) {
         let mut state = lock(&self.state);
         state.under_way = 0;
         state = wait_while(&self.changed, state, time_max, |state| {
             state.count == 0 && state.reopen_at.is_none() && !state.is_called && !state.is_closed
         });
         state.is_called = false;
-        mem::swap(&mut state.lines, lines);
         state.under_way = mem::take(&mut state.count);
-        (state.reopen_at.take(), state.lost - state.told, state.is_closed)
+        let lines = mem::take(&mut state.lines);
+        (lines, state.reopen_at.take(), state.lost - state.told, state.is_closed)
     }
 
     /// Counts lines as lost. For a file, the first loss is an error on standard error; while that
@@ -191,26 +180,14 @@ impl Queue {
             log::error!("access lines are lost: {} cannot be written: {why}", path.display());
         }
     }
-
-    /// Tells how many lines were lost before those that could be written now.
-    fn tell(&self, lost: u64) {
-        lock(&self.state).told += lost;
-        let place = self.path.as_ref().map_or("standard error".into(), |it| it.to_string_lossy());
-        log::warn!("{place} can be written again; lines lost: {lost}");
-    }
 }
 
-impl<W: Write + From<File>> Writer<W> {
-    fn new(queue: Arc<Queue>, out: W, source: Option<Source>) -> Self {
-        Self { queue, out, is_torn: false, status_lines: StatusLines::new(source) }
-    }
-
+impl Writer {
     fn write_until_closed(mut self) {
-        let mut lines = Vec::new();
         loop {
-            let are_shown = self.status_lines.are_shown();
+            let are_shown = self.status_lines.are_shown;
             let time_max = if are_shown { REDRAW_INTERVAL } else { Duration::MAX };
-            let (reopen_at, untold, is_closed) = self.queue.take(&mut lines, time_max);
+            let (lines, reopen_at, untold, is_closed) = self.queue.take(time_max);
             let mut rest = &lines[..];
             if let Some(length) = reopen_at {
                 self.write(&rest[..length]);
@@ -218,7 +195,10 @@ impl<W: Write + From<File>> Writer<W> {
                 self.reopen();
             }
             if self.write(rest) && !rest.is_empty() && untold > 0 {
-                self.queue.tell(untold);
+                lock(&self.queue.state).told += untold;
+                let path = self.queue.path.as_ref();
+                let place = path.map_or("standard error".into(), |it| it.to_string_lossy());
+                log::warn!("{place} can be written again; lines lost: {untold}");
             }
             if !is_closed {
                 thread::sleep(GATHER_TIME);
@@ -235,7 +215,7 @@ impl<W: Write + From<File>> Writer<W> {
         let Some(path) = self.queue.path.as_deref() else { return };
         match open(path) {
             Ok(file) => {
-                (self.out, self.is_torn) = (file.into(), false);
+                (self.out, self.is_torn) = (Box::new(file), false);
                 log::info!("reopened {}", path.display());
             }
             Err(error) => log::error!("cannot reopen {}: {error}", path.display()),

@@ -22,6 +22,11 @@ const LOCALHOST: &str = "localhost";
 /// `None` where the text is anything else. That excludes user information, and a port without a
 /// host.
 pub(super) fn parse(authority: &[u8]) -> Option<&str> {
+    split(authority).map(|(host, _)| host)
+}
+
+/// The same, and the port, which may be empty.
+pub(crate) fn split(authority: &[u8]) -> Option<(&str, &str)> {
     let text = str::from_utf8(authority).ok()?;
     let length = match text.strip_prefix('[') {
         // No later version of the address exists.
@@ -35,7 +40,7 @@ pub(super) fn parse(authority: &[u8]) -> Option<&str> {
     let (host, port) = text.split_at_checked(length)?;
     let is_host = host.starts_with('[') || is_registered_name(host.as_bytes());
     let is_port_alone = host.is_empty() && !port.is_empty();
-    (is_host && is_port(port) && !is_port_alone).then_some(host)
+    (is_host && is_port(port) && !is_port_alone).then(|| (host, port.trim_start_matches(':')))
 }
 
 /// The characters of `reg-name`, among them all IPv4 addresses.

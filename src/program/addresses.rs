@@ -2,11 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// Addresses that no machine has (RFC 5737, RFC 3849): what leads there leads to the network.
-const ELSEWHERE: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-];
+/// Addresses that no machine has (RFC 5737, RFC 3849), and what a socket towards each is bound to.
+const ELSEWHERE: [(&str, &str); 2] = [("192.0.2.1:9", "0.0.0.0:0"), ("[2001:db8::1]:9", "[::]:0")];
 
 /// The addresses at which these listeners can be reached: this machine's own first, then those that
 /// lead to its network rather than, say, to its containers.
@@ -22,13 +19,9 @@ pub(super) fn reachable(listeners: &[SocketAddr]) -> Vec<SocketAddr> {
 }
 
 /// The address that this machine would send from. No packet is sent to find out.
-fn source_towards(address: IpAddr) -> Option<IpAddr> {
-    let any = match address {
-        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-    };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((address, 9)).ok()?;
+fn source_towards((address, any): (&str, &str)) -> Option<IpAddr> {
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(address).ok()?;
     Some(socket.local_addr().ok()?.ip())
 }
 

@@ -8,10 +8,11 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use rustix::termios::tcgetwinsize;
 
 use super::addresses;
-use super::qr::Code;
 use crate::access_log;
 use crate::sandbox::Enforcement;
 use crate::site;
@@ -22,6 +23,10 @@ use crate::text::is_unprintable;
 /// The columns of the rows' labels.
 const LABEL_WIDTH: usize = 16;
 
+/// Black on white, exactly: a theme may have its own idea of the first sixteen colours.
+const BLACK_ON_WHITE: &str = "\x1b[38;5;16;48;5;231m";
+const RESET: &str = "\x1b[0m";
+
 /// What the banner describes.
 pub(crate) struct Banner<'a> {
     pub(crate) root: &'a Root,
@@ -31,25 +36,40 @@ pub(crate) struct Banner<'a> {
     pub(crate) sandbox: Enforcement,
 }
 
-/// Whether the banner is printed: only a terminal has a reader for it.
-pub(crate) fn is_wanted() -> bool {
-    io::stdout().is_terminal()
+/// The first URL that other machines can reach. The error is a sentence.
+pub(crate) fn url_to_scan(listeners: &[SocketAddr]) -> Result<String, &'static str> {
+    let addresses = addresses::reachable(listeners);
+    let address = addresses.iter().find(|address| !address.ip().is_loopback()).ok_or(
+        "no other machine can reach this server, so --qr has no URL to show: \
+         it takes --bind 0.0.0.0, or the address of a network",
+    )?;
+    Ok(format!("http://{address}/"))
 }
 
-/// Prints the banner and the code, if they are wanted, and a line for each listener. It is no error
-/// if standard output is closed.
+/// Prints the banner and the code on a terminal, and a line for each listener in any case. The log
+/// says what starts where no one sees the banner. It is no error if standard output is closed.
 pub(crate) fn print(
     banner: &Banner<'_>,
     listeners: &[SocketAddr],
-    code: Option<&Code>,
+    to_scan: Option<&str>,
 ) -> io::Result<()> {
-    let text = if is_wanted() {
+    let text = if io::stdout().is_terminal() {
         let reachable = addresses::reachable(listeners);
-        let (columns, colour) = (columns(), access_log::terminal_takes_colour());
+        let size = tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0);
+        // One that does not tell is taken to have enough.
+        let columns = size.map_or(usize::MAX, |size| size.ws_col.into());
+        let colour = access_log::takes_colour(&io::stdout());
         let summary = banner.summary(&reach(listeners, &reachable), columns);
-        let code = code.map(|code| code.lines(columns, colour)).unwrap_or_default();
+        let code = to_scan.map_or(String::new(), |url| code(url, columns, colour));
         format!("{summary}{}{code}", lines(&reachable))
     } else {
+        let addresses: Vec<_> = listeners.iter().map(ToString::to_string).collect();
+        let (version, addresses) = (env!("CARGO_PKG_VERSION"), addresses.join(", "));
+        let (root, sandbox) = (banner.root.real_path().display(), banner.sandbox);
+        log::info!("httpd {version} serves {root} at {addresses}; sandbox: {sandbox}");
+        if to_scan.is_some() {
+            log::warn!("--qr shows nothing: standard output is not a terminal");
+        }
         lines(listeners)
     };
     let mut out = io::stdout().lock();
@@ -59,20 +79,6 @@ pub(crate) fn print(
     }
 }
 
-/// What a log says of the start, where no one sees the banner.
-pub(crate) fn start_line(banner: &Banner<'_>, listeners: &[SocketAddr]) -> String {
-    let addresses: Vec<_> = listeners.iter().map(ToString::to_string).collect();
-    let (version, addresses) = (env!("CARGO_PKG_VERSION"), addresses.join(", "));
-    let root = banner.root.real_path().display();
-    format!("httpd {version} serves {root} at {addresses}; sandbox: {}", banner.sandbox)
-}
-
-/// The columns of the terminal; one that does not tell is taken to have enough.
-fn columns() -> usize {
-    let size = tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0);
-    size.map_or(usize::MAX, |size| size.ws_col.into())
-}
-
 fn lines(addresses: &[SocketAddr]) -> String {
     let line = |address| format!("listening on http://{address}/\n");
     addresses.iter().map(line).collect::<Vec<_>>().concat()
@@ -80,16 +86,12 @@ fn lines(addresses: &[SocketAddr]) -> String {
 
 /// Who can reach the listeners: this machine alone, or the network at these URLs.
 fn reach(listeners: &[SocketAddr], reachable: &[SocketAddr]) -> String {
-    let is_local = |address: &&SocketAddr| address.ip().is_loopback();
-    let urls = reachable.iter().filter(|it| !is_local(it)).map(|it| format!("http://{it}/"));
-    let urls: Vec<_> = urls.collect();
-    if listeners.iter().all(|address| is_local(&address)) {
-        "this machine only (-b 0.0.0.0: the network)".to_owned()
-    } else if urls.is_empty() {
-        "the network, once there is one".to_owned()
-    } else {
-        urls.join(" ")
+    if listeners.iter().all(|it| it.ip().is_loopback()) {
+        return "this machine only (-b 0.0.0.0: the network)".to_owned();
     }
+    let others = reachable.iter().filter(|it| !it.ip().is_loopback());
+    let urls: Vec<_> = others.map(|it| format!("http://{it}/")).collect();
+    if urls.is_empty() { "the network, once there is one".to_owned() } else { urls.join(" ") }
 }
 
 /// A row of the summary: the value in lines of so many columns, if its words are short enough.
@@ -105,6 +107,27 @@ fn row(label: &str, value: &str, columns: usize) -> String {
         row.push_str(word);
     }
     row + "\n"
+}
+
+/// The URL, and below it its code for the camera of a phone, if the terminal has so many columns.
+/// Two modules share a character. Where colours are not wanted, the blocks are the light modules:
+/// right on a terminal whose text is light.
+fn code(url: &str, columns: usize, colour: bool) -> String {
+    // A screen is clean: the lowest level makes the smallest code.
+    let code = QrCode::with_error_correction_level(url, EcLevel::L)
+        .expect("a URL of an address is far shorter than the longest that fits");
+    let (on, off, [dark, light]) = if colour {
+        (BLACK_ON_WHITE, RESET, [Dense1x2::Dark, Dense1x2::Light])
+    } else {
+        ("", "", [Dense1x2::Light, Dense1x2::Dark])
+    };
+    let rows = code.render().dark_color(dark).light_color(light).build();
+    let width = rows.lines().next().map_or(0, |row| row.chars().count());
+    if columns < width {
+        return format!("the QR code needs a terminal of {width} columns\n");
+    }
+    let rows = rows.lines().flat_map(|row| [on, row, off, "\n"]);
+    format!("to scan: {url}\n{}", rows.collect::<String>())
 }
 
 impl Banner<'_> {
@@ -136,5 +159,42 @@ impl Banner<'_> {
             path.chars().map(|it| if is_unprintable(it) { '?' } else { it }).collect();
         let (version, rows) = (env!("CARGO_PKG_VERSION"), rows.collect::<String>());
         format!("httpd {version} serves {path}\n{rows}Press Ctrl-C to stop\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_address_that_is_not_loopback_is_scanned() {
+        let url = |listeners: &[&str]| {
+            let listeners: Vec<_> = listeners.iter().map(|text| text.parse().unwrap()).collect();
+            url_to_scan(&listeners)
+        };
+        let want = Ok("http://192.0.2.2:2/".to_owned());
+        assert_eq!(url(&["127.0.0.1:1", "192.0.2.2:2"]), want);
+        assert_eq!(url(&["[fd00::2]:80"]), Ok("http://[fd00::2]:80/".to_owned()));
+        for none in [&["127.0.0.1:80", "[::1]:80"][..], &[]] {
+            assert!(url(none).unwrap_err().contains("--bind"), "{none:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_drawn_in_half_blocks_with_a_quiet_zone() {
+        let url = "http://192.0.2.2:80/";
+        let lines = code(url, 33, false);
+        let lines: Vec<_> = lines.lines().collect();
+        assert_eq!(lines[0], "to scan: http://192.0.2.2:80/");
+        assert_eq!(lines.len(), 1 + 17);
+        assert!(lines[1..].iter().all(|line| line.chars().count() == 33));
+        // The quiet zone is light, and light is drawn.
+        assert_eq!(lines[1], "█".repeat(33));
+        assert_eq!(lines[3], format!("████ {}", &lines[3]["████ ".len()..]));
+        assert_eq!(lines[17], "▀".repeat(33));
+        let coloured = code(url, 33, true);
+        let first = format!("{BLACK_ON_WHITE}{}{RESET}", " ".repeat(33));
+        assert_eq!(coloured.lines().nth(1), Some(&first[..]));
+        assert_eq!(code(url, 32, true).lines().count(), 1);
     }
 }

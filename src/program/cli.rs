@@ -1,13 +1,11 @@
 //! The command line and the environment, read and checked once.
 //!
-//! `flags` names every flag; `options` turns them into what each module takes; `help` and
-//! `generate` print them.
+//! Each flag can also be set by an environment variable, `HTTPD_` and its name: `HTTPD_PORT`.
+//! `flags` names every flag; `options` turns them into what each module takes; `help` prints them.
 
 mod flags;
-mod generate;
 mod help;
 mod options;
-mod values;
 
 use std::env;
 use std::ffi::OsString;
@@ -15,10 +13,10 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use clap::builder::{OsStr, Resettable};
+use clap::builder::FalseyValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Error, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Error, FromArgMatches};
 
 pub(crate) use flags::Flags;
 
@@ -33,13 +31,9 @@ const FOREIGN: [(&[&str], &str); 4] = [
     (&["--open", "-o"], "httpd opens no browser: it prints its URL"),
 ];
 
-/// In place of a flag's variable.
-const UNSET: Resettable<OsStr> = Resettable::Reset;
-
 /// Reads the command line and the environment. Wrong flags end the process with status 2.
 pub(crate) fn read() -> Flags {
-    let matches = matches(|name| env::var_os(name).is_none_or(|value| value.is_empty()));
-    let matches = matches.unwrap_or_else(|error| end(&advise(blame_variable(error))));
+    let matches = matches(true).unwrap_or_else(|error| end(&advise(blame_variable(error))));
     help::print_if_asked(&matches);
     let is_given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
     if is_given("folder") && is_given("root") {
@@ -49,19 +43,39 @@ pub(crate) fn read() -> Flags {
     Flags::from_arg_matches(&matches).unwrap_or_else(|error| end(&error))
 }
 
-/// The variables that are named as if they belonged to a flag, and belong to none.
-pub(crate) fn unknown_variables() -> Vec<OsString> {
-    let command = help::command();
-    let known: Vec<_> = command.get_arguments().filter_map(Arg::get_env).collect();
-    let names = env::vars_os().map(|(name, _)| name);
-    let ours = names.filter(|name| name.as_bytes().starts_with(PREFIX.as_bytes()));
-    ours.filter(|name| !known.contains(&name.as_os_str())).collect()
+/// The variable of the flag with this name.
+fn variable(long: &str) -> String {
+    format!("{PREFIX}{}", long.to_uppercase().replace('-', "_"))
 }
 
-/// What the flags are, without those variables.
-fn matches(is_unset: impl Fn(&std::ffi::OsStr) -> bool) -> Result<ArgMatches, Error> {
+/// The variable of a flag. One that only prints something has none.
+fn variable_of(flag: &Arg) -> Option<String> {
+    flag.get_long().filter(|_| flag.get_help_heading() != Some(flags::ABOUT)).map(variable)
+}
+
+/// Warns of variables that are named as if they belonged to a flag, and belong to none: a wrong
+/// name would be ignored silently.
+pub(crate) fn warn_of_unknown_variables() {
+    let command = help::command();
+    let known: Vec<_> = command.get_arguments().filter_map(variable_of).collect();
+    let is_known = |name: &OsString| known.iter().any(|it| name == it.as_str());
+    let names = env::vars_os().map(|(name, _)| name);
+    let ours = names.filter(|name| name.as_bytes().starts_with(PREFIX.as_bytes()));
+    for name in ours.filter(|name| !is_known(name)) {
+        log::warn!("{} is ignored: no flag has this variable", name.display());
+    }
+}
+
+/// What the flags are, with or without their variables. An empty one counts as unset.
+fn matches(with_variables: bool) -> Result<ArgMatches, Error> {
+    let is_set = |name: &String| env::var_os(name).is_some_and(|value| !value.is_empty());
     let command = help::command_with_help().mut_args(|flag| {
-        if flag.get_env().is_some_and(&is_unset) { flag.env(UNSET) } else { flag }
+        let Some(name) = variable_of(&flag).filter(|it| with_variables && is_set(it)) else {
+            return flag;
+        };
+        let flag = flag.env(name).hide_env(true);
+        let is_switch = matches!(flag.get_action(), ArgAction::SetTrue);
+        if is_switch { flag.value_parser(FalseyValueParser::new()) } else { flag }
     });
     command.try_get_matches()
 }
@@ -70,10 +84,9 @@ fn matches(is_unset: impl Fn(&std::ffi::OsStr) -> bool) -> Result<ArgMatches, Er
 fn blame_variable(mut error: Error) -> Error {
     if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
         && let Some(name) = flag.strip_prefix("--").and_then(|flag| flag.split(' ').next())
-        && matches(|_| true).is_ok()
+        && matches(false).is_ok()
     {
-        let variable = format!("{PREFIX}{}", name.to_uppercase().replace('-', "_"));
-        error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+        error.insert(ContextKind::InvalidArg, ContextValue::String(variable(name)));
     }
     error
 }
@@ -93,11 +106,9 @@ fn advise(mut error: Error) -> Error {
     };
     let foreign = FOREIGN.iter().find(|(flags, _)| flags.contains(&word.as_str()));
     let advice = foreign.map(|(_, advice)| (*advice).to_owned()).or_else(|| port_advice(&word));
-    let is_misspelt = match error.get(ContextKind::SuggestedArg) {
-        Some(ContextValue::String(flag)) => advice.is_none() && is_alike(flag, &word),
-        _ => true,
-    };
-    if !is_misspelt {
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::SuggestedArg)
+        && (advice.is_some() || !is_alike(flag, &word))
+    {
         error.remove(ContextKind::SuggestedArg);
         let usage = ContextValue::StyledStr(help::command().render_usage());
         error.insert(ContextKind::Usage, usage);

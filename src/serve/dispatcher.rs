@@ -1,18 +1,20 @@
 //! Turns a parsed or rejected head into a response: first whether the client may ask, then what the
-//! site has for it. Reads the body where the answer is made from one.
+//! site has for it. Reads the body where the answer is made from one. An `Exchange` is both: what
+//! is sent, and what the log says.
 
+use std::cell::Cell;
+use std::net::IpAddr;
 use std::time::Instant;
 
-use super::exchange::Exchange;
-use super::read;
-use super::requester::Asking;
+use crate::access_log::Outcome;
+use crate::gate::{Holder, Requester, Source};
 use crate::http::date::Date;
-use crate::http::forwarded::Network;
+use crate::http::forwarded::{self, Network};
 use crate::http::refusal::Refusal;
-use crate::http::request::{Fields, Framing, HeadSummary, Request, Version};
-use crate::http::response::Response;
+use crate::http::request::{Fields, Framing, HeadSummary, Method, Request, Version};
+use crate::http::response::{Body, Response};
 use crate::http::status::Status;
-use crate::net::{Connection, Lost};
+use crate::net::{Cause, Connection, Lost};
 use crate::site::{Answer, Site, Unauthorized, pages};
 
 /// The longest body of a request, in bytes.
@@ -23,9 +25,40 @@ pub(super) struct Dispatcher<'a, 'c> {
     pub(super) site: &'a Site,
     pub(super) connection: &'c Connection,
     pub(super) trusted_proxies: &'c [Network],
+    /// When the request must have come whole.
+    pub(super) deadline: Instant,
+}
+
+/// A connection whose request asks for something that takes long.
+struct Asking<'c> {
+    connection: &'c Connection,
+    source: Source,
+    /// Its client was found to have gone.
+    was_gone: Cell<bool>,
+}
+
+/// A request, as far as it came, and what answers it.
+pub(super) struct Exchange<'a> {
+    pub(super) summary: HeadSummary<'a>,
+    pub(super) response: Response,
+    /// What the log says, if the response goes out whole.
+    pub(super) outcome: Outcome,
+    /// Who asks, where a password showed it.
+    pub(super) user: Option<&'a str>,
+    /// What the client gets in place of the response, if it would not understand one.
+    pub(super) raw_reply: Option<&'static [u8]>,
+    /// Whether bytes of the client's may still be on their way, which a reset would answer.
+    pub(super) has_more_to_read: bool,
 }
 
 impl<'a> Dispatcher<'a, '_> {
+    /// The client's address, which behind a trusted proxy is not that of its connection.
+    pub(super) fn client(&self, fields: &Fields<'_>) -> IpAddr {
+        let forwarded_for = fields.list("x-forwarded-for");
+        let peer = self.connection.peer().ip();
+        forwarded::client_address(peer, forwarded_for.as_deref(), self.trusted_proxies)
+    }
+
     /// Whether a head that is refused must come whole all the same: for the credentials, without
     /// which the client does not learn why.
     pub(super) fn waits_for_fields(&self, refusal: Refusal, head: &[u8]) -> bool {
@@ -36,8 +69,9 @@ impl<'a> Dispatcher<'a, '_> {
         self.site.access().needs_credentials() && refusal.is_of_method_or_target()
     }
 
-    fn requester<'b>(&'b self, fields: &'b Fields<'b>) -> Asking<'b> {
-        Asking::new(self.connection, fields, self.trusted_proxies)
+    fn requester(&self, fields: &Fields<'_>) -> Asking<'_> {
+        let (source, was_gone) = (self.client(fields).into(), Cell::new(false));
+        Asking { connection: self.connection, source, was_gone }
     }
 
     /// The answer to a head that is no request. It gets none of the site's own pages.
@@ -47,16 +81,16 @@ impl<'a> Dispatcher<'a, '_> {
         summary: HeadSummary<'a>,
     ) -> Result<Exchange<'a>, Lost> {
         log::debug!("{}: refused: {}", self.connection.peer(), refusal.cause());
-        let (response, cause) = (pages::error(refusal.status()), refusal.cause());
-        if !self.asks_who(refusal) {
-            let exchange = Exchange::refused(summary, response, cause);
-            return Ok(Exchange { raw_reply: refusal.raw_reply(), ..exchange });
+        let mut user = None;
+        if self.asks_who(refusal) {
+            let requester = self.requester(&summary.fields);
+            match self.site.access().authorize_refused(&summary.fields, &requester) {
+                Ok(authorized) => user = authorized.user(),
+                Err(unauthorized) => return self.deny(summary, unauthorized),
+            }
         }
-        let requester = self.requester(&summary.fields);
-        match self.site.access().authorize_refused(&summary.fields, &requester) {
-            Ok(authorized) => Ok(Exchange::refused(summary, response, cause).of(&authorized)),
-            Err(unauthorized) => self.deny(summary, unauthorized, true),
-        }
+        let response = pages::error(refusal.status()).because(refusal.cause());
+        Ok(Exchange { user, raw_reply: refusal.raw_reply(), ..Exchange::new(summary, response) })
     }
 
     /// Finds the answer to a request, reading its body if the answer is made from one. `rest` is
@@ -65,73 +99,129 @@ impl<'a> Dispatcher<'a, '_> {
         &self,
         request: Request<'a>,
         rest: &[u8],
-        deadline: Instant,
         now: Date,
     ) -> Result<Exchange<'a>, Lost> {
         let announces_body = !matches!(request.framing, Framing::None | Framing::Length(0));
-        let has_more_to_read =
+        let mut has_more_to_read =
             announces_body || !rest.is_empty() || request.version == Version::Http09;
         // Until it is known who asks, the connection may be evicted.
         let requester = self.requester(&request.fields);
         let authorized = match self.site.access().authorize(&request, &requester) {
             Ok(authorized) => authorized,
             Err(unauthorized) => {
-                return self.deny(request.into(), unauthorized, has_more_to_read);
+                let exchange = self.deny(request.into(), unauthorized)?;
+                return Ok(Exchange { has_more_to_read, ..exchange });
             }
         };
         if !announces_body {
             // It is whole, and is not evicted while we look for the answer.
             self.connection.begin_answer()?;
         }
-        match self.site.answer(&authorized, &request, now, &requester) {
-            Answer::Response(response) => {
-                let gone = requester.was_gone().then(|| Lost::Gone.into());
-                let exchange = Exchange::complete(request.into(), response, has_more_to_read);
-                let outcome = gone.unwrap_or(exchange.outcome);
-                Ok(Exchange { outcome, ..exchange }.of(&authorized))
+        let response = match self.site.answer(&authorized, &request, now, &requester) {
+            Answer::Response(response) => response,
+            Answer::Form(form) => {
+                let (response, has_more) = self.fill_in(form, &request, rest)?;
+                has_more_to_read = has_more;
+                response
             }
-            Answer::Form(form) => Ok(self.fill_in(form, request, rest, deadline)?.of(&authorized)),
-        }
+        };
+        let exchange = Exchange::new(request.into(), response);
+        let was_gone = requester.was_gone.get();
+        let outcome = if was_gone { Lost::Gone.into() } else { exchange.outcome };
+        Ok(Exchange { outcome, user: authorized.user(), has_more_to_read, ..exchange })
     }
 
-    /// The answer that is made from the body of the request.
+    /// The answer that is made from the body of the request, and whether there is more to read.
     fn fill_in(
         &self,
         form: fn(&[u8]) -> Response,
-        request: Request<'a>,
+        request: &Request<'_>,
         rest: &[u8],
-        deadline: Instant,
-    ) -> Result<Exchange<'a>, Lost> {
-        let refuse = |request: Request<'a>, status, cause| {
-            Ok(Exchange::refused(request.into(), pages::error(status), cause))
+    ) -> Result<(Response, bool), Lost> {
+        let refuse = |status, cause| Ok((pages::error(status).because(cause), true));
+        let Framing::Length(length) = request.framing else {
+            return refuse(Status::LengthRequired, "length-required");
         };
-        match request.framing {
-            Framing::None | Framing::Chunked => {
-                refuse(request, Status::LengthRequired, "length-required")
-            }
-            Framing::Length(length) if length > BODY_BYTES_MAX => {
-                refuse(request, Status::ContentTooLarge, "content-too-large")
-            }
-            Framing::Length(length) => {
-                let length = usize::try_from(length).expect("at most BODY_BYTES_MAX");
-                let body = read::body(self.connection, &request, rest, length, deadline)?;
-                Ok(Exchange::complete(request.into(), form(&body), rest.len() > length))
-            }
+        if length > BODY_BYTES_MAX {
+            return refuse(Status::ContentTooLarge, "content-too-large");
         }
+        let length = usize::try_from(length).expect("at most BODY_BYTES_MAX");
+        let body = self.body(request, rest, length)?;
+        Ok((form(&body), rest.len() > length))
     }
 
     /// The answer to a client that may not ask.
-    fn deny(
-        &self,
-        summary: HeadSummary<'a>,
-        unauthorized: Unauthorized,
-        has_more_to_read: bool,
-    ) -> Result<Exchange<'a>, Lost> {
-        match unauthorized {
-            Unauthorized::Answer(response) => {
-                Ok(Exchange::complete(summary, response, has_more_to_read))
-            }
+    fn deny(&self, summary: HeadSummary<'a>, why: Unauthorized) -> Result<Exchange<'a>, Lost> {
+        match why {
+            Unauthorized::Answer(response) => Ok(Exchange::new(summary, response)),
             Unauthorized::Gone => Err(self.connection.lost()),
+        }
+    }
+}
+
+impl Requester for Asking<'_> {
+    fn source(&self) -> Source {
+        self.source
+    }
+
+    fn is_gone(&self) -> bool {
+        self.was_gone.set(self.was_gone.get() || self.connection.is_gone());
+        self.was_gone.get()
+    }
+
+    fn step_aside(&self) {
+        self.connection.step_aside();
+    }
+
+    fn holder(&self) -> Box<dyn Holder> {
+        self.connection.holder()
+    }
+}
+
+impl<'a> Exchange<'a> {
+    /// A request that is answered like this. More of it may be on its way.
+    pub(super) fn new(summary: HeadSummary<'a>, response: Response) -> Self {
+        let outcome = response.cause().map_or(Outcome::Complete, Outcome::Refused);
+        Self { summary, response, outcome, user: None, raw_reply: None, has_more_to_read: true }
+    }
+
+    /// A request that did not come whole.
+    pub(super) fn unfinished(summary: HeadSummary<'a>, lost: Lost) -> Self {
+        let exchange = Self::new(summary, pages::error(Status::RequestTimeout));
+        match lost {
+            Lost::TimedOut => Self { outcome: Outcome::TimedOut("request-timeout"), ..exchange },
+            Lost::Gone | Lost::Evicted(_) => exchange.lost(lost),
+        }
+    }
+
+    /// The same, on a connection that was lost before its first byte: 503 where it had no slot.
+    pub(super) fn lost(self, lost: Lost) -> Self {
+        if lost != Lost::Evicted(Cause::NoSlot) {
+            return Self { outcome: lost.into(), ..self };
+        }
+        let response = pages::error(Status::ServiceUnavailable).because("no-slot");
+        Self { user: self.user, ..Self::new(self.summary, response) }
+    }
+}
+
+impl Exchange<'_> {
+    /// The body that follows the head, if one does.
+    pub(super) fn body(&self) -> Option<&Body> {
+        let is_omitted = self.summary.method == Some(Method::Head) || self.raw_reply.is_some();
+        (!is_omitted).then(|| self.response.body())
+    }
+}
+
+impl From<Lost> for Outcome {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Gone => Self::ClientGone("connection-closed"),
+            Lost::TimedOut => Self::TimedOut("stall-timeout"),
+            Lost::Evicted(Cause::OwedLongest) => Self::Evicted("owed-longest"),
+            Lost::Evicted(Cause::OverShare) => Self::Evicted("over-share"),
+            Lost::Evicted(Cause::TooSlow) => Self::Evicted("too-slow"),
+            Lost::Evicted(Cause::NoSlot) => Self::Evicted("no-slot"),
+            Lost::Evicted(Cause::Stopping) => Self::Evicted("stopping"),
         }
     }
 }

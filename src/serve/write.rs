@@ -20,7 +20,7 @@ use crate::http::response::{Body, Chunk, Segment, Stream};
 use crate::net::{Connection, Lost};
 use crate::transfers::Progress;
 
-/// Up to this size, in bytes, a body is sent with the head in one write.
+/// Up to this size, in bytes, a body or a part of one is sent with what precedes it in one write.
 const ONE_WRITE_BYTES_MAX: u64 = 32 * 1024;
 
 /// Bytes that one call of `sendfile` is asked for, so that progress is seen between the calls.
@@ -29,21 +29,18 @@ const SLICE_BYTES_MAX: u64 = 1024 * 1024;
 /// How long to wait for memory of the kernel's: nothing tells when it has some again.
 const NO_MEMORY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Bytes that are sent with one write, at most.
+/// Bytes that are gathered to be sent with one write, at most. A folder of a thousand small files
+/// would be thousands of small writes.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
 
-/// What became of a response.
-#[derive(Default)]
-pub(super) struct Sent {
-    /// Bytes of the body that the kernel took.
-    pub(super) body_bytes: u64,
-    /// How it ended, if it did not go out whole.
-    pub(super) failure: Option<Outcome>,
-}
+/// Bytes of the buffer that a thread keeps from one answer to the next: a small one, and its head.
+const KEPT_BYTES_MAX: usize = 36 * 1024;
 
 /// A response on its way.
 struct Writer<'a> {
     connection: &'a Connection,
+    /// What goes out next, with one write; first the head.
+    gathered: &'a mut Vec<u8>,
     stall_timeout: Duration,
     last_progress: Instant,
     /// Bytes that went out, head included.
@@ -52,61 +49,105 @@ struct Writer<'a> {
     progress: Progress<'a>,
 }
 
-/// Sends the head in `output` and then `body`; `None` where the head is all.
+/// Sends the head in `output` and then `body`; `None` where the head is all. Gives the bytes of the
+/// body that the kernel took, and how it ended if it did not go out whole.
 pub(super) fn response(
     connection: &Connection,
     output: &mut Vec<u8>,
     body: Option<&Body>,
     stall_timeout: Duration,
     progress: Progress<'_>,
-) -> Sent {
+) -> (u64, Result<(), Outcome>) {
     let head_length = output.len() as u64;
-    let last_progress = Instant::now();
-    let mut writer = Writer { connection, stall_timeout, last_progress, sent: 0, progress };
+    let (gathered, last_progress) = (output, Instant::now());
+    let mut writer =
+        Writer { connection, gathered, stall_timeout, last_progress, sent: 0, progress };
     let result = match connection.begin_answer() {
-        Ok(()) => writer.head_and_body(output, body),
+        Ok(()) => writer.head_and_body(body),
         Err(lost) => Err(lost.into()),
     };
     if result.is_err() {
         connection.reset_on_close();
     }
-    Sent { body_bytes: writer.sent.saturating_sub(head_length), failure: result.err() }
+    let body_bytes = writer.sent.saturating_sub(head_length);
+    writer.gathered.clear();
+    writer.gathered.shrink_to(KEPT_BYTES_MAX);
+    (body_bytes, result)
 }
 
 impl Writer<'_> {
-    fn head_and_body(&mut self, output: &mut Vec<u8>, body: Option<&Body>) -> Result<(), Outcome> {
+    fn head_and_body(&mut self, body: Option<&Body>) -> Result<(), Outcome> {
+        let result = self.body(body);
+        // What precedes a file that has changed goes out all the same.
+        if matches!(result, Ok(()) | Err(Outcome::Truncated(_))) {
+            self.flush()?;
+        }
+        result
+    }
+
+    fn body(&mut self, body: Option<&Body>) -> Result<(), Outcome> {
         match body {
-            None | Some(Body::None) => self.bytes(output),
-            Some(Body::Bytes(bytes)) => self.head_and_bytes(output, bytes),
-            Some(Body::File(file, segments)) => match segments[..] {
-                [Segment::ByteRange(span)] if span.length <= ONE_WRITE_BYTES_MAX => {
-                    let result = append(output, file, span);
-                    self.bytes(output)?;
-                    result
-                }
-                _ => {
-                    self.bytes(output)?;
-                    segments.iter().try_for_each(|segment| self.segment(file, segment))
-                }
-            },
-            Some(Body::Streamed(stream, segments)) => self.streamed(output, &**stream, segments),
+            None | Some(Body::None) => Ok(()),
+            Some(Body::Bytes(bytes)) => self.gather(bytes),
+            Some(Body::File(file, segments)) => {
+                segments.iter().try_for_each(|segment| match segment {
+                    Segment::Bytes(bytes) => self.gather(bytes),
+                    &Segment::ByteRange(span) => self.file(file, span),
+                })
+            }
+            Some(Body::Streamed(stream, segments)) => {
+                self.gathered.reserve_exact(GATHERED_BYTES_MAX.saturating_sub(self.gathered.len()));
+                segments.iter().try_for_each(|segment| match segment {
+                    Segment::Bytes(bytes) => self.gather(bytes),
+                    &Segment::ByteRange(span) => self.parts(&**stream, span),
+                })
+            }
         }
     }
 
-    fn head_and_bytes(&mut self, output: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Outcome> {
-        if bytes.len() as u64 <= ONE_WRITE_BYTES_MAX {
-            output.extend_from_slice(bytes);
-            return self.bytes(output);
+    fn parts(&mut self, stream: &dyn Stream, span: ByteRange) -> Result<(), Outcome> {
+        for part in stream.parts(span) {
+            match part.ok_or(Outcome::Truncated("file-changed"))? {
+                Chunk::Bytes(bytes) => self.gather(&bytes)?,
+                Chunk::File(file, span) => self.file(&file, span)?,
+            }
         }
-        self.bytes(output)?;
-        self.bytes(bytes)
+        Ok(())
     }
 
-    fn segment(&mut self, file: &File, segment: &Segment) -> Result<(), Outcome> {
-        match segment {
-            Segment::Bytes(bytes) => self.bytes(bytes),
-            &Segment::ByteRange(span) => self.span(file, span),
+    /// A small span is read and gathered; while a large one is sent, no buffer is kept.
+    fn file(&mut self, file: &File, span: ByteRange) -> Result<(), Outcome> {
+        if span.length > ONE_WRITE_BYTES_MAX {
+            self.flush()?;
+            *self.gathered = Vec::new();
+            return self.span(file, span);
         }
+        self.make_room(span.length)?;
+        append(self.gathered, file, span)
+    }
+
+    fn gather(&mut self, bytes: &[u8]) -> Result<(), Outcome> {
+        if bytes.len() as u64 > ONE_WRITE_BYTES_MAX {
+            self.flush()?;
+            return self.bytes(bytes);
+        }
+        self.make_room(bytes.len() as u64)?;
+        self.gathered.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Sends what is gathered, where so many bytes more would be too many.
+    fn make_room(&mut self, bytes: u64) -> Result<(), Outcome> {
+        let is_enough = self.gathered.len() as u64 + bytes <= GATHERED_BYTES_MAX as u64;
+        if is_enough { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), Outcome> {
+        let mut gathered = mem::take(self.gathered);
+        self.bytes(&gathered)?;
+        gathered.clear();
+        *self.gathered = gathered;
+        Ok(())
     }
 
     /// Sends bytes, holding back what does not fill a packet: it goes out with what follows, or
@@ -136,90 +177,17 @@ impl Writer<'_> {
                 Ok(length) => self.advance(length),
                 // A file system without pages to send from, as some in user space are.
                 Err(Errno::INVAL) => {
-                    return self.span_by_reads(
-                        file,
-                        ByteRange { first: offset, length: span.end() - offset },
-                    );
+                    let length = (span.end() - offset).min(ONE_WRITE_BYTES_MAX);
+                    let slice = ByteRange { first: offset, length };
+                    let mut buffer = Vec::new();
+                    let result = append(&mut buffer, file, slice);
+                    self.bytes(&buffer)?;
+                    result?;
+                    offset = slice.end();
                 }
                 Err(errno) if is_of_the_connection(errno) => self.wait_on(errno)?,
                 Err(errno) => return Err(unreadable(errno)),
             }
-        }
-        Ok(())
-    }
-
-    /// The same through a buffer of the program's own.
-    fn span_by_reads(&mut self, file: &File, span: ByteRange) -> Result<(), Outcome> {
-        let mut buffer = Vec::new();
-        let mut rest = span;
-        while rest.length > 0 {
-            let slice =
-                ByteRange { first: rest.first, length: rest.length.min(ONE_WRITE_BYTES_MAX) };
-            buffer.clear();
-            let result = append(&mut buffer, file, slice);
-            self.bytes(&buffer)?;
-            result?;
-            rest = ByteRange { first: slice.end(), length: rest.length - slice.length };
-        }
-        Ok(())
-    }
-
-    /// Sends the head in `output` and then the segments. A folder of a thousand small files would
-    /// be thousands of small writes: so small files are gathered in a buffer first, which is given
-    /// back while a large one is under way.
-    fn streamed(
-        &mut self,
-        output: &mut Vec<u8>,
-        stream: &dyn Stream,
-        segments: &[Segment],
-    ) -> Result<(), Outcome> {
-        // A buffer of its own: the thread keeps the other one.
-        let mut gathered = Vec::with_capacity(GATHERED_BYTES_MAX);
-        gathered.append(output);
-        let result = segments.iter().try_for_each(|segment| match segment {
-            Segment::Bytes(bytes) => self.gather(&mut gathered, bytes),
-            &Segment::ByteRange(span) => self.parts(&mut gathered, stream, span),
-        });
-        // What precedes a file that has changed goes out all the same.
-        if matches!(result, Ok(()) | Err(Outcome::Truncated(_))) {
-            self.bytes(&gathered)?;
-        }
-        result
-    }
-
-    fn parts(
-        &mut self,
-        gathered: &mut Vec<u8>,
-        stream: &dyn Stream,
-        span: ByteRange,
-    ) -> Result<(), Outcome> {
-        for part in stream.parts(span) {
-            match part.ok_or(Outcome::Truncated("file-changed"))? {
-                Chunk::Bytes(bytes) => self.gather(gathered, &bytes)?,
-                Chunk::File(file, span) if span.length <= ONE_WRITE_BYTES_MAX => {
-                    self.make_room(gathered, span.length)?;
-                    append(gathered, &file, span)?;
-                }
-                Chunk::File(file, span) => {
-                    self.bytes(&mem::take(gathered))?;
-                    self.span(&file, span)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn gather(&mut self, gathered: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Outcome> {
-        self.make_room(gathered, bytes.len() as u64)?;
-        gathered.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    /// Sends what is gathered, where so many bytes more would be too many.
-    fn make_room(&mut self, gathered: &mut Vec<u8>, bytes: u64) -> Result<(), Outcome> {
-        if gathered.len() as u64 + bytes > GATHERED_BYTES_MAX as u64 {
-            self.bytes(gathered)?;
-            gathered.clear();
         }
         Ok(())
     }
@@ -259,22 +227,10 @@ impl Writer<'_> {
 /// Whether an error of `sendfile` comes from the socket or from a lack of memory, and so says
 /// nothing against the file.
 fn is_of_the_connection(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::AGAIN
-            | Errno::INTR
-            | Errno::NOMEM
-            | Errno::NOBUFS
-            | Errno::PIPE
-            | Errno::CONNRESET
-            | Errno::CONNABORTED
-            | Errno::NOTCONN
-            | Errno::TIMEDOUT
-            | Errno::NETDOWN
-            | Errno::NETUNREACH
-            | Errno::HOSTDOWN
-            | Errno::HOSTUNREACH
-    )
+    // The kernel numbers those of the network in a row.
+    let network = Errno::NETDOWN.raw_os_error()..=Errno::HOSTUNREACH.raw_os_error();
+    network.contains(&errno.raw_os_error())
+        || matches!(errno, Errno::AGAIN | Errno::INTR | Errno::NOMEM | Errno::PIPE)
 }
 
 fn unreadable(errno: Errno) -> Outcome {

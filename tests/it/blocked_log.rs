@@ -95,15 +95,6 @@ fn access_lines(log: &[String]) -> usize {
 }
 
 #[test]
-fn a_pipe_that_is_not_read_costs_lines_only() {
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    let (_reader, writer) = pipe();
-    let httpd = serve(&tree, writer, &[]);
-    ask_often(&httpd, REQUESTS);
-    check_end(&httpd.stop());
-}
-
-#[test]
 fn lost_lines_are_counted_when_the_pipe_is_read_again() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     let (reader, writer) = pipe();
@@ -145,25 +136,25 @@ fn lost_lines_are_counted_when_the_pipe_is_read_only_in_the_end() {
     assert!((unwritten..=unwritten + 2).contains(&lost), "{lost}, {unwritten}");
 }
 
-#[test]
-fn a_terminal_that_shows_nothing_costs_lines_only() {
+/// It is only not read, or stopped by Ctrl-S.
+#[track_caller]
+fn check_stuck_terminal(mode: u32, before: &[&str]) {
     let tree = Tree::with(&[("a.txt", b"hello")]);
-    let (_screen, line) = pseudo_terminal();
-    let httpd = serve(&tree, line.into(), &[]);
-    ask_often(&httpd, REQUESTS);
-    check_end(&httpd.stop());
+    std::fs::set_permissions(tree.path(), Permissions::from_mode(0o755)).unwrap();
+    for typed in [&b""[..], b"\x13"] {
+        let (screen, line) = pseudo_terminal();
+        line.set_permissions(Permissions::from_mode(mode)).unwrap();
+        let mut screen = File::from(screen);
+        screen.write_all(typed).unwrap();
+        let httpd = serve(&tree, line.into(), before);
+        ask_often(&httpd, REQUESTS);
+        check_end(&httpd.stop());
+    }
 }
 
 #[test]
-fn a_terminal_that_is_stopped_costs_lines_only() {
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    let (screen, line) = pseudo_terminal();
-    let mut screen = File::from(screen);
-    // Ctrl-S.
-    screen.write_all(b"\x13").unwrap();
-    let httpd = serve(&tree, line.into(), &[]);
-    ask_often(&httpd, REQUESTS);
-    check_end(&httpd.stop());
+fn a_terminal_that_shows_nothing_costs_lines_only() {
+    check_stuck_terminal(0o620, &[]);
 }
 
 /// As `sudo -u nobody httpd` has it: the terminal cannot be opened anew.
@@ -172,20 +163,8 @@ fn a_stopped_terminal_of_another_user_costs_lines_only() {
     let Some(setpriv) = tool("setpriv").filter(|_| is_root()) else {
         return eprintln!("skipped: only root can become another user");
     };
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    std::fs::set_permissions(tree.path(), Permissions::from_mode(0o755)).unwrap();
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    let become_nobody = [&[setpriv.to_str().unwrap()], &nobody[..]].concat();
-    // Ctrl-S; or it is only not read.
-    for typed in [&b"\x13"[..], b""] {
-        let (screen, line) = pseudo_terminal();
-        line.set_permissions(Permissions::from_mode(0o600)).unwrap();
-        let mut screen = File::from(screen);
-        screen.write_all(typed).unwrap();
-        let httpd = serve(&tree, line.into(), &become_nobody);
-        ask_often(&httpd, REQUESTS);
-        check_end(&httpd.stop());
-    }
+    check_stuck_terminal(0o600, &[&[setpriv.to_str().unwrap()], &nobody[..]].concat());
 }
 
 /// A server with a log file. The root and the log have folders of their own in the tree.

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Httpd, Tree, has_words, read_head, tool};
+use crate::support::{Httpd, Tree, read_head, tool};
 
 /// More than the kernel buffers for a client that does not read.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -18,11 +18,7 @@ fn serve(tree: &Tree, before: &[&str], flags: &[&str]) -> Httpd {
     tree.write("www/a.txt", b"hello");
     File::create(tree.join("www/large")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();
     let mut command = Command::new("env");
-    command.arg("HTTPD_LOG_FORMAT=json").args(before).args([
-        env!("CARGO_BIN_EXE_httpd"),
-        "--port",
-        "0",
-    ]);
+    command.args(before).args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "--log-format", "json"]);
     command.args(flags).arg(tree.join("www"));
     Httpd::spawn(command)
 }
@@ -86,17 +82,6 @@ fn what_the_file_system_said_is_in_the_log() {
     check_open_error("ENOMEM", 503, "no-memory");
     check_open_error("EAGAIN", 503, "renamed-meanwhile");
     check_open_error("EIO", 500, "io-error");
-}
-
-#[test]
-fn short_lines_have_outcome_and_cause() {
-    let tree = Tree::new();
-    let httpd = serve(&tree, &[], &["--log-format", "short", "--request-timeout", "0.3"]);
-    httpd.get("/a%2fb");
-    httpd.log_line(|line| has_words(line, &["404", "refused", "encoded-slash"]));
-    let mut late = httpd.connect();
-    late.write_all(b"GET /late HTTP/1.0\r\n").unwrap();
-    httpd.log_line(|line| has_words(line, &["408", "timed-out", "request-timeout"]));
 }
 
 /// What is between these brackets and those that close them, wherever `start` ends in one.

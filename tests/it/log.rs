@@ -32,30 +32,13 @@ fn check(line: &str, want: &str) {
 }
 
 #[test]
-fn common_and_combined_are_the_formats_of_apache() {
+fn each_format_has_its_line() {
     let common = r#"127.0.0.1 - - * +0000] "GET /a%20b.txt HTTP/1.0" 200 5"#;
     check(&line("common"), common);
-    let combined = format!(r#"{common} "http://localhost/" "test \"1\"""#);
-    check(&line("combined"), &combined);
+    check(&line("combined"), &format!(r#"{common} "http://localhost/" "test \"1\"""#));
     // Standard error is not a terminal here.
     assert!(line("auto").ends_with(r#""http://localhost/" "test \"1\"""#));
-}
-
-#[test]
-fn short_lines_have_only_what_people_need() {
     check(&line("short"), "* 127.0.0.1 GET /a%20b.txt 200 5 *");
-}
-
-#[test]
-fn json_has_duration_and_outcome() {
-    let line: serde_json::Value = serde_json::from_str(&line("json")).unwrap();
-    assert_eq!(line["client"], "127.0.0.1");
-    assert_eq!(line["target"], "/a%20b.txt");
-    assert_eq!(line["status"], 200);
-    assert_eq!(line["bytes_sent"], 5);
-    assert_eq!(line["outcome"], "complete");
-    assert_eq!(line["cause"], serde_json::Value::Null);
-    assert!(line["duration_us"].is_u64());
 }
 
 #[test]
@@ -63,44 +46,56 @@ fn with_json_every_line_is_an_object() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &["--log-format", "json", "--verbose"]);
     httpd.get("/a.txt");
-    for line in httpd.stop().stderr {
-        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert!(object["time"].is_string(), "{line}");
-        let is_message = object["outcome"].is_null();
-        for name in ["level", "target", "message"] {
-            assert!(!is_message || object[name].is_string(), "{line}");
-        }
+    let log = httpd.stop().stderr;
+    let objects = log.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let (messages, lines): (Vec<_>, Vec<_>) = objects.partition(|it| it["outcome"].is_null());
+    for message in messages {
+        let names = ["time", "level", "target", "message"];
+        assert!(names.iter().all(|name| message[name].is_string()), "{message}");
     }
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line = &lines[0];
+    assert_eq!((&line["target"], &line["status"]), (&"/a.txt".into(), &200.into()));
+    assert_eq!((&line["bytes_sent"], &line["outcome"]), (&5.into(), &"complete".into()));
+    assert!(line["duration_us"].is_u64() && line["cause"].is_null(), "{line}");
 }
 
-/// Sends a request with a folded field line, and waits for the debug line with the cause of its
-/// refusal.
+/// Checks which of these are logged with these words before the flags, and flags: access lines, and
+/// messages of the levels INFO and DEBUG. Gives the log.
 #[track_caller]
-fn check_refusal_is_logged(httpd: &Httpd) {
-    let mut stream = httpd.connect();
-    let client = stream.local_addr().unwrap().to_string();
-    stream.write_all(b"GET / HTTP/1.0\r\n folded\r\n\r\n").unwrap();
-    assert_eq!(Reply::parse(&read_to_end(&mut stream)).status, 400);
-    httpd.log_line(|line| has_words(line, &["DEBUG", &client]) && line.contains("folded"));
-}
-
-#[test]
-fn quiet_drops_access_lines_and_verbose_adds_causes() {
-    let httpd = Httpd::serve(Tree::new().path(), &["--quiet", "--verbose"]);
-    httpd.get("/nothing");
-    check_refusal_is_logged(&httpd);
-    assert!(!httpd.stop().stderr.iter().any(|line| line.contains("GET /")));
-}
-
-#[test]
-fn rust_log_overrides_the_flags() {
+fn check_selected(words: &[&str], flags: &[&str], want: [bool; 3]) -> Vec<String> {
     let tree = Tree::new();
     let mut command = Command::new("env");
-    command.args(["RUST_LOG=access=off,httpd=debug", env!("CARGO_BIN_EXE_httpd")]);
-    command.args(["--port", "0"]).arg(tree.path());
+    command.args(words).args([env!("CARGO_BIN_EXE_httpd"), "--port", "0"]).args(flags);
+    command.arg(tree.path());
     let httpd = Httpd::spawn(command);
-    check_refusal_is_logged(&httpd);
-    assert!(!httpd.stop().stderr.iter().any(|line| line.contains("GET /")));
+    let mut stream = httpd.connect();
+    let client = stream.local_addr().unwrap().to_string();
+    // A folded field line, whose refusal has its cause in a debug line.
+    stream.write_all(b"GET / HTTP/1.0\r\n folded\r\n\r\n").unwrap();
+    assert_eq!(Reply::parse(&read_to_end(&mut stream)).status, 400);
+    let log = httpd.stop().stderr;
+    let has = |what: &dyn Fn(&str) -> bool| log.iter().any(|line| what(line));
+    let is_cause = |line: &str| has_words(line, &["DEBUG", &client]) && line.contains("folded");
+    let is_start = |line: &str| has_words(line, &["INFO", "stopping"]);
+    let got = [has(&|line| line.contains("\"GET / ")), has(&is_start), has(&is_cause)];
+    assert_eq!(got, want, "{words:?} {flags:?}: {log:?}");
+    log
+}
+
+#[test]
+fn flags_and_rust_log_choose_what_is_logged() {
+    check_selected(&[], &[], [true, true, false]);
+    check_selected(&[], &["--quiet", "--verbose"], [false, true, true]);
+    check_selected(&["RUST_LOG=error"], &[], [true, false, false]);
+    check_selected(&["RUST_LOG=access=off,httpd=debug"], &[], [false, true, true]);
+    let nothing = check_selected(&["RUST_LOG=off,access=off"], &["-v"], [false, false, false]);
+    assert_eq!(nothing, [""; 0]);
+    for malformed in ["off,a=loud", "off,httpd=info=debug", "off/a/b"] {
+        let malformed = format!("RUST_LOG={malformed}");
+        let log = check_selected(&[&malformed], &["-q", "-v"], [false, true, true]);
+        assert!(log[0].contains("WARN") && log[0].contains("RUST_LOG"), "{log:?}");
+    }
 }
 
 /// Bytes that could confuse a log, a terminal or a log parser.
@@ -278,25 +273,18 @@ fn a_log_that_cannot_be_written_does_not_stop_the_server() {
     assert_eq!(ended.stderr.iter().filter(|line| is_about_loss(line)).count(), 1);
     assert!(has_words(ended.stderr.last().unwrap(), &["WARN", "lost", "21"]), "{:?}", ended.stderr);
 
-    // Standard error is a pipe whose reader is gone.
-    let mut command = Command::new("sh");
-    command.args(["-c", r#"exec "$@" 2>&0 </dev/null"#, "sh", env!("CARGO_BIN_EXE_httpd")]);
-    command.args(["--port", "0", "--verbose"]).arg(tree.path());
-    let closed = Httpd::spawn_with(command, Stdio::from(std::io::pipe().unwrap().1));
-    for _ in 0..20 {
-        assert_eq!(closed.get("/a.txt").body, b"hello");
+    // Standard error is a pipe whose reader is gone, or a full disk.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for place in [Stdio::from(std::io::pipe().unwrap().1), full.into()] {
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"RUST_LOG=a=loud exec "$@" 2>&0 </dev/null"#, "sh"]);
+        command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "--verbose"]).arg(tree.path());
+        let httpd = Httpd::spawn_with(command, place);
+        for _ in 0..20 {
+            assert_eq!(httpd.get("/a.txt").body, b"hello");
+        }
+        assert_eq!(httpd.stop().status.code(), Some(0));
     }
-    assert_eq!(closed.stop().status.code(), Some(0));
-}
-
-#[test]
-fn what_clients_say_is_cut() {
-    let long = "a".repeat(5_000);
-    let tree = Tree::new();
-    let httpd = Httpd::serve(tree.path(), &["--log-format", "combined"]);
-    httpd.request("GET", &format!("/{long}"), &format!("User-Agent: {long}\r\n"));
-    let line = httpd.log_line(|line| line.contains("/aaa"));
-    assert!(line.len() < 4_300 && line.ends_with("aaa...\""), "{} bytes: {line}", line.len());
 }
 
 #[test]

@@ -96,30 +96,23 @@ fn start(root: &Path, variables: &[(&str, &str)]) -> (OnScreen, String) {
     (httpd, url)
 }
 
+/// Without colours, on a dark one.
 #[test]
 fn a_camera_reads_the_url_on_every_theme() {
     if !has_network() {
         return;
     }
     let tree = Tree::with(&[("a.txt", b"hello")]);
-    let (httpd, url) = start(tree.path(), &[]);
-    assert_eq!(read(&httpd, DARK), url);
-    assert_eq!(read(&httpd, LIGHT), url);
-    let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let ip = address.rsplit_once(':').unwrap().0.parse::<IpAddr>().unwrap();
-    assert!(!ip.is_loopback() && !ip.is_unspecified(), "{url}");
-    assert_eq!(httpd.get("/a.txt").body, b"hello");
-    assert!(httpd.rows().iter().any(|row| row.starts_with(&format!("listening on {url}"))));
-}
-
-#[test]
-fn without_colours_it_is_read_on_a_dark_terminal() {
-    if !has_network() {
-        return;
+    for (variables, themes) in [(&[][..], &[DARK, LIGHT][..]), (&[("NO_COLOR", "1")], &[DARK])] {
+        let (httpd, url) = start(tree.path(), variables);
+        for theme in themes {
+            assert_eq!(read(&httpd, *theme), url);
+        }
+        let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let ip = address.rsplit_once(':').unwrap().0.parse::<IpAddr>().unwrap();
+        assert!(!ip.is_loopback() && !ip.is_unspecified(), "{url}");
+        assert!(httpd.rows().iter().any(|row| row.starts_with(&format!("listening on {url}"))));
     }
-    let tree = Tree::new();
-    let (httpd, url) = start(tree.path(), &[("NO_COLOR", "1")]);
-    assert_eq!(read(&httpd, DARK), url);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::num::NonZero;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread;
 use std::time::Instant;
 
@@ -23,6 +23,8 @@ use crate::support::{
 pub struct OnScreen {
     child: Child,
     terminal: File,
+    /// That of the first listening line.
+    address: OnceLock<SocketAddr>,
     shown: Arc<(Mutex<Shown>, Condvar)>,
 }
 
@@ -77,7 +79,7 @@ impl OnScreen {
                 sink.1.notify_all();
             }
         });
-        Self { child, terminal, shown }
+        Self { child, terminal, address: OnceLock::new(), shown }
     }
 
     /// The rows of the screen that are not empty.
@@ -112,22 +114,35 @@ impl OnScreen {
         look(self.shown.0.lock().unwrap().parser.screen())
     }
 
-    /// The address of the first listening line, which may have left the screen.
+    /// The lines that were written whole so far, escape sequences and all.
+    pub fn lines(&self) -> Vec<String> {
+        let raw = String::from_utf8_lossy(&self.raw()).into_owned();
+        let whole = raw.rsplit_once("\r\n").map_or("", |(whole, _)| whole);
+        whole.split("\r\n").map(str::to_owned).collect()
+    }
+
+    /// Waits for a line that was written like that.
     #[track_caller]
-    fn address(&self) -> SocketAddr {
-        let found = || {
-            let raw = String::from_utf8_lossy(&self.raw()).into_owned();
-            let (_, rest) = raw.split_once("listening on http://")?;
-            rest.split_once("/\r\n").map(|(address, _)| address.parse().unwrap())
-        };
-        eventually("it listens", || found().is_some());
+    pub fn line(&self, matches: impl Fn(&str) -> bool) -> String {
+        let found = || self.lines().into_iter().find(|line| matches(line));
+        eventually("a line", || found().is_some());
         found().unwrap()
+    }
+
+    /// The addresses of the listening lines, which may have left the screen.
+    #[track_caller]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.line(|line| line.starts_with("listening on "));
+        let lines = self.lines();
+        let urls = lines.iter().filter_map(|line| line.strip_prefix("listening on http://"));
+        urls.map(|url| url.trim_end_matches('/').parse().unwrap()).collect()
     }
 
     /// Asks for this path from 127.0.0.`source`, and leaves the answer where it is.
     #[track_caller]
     pub fn ask_from(&self, source: u8, path: &str) -> TcpStream {
-        let mut stream = connect_from(loopback(source), self.address());
+        let address = self.address.get_or_init(|| self.addresses()[0]);
+        let mut stream = connect_from(loopback(source), *address);
         stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
         stream
     }

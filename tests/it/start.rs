@@ -27,36 +27,21 @@ fn check_usage(flags: &[&str], want: &[&str]) {
 }
 
 #[test]
-fn it_prints_where_it_listens() {
+fn it_prints_and_logs_where_it_listens() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &[]);
-    assert!(httpd.address().ip().is_loopback());
-    assert_ne!(httpd.address().port(), 0);
-    assert_eq!(httpd.get("/a.txt").body, b"hello");
-    let ended = httpd.stop();
-    assert_eq!(ended.stdout.len(), 1, "{:?}", ended.stdout);
-}
-
-#[test]
-fn the_log_says_what_has_started() {
-    let tree = Tree::new();
     let httpd = Httpd::serve(tree.path(), &["--bind", "127.0.0.1", "--bind", "::1"]);
     eventually("both lines are there", || httpd.addresses().len() == 2);
-    let [first, second] = [0, 1].map(|at| httpd.addresses()[at].to_string());
-    let root = tree.path().canonicalize().unwrap();
-    let words = [env!("CARGO_PKG_VERSION"), root.to_str().unwrap(), &first, &second, "sandbox"];
-    httpd.log_line(|line| has_words(line, &["INFO"]) && has_words(line, &words));
-}
-
-#[test]
-fn several_addresses_are_served_at_once() {
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &["--bind", "127.0.0.1", "--bind", "::1"]);
-    for address in httpd.addresses() {
+    let addresses = httpd.addresses();
+    for address in &addresses {
+        assert!(address.ip().is_loopback() && address.port() != 0, "{address}");
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         std::io::Write::write_all(&mut stream, b"GET /a.txt HTTP/1.0\r\n\r\n").unwrap();
         assert!(crate::support::read_to_end(&mut stream).ends_with(b"\r\n\r\nhello"), "{address}");
     }
+    let [first, second] = [0, 1].map(|at| addresses[at].to_string());
+    let root = tree.path().canonicalize().unwrap();
+    let words = [env!("CARGO_PKG_VERSION"), root.to_str().unwrap(), &first, &second, "sandbox"];
+    httpd.log_line(|line| has_words(line, &["INFO"]) && has_words(line, &words));
     assert_eq!(httpd.stop().stdout.len(), 2);
 }
 
@@ -65,7 +50,7 @@ fn the_wildcards_of_ipv4_and_ipv6_share_a_port() {
     let tree = Tree::new();
     let port = free_port("0.0.0.0");
     let flags = ["--port", &port.to_string(), "--bind", "0.0.0.0", "--bind", "::"];
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_httpd"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
     command.args(flags).arg(tree.path());
     let httpd = Httpd::spawn(command);
     assert_eq!(httpd.get("/").status, 200);

@@ -1,107 +1,40 @@
 //! What a person sees on a terminal: the banner, one line for each request, and colours unless they
 //! are disabled.
 
-use std::fs::File;
-use std::net::SocketAddr;
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use crate::screen::OnScreen;
-use crate::support::{
-    Lines, PATIENCE, Tree, eventually, has_words, pseudo_terminal, read_to_end, without_variables,
-};
+use crate::support::{Tree, eventually, has_words, read_to_end};
 
 /// The start of every ANSI escape sequence.
 const ESCAPE: char = '\x1b';
 
-/// `httpd` on its own terminal, killed when dropped.
-struct OnTerminal {
-    child: Child,
-    screen: Lines,
-}
-
-impl OnTerminal {
-    /// Starts it with these flags and variables; standard error goes to the terminal too, unless
-    /// `stderr` is given.
-    #[track_caller]
-    fn start(
-        flags: &[&str],
-        root: &Path,
-        variables: &[(&str, &str)],
-        stderr: Option<Stdio>,
-    ) -> Self {
-        let (terminal, line) = pseudo_terminal();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
-        command.args(["--port", "0"]).args(flags).arg(root);
-        without_variables(&mut command);
-        command.env_remove("NO_COLOR").env("TERM", "xterm").envs(variables.iter().copied());
-        command.stdin(Stdio::null()).stdout(line.try_clone().unwrap());
-        let child = command.stderr(stderr.unwrap_or_else(|| line.into())).spawn().unwrap();
-        // The command still holds its copies of the terminal's other end.
-        drop(command);
-        let screen = Lines::collect(File::from(terminal));
-        Self { child, screen }
-    }
-
-    /// Waits until the server listens, and returns the addresses of its listening lines.
-    #[track_caller]
-    fn addresses(&self) -> Vec<SocketAddr> {
-        self.line(|line| line.starts_with("listening on "));
-        let lines = self.screen.so_far();
-        let urls = lines.iter().filter_map(|line| line.strip_prefix("listening on http://"));
-        urls.map(|url| url.trim_end().trim_end_matches('/').parse().unwrap()).collect()
-    }
-
-    /// Waits for a matching line on the screen, and returns it.
-    #[track_caller]
-    fn line(&self, matches: impl Fn(&str) -> bool) -> String {
-        let found = self.screen.wait_for(|line| {
-            let line = line.trim_end_matches('\r');
-            matches(line).then(|| line.to_owned())
-        });
-        found.unwrap_or_else(|| panic!("no such line on the screen: {:#?}", self.screen.so_far()))
-    }
-
-    /// Sends a request, and returns the status line of its answer.
-    #[track_caller]
-    fn ask(address: SocketAddr, request: &[u8]) -> String {
-        use std::io::Write;
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request).unwrap();
-        let answer = read_to_end(&mut stream);
-        String::from_utf8_lossy(&answer).lines().next().unwrap().to_owned()
-    }
-}
-
-impl Drop for OnTerminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+/// Room for the banner and many lines.
+const LARGE: [u16; 2] = [80, 200];
 
 #[test]
 fn the_banner_shows_what_is_served_and_where() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
-    let flags = ["--bind", "0.0.0.0", "--bind", "::"];
-    let shown = OnTerminal::start(&flags, tree.path(), &[], None);
+    let shown = OnScreen::start(tree.path(), &["--bind", "0.0.0.0", "--bind", "::"], &[], LARGE);
     let addresses = shown.addresses();
     assert!(addresses.iter().any(|address| address.to_string().starts_with("127.0.0.1:")));
     for address in &addresses {
-        let status = OnTerminal::ask(*address, b"GET /a.txt HTTP/1.0\r\n\r\n");
-        assert_eq!(status, "HTTP/1.0 200 OK", "{address}");
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /a.txt HTTP/1.0\r\n\r\n").unwrap();
+        assert!(read_to_end(&mut stream).ends_with(b"\r\n\r\nhello"), "{address}");
     }
     let root = tree.path().canonicalize().unwrap();
     let root = root.to_str().unwrap();
-    shown.line(|line| has_words(line, &["httpd", env!("CARGO_PKG_VERSION"), root]));
-    shown.line(|line| has_words(line, &["sandbox"]));
-    shown.line(|line| has_words(line, &["Ctrl-C"]));
+    for words in [&["httpd", env!("CARGO_PKG_VERSION"), root][..], &["sandbox"], &["Ctrl-C"]] {
+        shown.line(|line| has_words(line, words));
+    }
     for address in addresses.iter().filter(|address| address.is_ipv4()) {
         let port = address.port().to_string();
         shown.line(|line| line.contains("WARN") && has_words(line, &[&port]));
     }
-    for line in shown.screen.so_far() {
+    for line in shown.lines() {
         assert!(!line.contains("0.0.0.0") && !line.contains("[::]"), "{line}");
     }
 }
@@ -109,10 +42,9 @@ fn the_banner_shows_what_is_served_and_where() {
 /// The lines of the banner with these flags.
 #[track_caller]
 fn banner(root: &Path, flags: &[&str]) -> Vec<String> {
-    let shown = OnTerminal::start(flags, root, &[], None);
+    let shown = OnScreen::start(root, flags, &[], LARGE);
     shown.addresses();
-    let lines = shown.screen.so_far().into_iter();
-    lines.take_while(|line| !line.starts_with("listening on ")).collect()
+    shown.lines().into_iter().take_while(|line| !line.starts_with("listening on ")).collect()
 }
 
 /// Each flag changes one row, and each value changes it into another text about the same subject.
@@ -150,8 +82,7 @@ fn the_banner_says_who_can_reach_it() {
     for flags in [&[][..], &["--bind", "127.0.0.5"], &["--bind", "::1"]] {
         assert!(has_words(&reach(flags), &["-b", "0.0.0.0"]), "{flags:?}");
     }
-    let everywhere = ["--bind", "0.0.0.0"];
-    let shown = OnTerminal::start(&everywhere, tree.path(), &[], None);
+    let shown = OnScreen::start(tree.path(), &["--bind", "0.0.0.0"], &[], LARGE);
     let address = shown.addresses().into_iter().find(|it| !it.ip().is_loopback());
     let Some(address) = address else { return };
     shown.line(|line| line.starts_with("  reach ") && line.contains(&format!("http://{address}/")));
@@ -173,59 +104,47 @@ fn the_banner_fits_narrow_terminals() {
     }
 }
 
-/// Checks how three requests look with these variables.
+/// Checks how two requests look with these variables.
 #[track_caller]
-fn check_requests(variables: &[(&str, &str)], want: [&str; 3]) {
+fn check_requests(variables: &[(&str, &str)], want: [&str; 2]) {
     let tree = Tree::with(&[("a.txt", b"hello")]);
-    let shown = OnTerminal::start(&[], tree.path(), variables, None);
-    let address = shown.addresses()[0];
-    OnTerminal::ask(address, b"GET /a.txt HTTP/1.0\r\n\r\n");
-    OnTerminal::ask(address, b"HEAD /missing HTTP/1.0\r\n\r\n");
-    OnTerminal::ask(address, b"GET /\x1b]0;title\x07 HTTP/1.0\r\n\r\n");
-    let names = ["GET /a.txt ", "HEAD /missing ", "title"];
-    for (name, want) in names.into_iter().zip(want) {
+    let shown = OnScreen::start(tree.path(), &[], variables, LARGE);
+    shown.get("/a.txt");
+    shown.get("/\x1b]0;title\x07");
+    for (name, want) in ["GET /a.txt ", "title"].into_iter().zip(want) {
         let line = shown.line(|line| line.contains(name));
         assert!(line.contains(want), "{line:?} lacks {want:?}");
-        let is_coloured = line.contains(ESCAPE);
-        assert_eq!(is_coloured, want.contains(ESCAPE), "{line:?}");
+        assert_eq!(line.contains(ESCAPE), want.contains(ESCAPE), "{line:?}");
     }
 }
 
 #[test]
 fn each_request_is_a_line_in_colour_unless_that_is_disabled() {
-    let ip = " 127.0.0.1 ";
     let coloured = [
-        &format!("\x1b[0m{ip}GET /a.txt \x1b[32m200\x1b[0m 5 "),
-        &format!("\x1b[0m{ip}HEAD /missing \x1b[33m404\x1b[0m 0 "),
-        &format!("\x1b[0m{ip}GET /\\x1b]0;title\\x07 \x1b[33m400\x1b[0m "),
+        "\x1b[0m 127.0.0.1 GET /a.txt \x1b[32m200\x1b[0m 5 ",
+        "\x1b[0m 127.0.0.1 GET /\\x1b]0;title\\x07 \x1b[33m400\x1b[0m ",
     ];
-    check_requests(&[], coloured.map(String::as_str));
-    check_requests(&[("NO_COLOR", "")], coloured.map(String::as_str));
-    let plain = [
-        &format!("{ip}GET /a.txt 200 5 "),
-        &format!("{ip}HEAD /missing 404 0 "),
-        &format!("{ip}GET /\\x1b]0;title\\x07 400 "),
-    ];
-    check_requests(&[("NO_COLOR", "1")], plain.map(String::as_str));
-    check_requests(&[("TERM", "dumb")], plain.map(String::as_str));
+    check_requests(&[], coloured);
+    check_requests(&[("NO_COLOR", "")], coloured);
+    let plain = [" 127.0.0.1 GET /a.txt 200 5 ", " 127.0.0.1 GET /\\x1b]0;title\\x07 400 "];
+    check_requests(&[("NO_COLOR", "1")], plain);
+    check_requests(&[("TERM", "dumb")], plain);
 }
 
 #[test]
 fn a_log_that_is_not_on_the_terminal_is_combined_and_without_colour() {
     let tree = Tree::with(&[("root/a.txt", b"hello")]);
-    let (root, log) = (tree.join("root"), tree.join("stderr"));
-    let stderr = Stdio::from(File::create(&log).unwrap());
-    let shown = OnTerminal::start(&[], &root, &[], Some(stderr));
-    OnTerminal::ask(shown.addresses()[0], b"GET /a.txt HTTP/1.0\r\n\r\n");
-    let file = tree.join("access.log");
+    let (root, error, file) = (tree.join("root"), tree.join("stderr"), tree.join("access.log"));
+    let redirected = ["sh", "-c", r#"log=$1; shift; exec "$@" 2>"$log""#, "sh"];
+    let redirected = [&redirected[..], &[error.to_str().unwrap()]].concat();
     let flags = ["--log-file", file.to_str().unwrap()];
-    let filed = OnTerminal::start(&flags, &root, &[], None);
-    OnTerminal::ask(filed.addresses()[0], b"GET /a.txt HTTP/1.0\r\n\r\n");
-    for path in [log, file] {
+    let to_file = OnScreen::start_by(&redirected, &root);
+    let to_log_file = OnScreen::start(&root, &flags, &[], LARGE);
+    for (shown, path) in [(to_file, error), (to_log_file, file)] {
+        assert_eq!(shown.get("/a.txt").body, b"hello");
         let read = || std::fs::read_to_string(&path).unwrap();
         let line = "\"GET /a.txt HTTP/1.0\" 200 5 \"-\" \"-\"\n";
         eventually("the line is written", || read().contains(line));
-        let text = read();
-        assert!(!text.contains(ESCAPE), "{text:?}");
+        assert!(!read().contains(ESCAPE), "{:?}", read());
     }
 }

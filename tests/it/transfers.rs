@@ -105,29 +105,11 @@ fn responses_that_last_stand_below_the_log() {
 fn more_than_five_are_counted() {
     let tree = tree();
     let httpd = OnScreen::start(tree.path(), &[], &[], USUAL);
-    let mut streams: Vec<_> = (0..8).map(|number| begin(&httpd, 2, &number.to_string())).collect();
+    let streams: Vec<_> = (0..8).map(|number| begin(&httpd, 2, &number.to_string())).collect();
     let rows = httpd.wait_for("a count", |rows| rows.iter().any(|row| row == " and 3 more"));
     assert_eq!(bars(&rows).len(), 5);
-    streams.truncate(5);
-    httpd.wait_for("no count", |rows| {
-        bars(rows).len() == 5 && !rows.iter().any(|row| row.starts_with(" and "))
-    });
-    streams.clear();
+    drop(streams);
     await_bars(&httpd, 0);
-}
-
-/// Two answers of one address are two more than the new connection's has.
-#[test]
-fn an_evicted_response_makes_way() {
-    let tree = tree();
-    let httpd = OnScreen::start(tree.path(), &["--max-connections", "2"], &[], USUAL);
-    let _two = [begin(&httpd, 2, "0"), begin(&httpd, 2, "1")];
-    await_bars(&httpd, 2);
-    let another = begin(&httpd, 3, "2");
-    await_line(&httpd, &["127.0.0.2", "evicted"]);
-    await_bars(&httpd, 2);
-    drop(another);
-    await_bars(&httpd, 1);
 }
 
 /// However many lines go by, each is whole, and so is each bar, whatever becomes of the terminal.
@@ -204,37 +186,25 @@ fn a_terminal_can_be_resized() {
     await_bars(&httpd, 0);
 }
 
+/// Only a person who has pressed Ctrl-C is told to press it again.
 #[test]
-fn ctrl_c_leaves_a_clean_screen_and_the_sum() {
-    let tree = tree();
-    let flags = ["--drain-timeout", "0.2"];
-    let mut httpd = OnScreen::start(tree.path(), &flags, &[], USUAL);
-    assert_eq!(httpd.get("/a.txt").body, b"hello");
-    let _streams = [begin(&httpd, 2, "0"), begin(&httpd, 3, "1")];
-    await_bars(&httpd, 2);
-    httpd.interrupt();
-    httpd.wait_for("a stop", |rows| {
-        rows.iter().any(|row| row.contains("stopping") && has_words(row, &["2", "responses"]))
-    });
-    assert_eq!(httpd.wait().code(), Some(0));
-    let rows = httpd.wait_for("a sum", |rows| {
-        rows.last().is_some_and(|row| has_words(row, &["served", "3", "responses", "addresses"]))
-    });
-    assert!(bars(&rows).is_empty(), "{rows:#?}");
-}
-
-#[test]
-fn only_after_ctrl_c_another_one_is_offered() {
+fn a_stop_leaves_a_clean_screen_and_the_sum() {
     let tree = tree();
     for (signal, is_offered) in [(Signal::INT, true), (Signal::TERM, false)] {
-        let httpd = OnScreen::start(tree.path(), &["--drain-timeout", "30"], &[], USUAL);
-        let _stream = begin(&httpd, 2, "");
-        await_bars(&httpd, 1);
+        let flags = ["--drain-timeout", "0.2"];
+        let mut httpd = OnScreen::start(tree.path(), &flags, &[], USUAL);
+        assert_eq!(httpd.get("/a.txt").body, b"hello");
+        let _streams = [begin(&httpd, 2, "0"), begin(&httpd, 3, "1")];
+        await_bars(&httpd, 2);
         httpd.signal(signal);
-        let is_stop = |row: &String| row.contains("stopping") && has_words(row, &["1", "30s"]);
-        httpd.wait_for("a stop", |rows| rows.iter().any(is_stop));
-        let is_there = httpd.rows().concat().contains("Ctrl-C again");
-        assert_eq!(is_there, is_offered, "{:#?}", httpd.rows());
+        let stop = httpd.line(|line| line.contains("stopping: "));
+        assert!(has_words(&stop, &["2", "responses", "200ms"]), "{stop}");
+        assert_eq!(stop.contains("Ctrl-C again"), is_offered, "{stop}");
+        assert_eq!(httpd.wait().code(), Some(0));
+        let sum = ["served", "3", "responses", "addresses"];
+        let is_sum = |rows: &[String]| rows.last().is_some_and(|row| has_words(row, &sum));
+        let rows = httpd.wait_for("a sum", is_sum);
+        assert!(bars(&rows).is_empty(), "{rows:#?}");
     }
 }
 

@@ -3,8 +3,9 @@
 use super::super::Outcome;
 use super::*;
 use proptest::prelude::*;
+use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 const TIME: &str = "06/Nov/1994:08:49:37 +0000";
 
@@ -26,8 +27,8 @@ fn entry(request_line: &[u8]) -> Entry<'_> {
 #[track_caller]
 fn check_common(entry: &Entry<'_>, want: &str) {
     let want = want.replace("TIME", TIME);
-    assert_eq!(Format::Common.line(entry, true), want);
-    assert_eq!(Format::Combined.line(entry, true), format!("{want} \"-\" \"-\""));
+    assert_eq!(Format::Common.line(entry), want);
+    assert_eq!(Format::Combined.line(entry), format!("{want} \"-\" \"-\""));
 }
 
 #[test]
@@ -61,14 +62,15 @@ fn combined_adds_where_from_and_what_with() {
     entry.user_agent = Some(b"");
     let want =
         format!(r#"127.0.0.1 - - [{TIME}] "GET / HTTP/1.0" 200 2326 "http://example.com/\"x" """#);
-    assert_eq!(Format::Combined.line(&entry, false), want);
+    assert_eq!(Format::Combined.line(&entry), want);
 }
 
 #[test]
 fn a_time_that_no_date_can_hold_is_clamped() {
     let early = Entry { time: UNIX_EPOCH - Duration::from_secs(1), ..entry(b"GET /") };
     let want = r#"127.0.0.1 - - [01/Jan/1970:00:00:00 +0000] "GET /" 200 2326"#;
-    assert_eq!(Format::Common.line(&early, false), want);
+    assert_eq!(Format::Common.line(&early), want);
+    assert_eq!(parsed(&early)["time"], "1970-01-01T00:00:00.000Z");
 }
 
 #[track_caller]
@@ -90,7 +92,7 @@ fn bytes_are_escaped_as_apache_does() {
 
 #[track_caller]
 fn check_short(entry: &Entry<'_>, want: &str) {
-    assert_eq!(Format::Short.line(entry, false), want);
+    assert_eq!(Format::Short { colour: false }.line(entry), want);
 }
 
 #[test]
@@ -125,12 +127,12 @@ fn what_clients_say_is_cut_in_every_format() {
     let long = Entry { referer: Some(&more), user_agent: Some(&more), ..entry(&more) };
     let all = Entry { referer: Some(&most), user_agent: Some(&most), ..entry(&most) };
     for (format, escaped, fields) in [
-        (Format::Short, r"\x01", 1),
+        (Format::Short { colour: false }, r"\x01", 1),
         (Format::Common, r"\x01", 1),
         (Format::Combined, r"\x01", 3),
         (Format::Json, r"\u0001", 3),
     ] {
-        let (cut, whole) = (format.line(&long, false), format.line(&all, false));
+        let (cut, whole) = (format.line(&long), format.line(&all));
         let wanted = escaped.repeat(CLIENT_BYTES_MAX);
         assert_eq!(cut.matches(&(wanted.clone() + "...")).count(), fields, "{format:?}");
         assert_eq!(cut.replace("...", ""), whole, "{format:?}");
@@ -146,7 +148,7 @@ fn check_colour(status: u16, want: &str) {
         "\x1b[2m08:49:37Z\x1b[0m 127.0.0.1 GET / {want}{status}\x1b[0m 2326 350us \
          \x1b[33mtruncated file-shrank\x1b[0m"
     );
-    assert_eq!(Format::Short.line(&entry, true), want);
+    assert_eq!(Format::Short { colour: true }.line(&entry), want);
 }
 
 #[test]
@@ -157,26 +159,17 @@ fn colours_follow_the_status_class() {
     check_colour(503, "\x1b[31m");
 }
 
-#[track_caller]
-fn check_words(line: &[u8], want: Option<(&str, &str, Option<&str>)>) {
-    let words = entry(line).request_words();
-    let got = words;
-    let bytes = str::as_bytes;
-    assert_eq!(got, want.map(|(a, b, c)| (bytes(a), bytes(b), c.map(bytes))));
-}
-
 #[test]
 fn request_lines_split_into_their_words() {
-    check_words(b"GET / HTTP/1.0", Some(("GET", "/", Some("HTTP/1.0"))));
-    check_words(b"GET /old", Some(("GET", "/old", None)));
-    check_words(b"", None);
-    check_words(b"GET", None);
-    check_words(b"GET ", None);
-    check_words(b" / HTTP/1.0", None);
-    check_words(b"GET  / HTTP/1.0", None);
-    check_words(b"GET / HTTP/1.0 ", None);
-    check_words(b"GET /a b HTTP/1.0", None);
-    check_words(b"GET /a b", None);
+    let words = |line| request_words(line).unwrap();
+    assert_eq!(words(b"GET / HTTP/1.0"), [&b"GET"[..], b"/", b"HTTP/1.0"]);
+    assert_eq!(words(b"GET /old"), [&b"GET"[..], b"/old"]);
+    for line in ["", "GET", "GET ", " / HTTP/1.0", "GET  / HTTP/1.0", "GET / HTTP/1.0 "] {
+        assert_eq!(request_words(line.as_bytes()), None, "{line}");
+    }
+    for line in ["GET /a b HTTP/1.0", "GET /a b", "GET /a "] {
+        assert_eq!(request_words(line.as_bytes()), None, "{line}");
+    }
 }
 
 proptest! {
@@ -189,8 +182,8 @@ proptest! {
         let mut entry = entry(&line);
         entry.referer = referer.as_deref();
         entry.time = moment(second);
-        for format in [Format::Short, Format::Common, Format::Combined] {
-            let text = format.line(&entry, false);
+        for format in [Format::Short { colour: false }, Format::Common, Format::Combined] {
+            let text = format.line(&entry);
             prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{:?}", text);
         }
     }
@@ -204,4 +197,82 @@ fn moment(second: i64) -> SystemTime {
         _ => UNIX_EPOCH.checked_sub(distance),
     };
     moved.unwrap_or(UNIX_EPOCH)
+}
+
+fn parsed(entry: &Entry<'_>) -> Value {
+    let line = Format::Json.line(entry);
+    assert!(!line.chars().any(is_unprintable), "{line:?}");
+    serde_json::from_str(&line).unwrap()
+}
+
+#[test]
+fn an_object_holds_every_member() {
+    let mut entry = entry(b"GET /a%20b?c HTTP/1.1");
+    entry.user = Some("ann");
+    entry.referer = Some(b"http://example.com/");
+    entry.user_agent = Some(b"curl/8");
+    entry.time += Duration::from_millis(50);
+    entry.outcome = Outcome::Refused("encoded-slash");
+    let want = serde_json::json!({
+        "time": "1994-11-06T08:49:37.050Z", "client": "127.0.0.1", "user": "ann",
+        "method": "GET", "target": "/a%20b?c", "protocol": "HTTP/1.1", "request": null,
+        "status": 200, "bytes_sent": 2_326, "referer": "http://example.com/",
+        "user_agent": "curl/8", "duration_us": 350, "outcome": "refused",
+        "cause": "encoded-slash",
+    });
+    assert_eq!(parsed(&entry), want);
+    assert!(Format::Json.line(&entry).starts_with("{\"time\":\"1994-11-06T"));
+}
+
+#[test]
+fn what_is_not_known_is_null() {
+    let got = parsed(&entry(b""));
+    let names = ["user", "method", "target", "protocol", "referer", "user_agent", "cause"];
+    for name in names {
+        assert_eq!(got[name], Value::Null, "{name}");
+    }
+    assert_eq!(got["request"], "");
+    let simple = parsed(&entry(b"GET /old"));
+    assert_eq!((&simple["target"], &simple["protocol"]), (&"/old".into(), &Value::Null));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_give_one_object(line: Vec<u8>, referer: Option<Vec<u8>>, agent: Vec<u8>) {
+        let mut entry = entry(&line);
+        entry.referer = referer.as_deref();
+        entry.user_agent = Some(&agent);
+        let got = parsed(&entry);
+        prop_assert_eq!(got.as_object().map(serde_json::Map::len), Some(14));
+        let lossy = String::from_utf8_lossy(&agent);
+        prop_assert_eq!(got["user_agent"].as_str(), Some(lossy.as_ref()));
+        if let Some(request) = got["request"].as_str() {
+            prop_assert_eq!(request, String::from_utf8_lossy(&line));
+        }
+    }
+}
+
+#[test]
+fn messages_stay_one_harmless_line() {
+    assert_eq!(printable("cannot open 'a b\u{e4}': \\"), "cannot open 'a b\u{e4}': \\");
+    assert_eq!(printable("a\nb\x1b[2J\u{202e}"), r"a\nb\u{1b}[2J\u{202e}");
+}
+
+#[track_caller]
+fn check_message(format: Format, want: &str) {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_777_250);
+    let mut record = Record::builder();
+    record.level(Level::Warn).target("httpd::net");
+    let record = record.args(format_args!("a\n\"b")).build();
+    assert_eq!(format.message(&record, now), want);
+}
+
+#[test]
+fn messages_have_time_level_and_perhaps_their_module() {
+    check_message(Format::Combined, r#"1994-11-06T08:49:37Z WARN  httpd::net: a\n"b"#);
+    check_message(Format::Short { colour: false }, r#"08:49:37Z WARN  a\n"b"#);
+    check_message(Format::Short { colour: true }, "08:49:37Z \x1b[33mWARN \x1b[0m a\\n\"b");
+    let json = r#"{"time":"1994-11-06T08:49:37.250Z","level":"warn","target":"httpd::net","#;
+    check_message(Format::Json, &format!(r#"{json}"message":"a\u000a\"b"}}"#));
+    assert_eq!(priority(Level::Warn), "<4>");
 }

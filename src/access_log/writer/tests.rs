@@ -2,7 +2,6 @@
 //! none for a while.
 
 use super::*;
-use rustix::fs::Mode;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,30 +29,18 @@ impl Write for Scripted {
 }
 
 /// A writer that stands for one to standard error.
-fn writer<W: Write + From<File>>(out: W) -> Writer<W> {
-    Writer::new(Queue::of_standard_error().unwrap(), out, None)
+fn writer(out: impl Write + Send + 'static) -> Writer {
+    let (queue, status_lines) = (Queue::open(None).unwrap(), StatusLines::new(None));
+    Writer { queue, out: Box::new(out), is_torn: false, status_lines }
 }
 
 /// Starts a thread that writes there, and gives the queue.
-fn start<W: Write + From<File> + Send + 'static>(out: W) -> Arc<Queue> {
+fn start(out: impl Write + Send + 'static) -> Arc<Queue> {
     let writer = writer(out);
     let queue = Arc::clone(&writer.queue);
     thread::spawn(|| writer.write_until_closed());
     queue
 }
-
-/// Nothing is reopened where these are used.
-macro_rules! never_from_file {
-    ($($name:ty),*) => {
-        $(impl From<File> for $name {
-            fn from(_: File) -> Self {
-                unreachable!()
-            }
-        })*
-    };
-}
-
-never_from_file!(Scripted, Stuck);
 
 /// Writes these texts, one after the other; `want` is what is taken, `lost` how many lines are not.
 #[track_caller]
@@ -156,7 +143,7 @@ fn a_descriptor_that_does_not_block_is_waited_for() {
 
 /// Hands these lines over, with a rename and a reopening where there is none.
 fn write_in(path: &Path, old: &Path, lines: &[Option<&str>]) -> Arc<Queue> {
-    let queue = Queue::of_file(path).unwrap();
+    let queue = Queue::open(Some(path)).unwrap();
     for line in lines {
         if let Some(line) = line {
             queue.hand_over(line);
@@ -188,7 +175,7 @@ fn lines_handed_over_before_a_reopening_go_to_the_old_file() {
 fn the_old_file_stays_when_reopening_fails() {
     let folder = tempfile::tempdir().unwrap();
     let (path, old) = (folder.path().join("log"), folder.path().join("old"));
-    let queue = Queue::of_file(&path).unwrap();
+    let queue = Queue::open(Some(&path)).unwrap();
     fs::rename(&path, &old).unwrap();
     fs::create_dir(&path).unwrap();
     queue.reopen();
@@ -213,13 +200,10 @@ fn a_pipe_without_a_reader_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
-    assert!(Queue::of_file(&path).is_err(), "no reader, yet opened");
-    let reader = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(&path)
-        .unwrap();
-    let queue = Queue::of_file(&path).unwrap();
+    assert!(Queue::open(Some(&path)).is_err(), "no reader, yet opened");
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    let reader = rustix::fs::open(&path, flags, Mode::empty()).unwrap();
+    let queue = Queue::open(Some(&path)).unwrap();
     drop(reader);
     queue.start(None).unwrap();
     queue.hand_over("one");

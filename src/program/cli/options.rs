@@ -6,32 +6,22 @@
 use std::io::{IsTerminal, stderr};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::access_log::{self, Format};
 use crate::auth::Passwords;
 use crate::http::cors;
 use crate::http::response::ExtraField;
 use crate::program::addresses;
-use crate::program::probe::Url;
+use crate::program::probe::{self, Url};
 use crate::site::Access;
-use crate::site::files::Dotfiles;
-use crate::site::root::Symlinks;
 use crate::{net, serve, site};
-use log::LevelFilter;
 
-use super::super::startup_warnings::Exposure;
-use super::flags::{DotfilesFlag, Flags, LogFormatFlag, Page, Reachability, SymlinksFlag};
+use super::flags::{Flags, Reachability};
 
 /// What only some may see is for no cache that others share (RFC 9111 section 5.2.2.7).
 const PRIVATE: [(&str, &str); 1] = [("Cache-Control", "private, no-cache")];
 
 impl Flags {
-    /// What to print instead of serving.
-    pub(crate) fn page_to_generate(&self) -> Option<Page> {
-        self.generate
-    }
-
     /// What to ask instead of serving. Without a URL: the root of the server that these flags
     /// would start, at the first of its addresses.
     pub(crate) fn url_to_probe(&self) -> Result<Option<Url>, &'static str> {
@@ -40,7 +30,8 @@ impl Flags {
             (Some(Some(url)), _) => Ok(Some(url.clone())),
             (Some(None), Some(address)) if address.port() != 0 => {
                 let ip = addresses::from_this_machine(address.ip());
-                Ok(Some(Url::root_of(ip, address.port())))
+                let url = format!("http://{}/", SocketAddr::new(ip, address.port()));
+                Ok(Some(probe::read_url(&url)?))
             }
             (Some(None), _) => Err("--probe needs a URL where --port is 0"),
         }
@@ -52,32 +43,19 @@ impl Flags {
         folder.unwrap_or(Path::new("."))
     }
 
-    /// Which links may be followed.
-    pub(crate) fn symlinks(&self) -> Symlinks {
-        match self.content.symlinks {
-            SymlinksFlag::Deny => Symlinks::Deny,
-            SymlinksFlag::Within => Symlinks::Within,
-            SymlinksFlag::Follow => Symlinks::Follow,
-        }
-    }
-
     /// The addresses to listen on, each at its own port, or at that of all.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let Reachability { bind, port: of_all, .. } = &self.network;
         bind.iter().map(|&(ip, port)| SocketAddr::new(ip, port.unwrap_or(*of_all))).collect()
     }
 
-    /// Where the users and their passwords are; `None`: no password is needed.
-    pub(crate) fn password_file(&self) -> Option<&Path> {
-        self.network.auth.as_deref()
-    }
-
-    /// What it means that other machines can reach a listener.
-    pub(crate) fn reach(&self, are_inherited: bool) -> Exposure {
+    /// What it means that other machines can reach a listener; `None`: nothing to warn of, since a
+    /// proxy may speak TLS.
+    pub(crate) fn exposure(&self, are_inherited: bool) -> Option<&'static str> {
         match &self.network.auth {
-            None => Exposure::Open,
-            Some(_) if self.is_proxied(are_inherited) => Exposure::ProxiedPassword,
-            Some(_) => Exposure::Password,
+            None => Some("they can read this folder"),
+            Some(_) if self.is_proxied(are_inherited) => None,
+            Some(_) => Some("without TLS, passwords can be read on their way"),
         }
     }
 
@@ -86,41 +64,18 @@ impl Flags {
         are_inherited || !self.network.trusted_proxy.is_empty()
     }
 
-    /// Whether the process restricts itself.
-    pub(crate) fn wants_sandbox(&self) -> bool {
-        !self.network.no_sandbox
-    }
-
-    /// How long active responses may take at shutdown.
-    pub(crate) fn drain_timeout(&self) -> Duration {
-        self.limits.drain_timeout
-    }
-
-    /// Where the access lines go; `None`: to standard error.
-    pub(crate) fn log_file(&self) -> Option<&Path> {
-        self.log.log_file.as_deref()
-    }
-
-    /// Whether there are access lines, which have this level; else none has.
-    pub(crate) fn access_level(&self) -> LevelFilter {
-        if self.log.quiet { LevelFilter::Off } else { LevelFilter::Info }
-    }
-
     /// How access lines look.
     pub(crate) fn log_format(&self) -> Format {
-        let is_on_terminal = self.log.log_file.is_none() && stderr().is_terminal();
+        let colour = self.logs_to_terminal() && access_log::takes_colour(&stderr());
         match self.log.log_format {
-            LogFormatFlag::Auto if is_on_terminal => Format::Short,
-            LogFormatFlag::Auto | LogFormatFlag::Combined => Format::Combined,
-            LogFormatFlag::Short => Format::Short,
-            LogFormatFlag::Common => Format::Common,
-            LogFormatFlag::Json => Format::Json,
+            None if !self.logs_to_terminal() => Format::Combined,
+            None | Some(Format::Short { .. }) => Format::Short { colour },
+            Some(format) => format,
         }
     }
 
-    /// Whether SIGHUP ends the program: as any program on a terminal, when that goes away, unless
-    /// there is a log file to open anew.
-    pub(crate) fn ends_at_hangup(&self) -> bool {
+    /// Whether access lines go to a terminal.
+    pub(crate) fn logs_to_terminal(&self) -> bool {
         self.log.log_file.is_none() && stderr().is_terminal()
     }
 
@@ -128,16 +83,6 @@ impl Flags {
     pub(crate) fn shows_transfers(&self) -> bool {
         let is_on_standard_error = !self.log.quiet && self.log.log_file.is_none();
         is_on_standard_error && access_log::has_status_lines()
-    }
-
-    /// Whether the URL is shown as a QR code.
-    pub(crate) fn wants_qr(&self) -> bool {
-        self.network.qr
-    }
-
-    /// The least severe messages that are logged.
-    pub(crate) fn log_level(&self) -> LevelFilter {
-        if self.log.verbose { LevelFilter::Debug } else { LevelFilter::Info }
     }
 
     /// The options of the sockets and threads.
@@ -160,11 +105,7 @@ impl Flags {
             listing: !content.no_listing,
             listing_limit: content.listing_limit,
             archive_limit: content.archive_limit,
-            dotfiles: match content.dotfiles {
-                DotfilesFlag::Deny => Dotfiles::Deny,
-                DotfilesFlag::Unlisted => Dotfiles::Unlisted,
-                DotfilesFlag::Serve => Dotfiles::Serve,
-            },
+            dotfiles: content.dotfiles,
             pretty_urls: content.pretty_urls,
             spa: content.spa,
             media_types: self.responses.media_type.iter().cloned().collect(),
@@ -178,19 +119,15 @@ impl Flags {
         are_inherited: bool,
         passwords: Option<Passwords>,
     ) -> Access {
-        let allowed_hosts = self.allowed_hosts(listeners, are_inherited);
-        Access { allowed_hosts, cors: self.responses.cors, passwords }
-    }
-
-    /// Whether the Host is checked is decided here and nowhere else: on a server that only this
-    /// machine reaches, unless a proxy, or what passed the sockets, answers for the names.
-    fn allowed_hosts(&self, listeners: &[SocketAddr], are_inherited: bool) -> Vec<String> {
+        // Whether the Host is checked is decided here and nowhere else: on a server that only this
+        // machine reaches, unless a proxy, or what passed the sockets, answers for the names.
         let is_loopback = listeners.iter().all(|listener| listener.ip().is_loopback());
-        if is_loopback && !self.is_proxied(are_inherited) {
+        let allowed_hosts = if is_loopback && !self.is_proxied(are_inherited) {
             self.network.allow_host.clone()
         } else {
             vec!["*".to_owned()]
-        }
+        };
+        Access { allowed_hosts, cors: self.responses.cors, passwords }
     }
 
     /// The fields of every response: those of `--header`, which take the place of those of `--auth`
@@ -213,7 +150,6 @@ impl Flags {
             extra_fields: self.extra_fields(),
             trusted_proxies: self.network.trusted_proxy.clone(),
             log_format: self.log_format(),
-            log_colour: access_log::takes_colour() && self.log.log_file.is_none(),
             transfers: None,
             statistics: None,
         }
@@ -253,7 +189,7 @@ mod tests {
     fn check(flags: &[&str], listeners: &[&str], are_inherited: bool, is_checked: bool) {
         let flags = Flags::parse_from([&["httpd"], flags].concat());
         let listeners: Vec<_> = listeners.iter().map(|text| text.parse().unwrap()).collect();
-        let allowed = flags.allowed_hosts(&listeners, are_inherited);
+        let allowed = flags.access(&listeners, are_inherited, None).allowed_hosts;
         let is_any = allowed.iter().any(|name| name == "*");
         assert_eq!(!is_any, is_checked, "{flags:?} {listeners:?}");
     }

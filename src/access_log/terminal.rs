@@ -1,8 +1,19 @@
-//! Lines that stand below the last line of the log on a terminal, and are drawn again and again.
+//! What standard error is, and the lines that stand below the log where it is a terminal.
 //!
-//! Pure: texts for the terminal out. Where they have been drawn, the cursor goes back to the start
-//! of the first, so that all of them can be erased without counting how many rows the terminal
-//! makes of them: it may have been resized. Lines of the log go out in one text with them.
+//! Questions, and texts for the terminal: what is written there is written by `writer`. Where
+//! status lines have been drawn, the cursor goes back to the start of the first, so that all of
+//! them can be erased without counting how many rows the terminal makes of them: it may have been
+//! resized. Lines of the log go out in one text with them.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use rustix::fs::fstat;
+use rustix::process::getpgrp;
+use rustix::termios::{tcgetpgrp, tcgetwinsize};
+
+/// A terminal that does not tell its size has this many columns and rows, as the first ones had.
+const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
 
 /// To the start of the row, and clears the screen from there on (ECMA-48 sections 8.3.15, 8.3.39).
 const ERASE: &str = "\r\x1b[J";
@@ -10,6 +21,13 @@ const ERASE: &str = "\r\x1b[J";
 const ERASE_REST_OF_ROW: &str = "\x1b[K";
 /// Clears the rest of the screen.
 const ERASE_REST: &str = "\x1b[J";
+
+/// How many characters a terminal shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+}
 
 /// Gives the status lines as they are at the moment, none of them wider than the terminal. `None`:
 /// another program has the terminal, and its cursor.
@@ -20,18 +38,46 @@ pub(super) struct StatusLines {
     source: Option<Source>,
     /// What ought to be on the screen.
     lines: Vec<String>,
-    /// Whether these or older ones may be there.
-    are_shown: bool,
+    /// Whether these or older ones may be there, and are to be drawn anew.
+    pub(super) are_shown: bool,
+}
+
+/// The size of the terminal at this moment, if it is ours to draw on: after Ctrl-Z and `bg`, or
+/// `&`, it is the shell's, and its cursor stands where someone types.
+pub(crate) fn size() -> Option<Size> {
+    if tcgetpgrp(io::stderr()).is_ok_and(|group| group != getpgrp()) {
+        return None;
+    }
+    Some(match tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+            Size { columns: size.ws_col.into(), rows: size.ws_row.into() }
+        }
+        _ => USUAL_SIZE,
+    })
+}
+
+/// Whether a stream is a terminal whose user takes colours (<https://no-color.org/>).
+pub(crate) fn takes_colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal()
+        && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && env::var_os("TERM").is_none_or(|name| name != "dumb")
+}
+
+/// Whether it is a terminal whose cursor can be moved: then lines can stand below the log.
+pub(crate) fn has_status_lines() -> bool {
+    let name = env::var_os("TERM").unwrap_or_default();
+    io::stderr().is_terminal() && !name.is_empty() && name != "dumb"
+}
+
+/// Whether systemd's journal reads it (`JOURNAL_STREAM` of systemd.exec(5)).
+pub(super) fn is_journal() -> bool {
+    let stream = env::var("JOURNAL_STREAM").unwrap_or_default();
+    fstat(io::stderr()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 impl StatusLines {
     pub(super) fn new(source: Option<Source>) -> Self {
         Self { source, lines: Vec::new(), are_shown: false }
-    }
-
-    /// Whether there is something on the screen that is to be drawn anew.
-    pub(super) fn are_shown(&self) -> bool {
-        self.are_shown
     }
 
     /// What goes out before and after these lines of the log, or without any. `None`: nothing is to
@@ -193,7 +239,7 @@ mod tests {
         let mut shown = Shown::new();
         shown.show(&[" a"]);
         assert_eq!(shown.text(""), None);
-        assert!(shown.status_lines.are_shown());
+        assert!(shown.status_lines.are_shown);
     }
 
     #[test]
@@ -202,6 +248,6 @@ mod tests {
         shown.show(&[" a"]);
         *shown.wanted.lock().unwrap() = None;
         assert_eq!(shown.text("x\n").unwrap(), "x\n");
-        assert!(!shown.status_lines.are_shown());
+        assert!(!shown.status_lines.are_shown);
     }
 }
