@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::idle::sleeps;
 use crate::screen::OnScreen;
 use crate::support::{Httpd, Tree, eventually, has_words, read_head, read_to_end};
-use crate::turns::sleeps;
 
 /// Larger than what the kernel takes into its buffers for a client that does not read.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;

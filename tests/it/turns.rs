@@ -2,21 +2,16 @@
 //! one client or one disk does, new connections are accepted.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread;
-use std::time::Duration;
 
 use httpd::net::{Connection, Options, Server};
 
 use crate::attack::{Attack, Manner, loopback};
 use crate::support::{HELD_UP, Httpd, PATIENCE, Tree, eventually, read_to_end, tool};
-
-/// How long a server without clients is watched.
-const IDLE: Duration = Duration::from_secs(10);
 
 /// While each such system call for one file does not come back, others are answered, however many
 /// ask for that file.
@@ -119,39 +114,6 @@ fn slow_senders_are_not_left_to_the_housekeeper() {
     let held_up = log.iter().filter(|line| line.contains("held up")).count();
     // Some, since on a busy machine a thread may just not get to run.
     assert!(held_up < SENDERS / 8, "{held_up} of {SENDERS}");
-}
-
-/// How often a process's threads have gone to sleep.
-pub fn sleeps(pid: u32) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let sleeps_of = |status: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        line.unwrap().trim().parse::<u64>().unwrap()
-    };
-    threads
-        .map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default())
-        .filter(|status| !status.is_empty())
-        .map(|status| sleeps_of(&status))
-        .sum()
-}
-
-#[test]
-fn without_clients_no_thread_wakes() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| (0..25).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello")));
-        }
-    });
-    eventually("all threads sleep", || {
-        let before = sleeps(httpd.pid());
-        thread::sleep(Duration::from_millis(200));
-        sleeps(httpd.pid()) == before
-    });
-    let before = sleeps(httpd.pid());
-    thread::sleep(IDLE);
-    assert_eq!(sleeps(httpd.pid()), before);
 }
 
 /// A server whose clients wait for a gate before they get a byte, in a way that it does not know
