@@ -12,7 +12,8 @@ use httpd::net::{Connection, Options, Running, Server};
 
 use crate::support::{PATIENCE, is_reset, output_of, read_to_end, tool};
 
-fn start<H>(options: Options, handler: H) -> (Running, SocketAddr)
+/// A running server, and where it listens.
+pub fn start<H>(options: Options, handler: H) -> (Running, SocketAddr)
 where
     H: FnMut(Connection) + Clone + Send + Sync + 'static,
 {
@@ -21,7 +22,7 @@ where
     (server.start(handler).unwrap(), address)
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
@@ -219,15 +220,16 @@ fn check_a_start_without_threads() {
 }
 
 #[test]
-fn handlers_keep_their_state_from_client_to_client() {
-    let mut count = 0_u8;
-    let options = Options { thread_cache: 1, ..Options::default() };
-    let (running, address) = start(options, move |connection: Connection| {
-        let mut client = &connection;
-        count += 1;
-        client.write_all(&[count]).unwrap();
-    });
-    let counts: Vec<u8> = (0..20).map(|_| read_to_end(&mut connect(address))[0]).collect();
-    assert!(counts.iter().any(|&count| count > 1), "{counts:?}");
-    assert_eq!(running.stop(PATIENCE), 0);
+fn threads_and_the_state_of_handlers_are_kept_as_the_cache_allows() {
+    for thread_cache in [0, 1] {
+        let mut count = 0_u8;
+        let options = Options { thread_cache, ..Options::default() };
+        let (running, address) = start(options, move |connection: Connection| {
+            count += 1;
+            (&connection).write_all(&[count]).unwrap();
+        });
+        let counts: Vec<u8> = (0..20).map(|_| read_to_end(&mut connect(address))[0]).collect();
+        assert_eq!(counts.iter().any(|&count| count > 1), thread_cache > 0, "{counts:?}");
+        assert_eq!(running.stop(PATIENCE), 0);
+    }
 }
