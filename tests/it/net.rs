@@ -45,18 +45,29 @@ fn check_echo(address: SocketAddr, byte: u8) {
     assert_eq!(read_to_end(&mut stream), [byte]);
 }
 
+/// Whatever the cache is; and who asks for no limit gets none, and no panic.
 #[test]
 fn clients_are_served_one_after_another_and_at_once() {
-    for thread_cache in [0, 1, 128] {
-        let options = Options { thread_cache, ..Options::default() };
+    let without_limit = Options {
+        max_connections: usize::MAX,
+        queue_max: usize::MAX,
+        queue_time_max: Duration::MAX,
+        thread_cache: usize::MAX,
+        ..Options::default()
+    };
+    let caches = [0, 1, 128].map(|thread_cache| Options { thread_cache, ..Options::default() });
+    for options in caches.into_iter().chain([without_limit]) {
         let (running, address) = start(options, echo_a_byte);
+        let mut slow = connect(address);
         (0..50).for_each(|byte| check_echo(address, byte));
-        let at_once: Vec<_> =
-            (0..50).map(|byte| std::thread::spawn(move || check_echo(address, byte))).collect();
-        for thread in at_once {
-            thread.join().unwrap();
-        }
-        assert_eq!(running.stop(Duration::from_secs(5)), 0);
+        thread::scope(|scope| {
+            (0..50).for_each(|byte| drop(scope.spawn(move || check_echo(address, byte))));
+        });
+        slow.write_all(b"s").unwrap();
+        assert_eq!(read_to_end(&mut slow), b"s");
+        let mut silent = connect(address);
+        assert_eq!(running.stop(Duration::MAX), 0);
+        assert_eq!(read_to_end(&mut silent), b"");
         assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     }
 }
@@ -148,26 +159,6 @@ fn who_is_rejected_half_way_is_reset() {
     assert!(result.as_ref().is_err_and(is_reset), "{result:?}");
     drop(holder);
     assert_eq!(running.stop(PATIENCE), 0);
-}
-
-/// Who asks for no limit gets none, and no panic.
-#[test]
-fn limits_may_be_as_large_as_they_like() {
-    let options = Options {
-        max_connections: usize::MAX,
-        queue_max: usize::MAX,
-        queue_time_max: Duration::MAX,
-        thread_cache: usize::MAX,
-        ..Options::default()
-    };
-    let (running, address) = start(options, echo_a_byte);
-    let mut slow = connect(address);
-    (0..50).for_each(|byte| check_echo(address, byte));
-    slow.write_all(b"s").unwrap();
-    assert_eq!(read_to_end(&mut slow), b"s");
-    let mut silent = connect(address);
-    assert_eq!(running.stop(Duration::MAX), 0);
-    assert_eq!(read_to_end(&mut silent), b"");
 }
 
 /// Set for the process that [`check_a_start_without_threads`] is called in.

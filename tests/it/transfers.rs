@@ -133,7 +133,7 @@ fn an_evicted_response_makes_way() {
 /// However many lines go by, each is whole, and so is each bar, whatever becomes of the terminal.
 #[test]
 fn no_line_is_torn_while_many_go_by() {
-    const LINES: usize = 10_000;
+    const LINES: usize = 4_000;
     let tree = tree();
     let httpd = OnScreen::start(tree.path(), &[], &[], [24, 100]);
     let _streams: Vec<_> = (0..5).map(|number| begin(&httpd, 2, &number.to_string())).collect();
