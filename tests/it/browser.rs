@@ -12,7 +12,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 
-use base64::Engine;
 use serde_json::{Value, json};
 
 use crate::support::{Lines, PATIENCE, tool};
@@ -135,13 +134,6 @@ impl Browser {
         let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
         let entries = entries.as_array().unwrap().iter();
         entries.map(|it| format!("{} {}", text(it, "level"), text(it, "message"))).collect()
-    }
-
-    /// What the window shows, as a PNG.
-    #[track_caller]
-    pub fn screenshot(&self) -> Vec<u8> {
-        let image = self.command("GET", "/screenshot", None);
-        base64::engine::general_purpose::STANDARD.decode(image.as_str().unwrap()).unwrap()
     }
 
     /// Sets the page's size in CSS pixels.
@@ -285,16 +277,4 @@ impl Driver {
         reader.take(length).read_to_end(&mut body)?;
         serde_json::from_slice(&body).map_err(std::io::Error::other)
     }
-}
-
-#[test]
-fn a_browser_opens_pages_and_runs_scripts() {
-    let Some(browser) = Browser::start() else { return };
-    browser.resize(640, 480);
-    browser.open("data:text/html,<title>hello</title><script>console.log('logged')</script>");
-    assert_eq!(browser.run("return [document.title, innerWidth]"), json!(["hello", 640]));
-    assert_eq!(browser.run("return new Promise(done => setTimeout(done, 1, 5))"), json!(5));
-    let console = browser.console();
-    assert!(console.iter().any(|line| line.contains("logged")), "{console:?}");
-    assert!(browser.screenshot().starts_with(b"\x89PNG"));
 }

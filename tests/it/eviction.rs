@@ -114,8 +114,9 @@ fn a_lingering_client_can_be_evicted() {
     let httpd = serve_with_slots(&tree, 1, &[]);
     let mut lingers = send(&httpd, b"GET /a HTTP/1.0\r\n\r\nand more");
     assert_eq!(Reply::parse(&read_to_end(&mut lingers)).body, b"hello");
-    settle(&httpd);
-    let mut waits = send(&httpd, b"GET /a?b HTTP/1.0\r\n");
+    // At once: it lingers for five seconds only.
+    let mut waits = httpd.connect();
+    waits.write_all(b"GET /a?b HTTP/1.0\r\n").unwrap();
     let evicted = await_outcome(&httpd, Some("/a"), "evicted");
     assert_eq!((&evicted["cause"], &evicted["bytes_sent"]), (&"owed-longest".into(), &5.into()));
     waits.write_all(b"\r\n").unwrap();
