@@ -1,13 +1,16 @@
 //! A browser to look at pages with: headless Chromium, controlled through chromedriver.
 //!
 //! The protocol (the W3C's `WebDriver`) is JSON over HTTP; this client implements no more of it
-//! than the tests need. Each browser has its own profile, makes no network requests except for the
-//! pages that the test opens, and ends when its handle is dropped.
+//! than the tests need. A browser makes no network requests except for the pages that tests open.
+//! Starting one costs more than most tests do with it: the next test takes it over, in a new tab.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{LazyLock, Mutex};
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -42,40 +45,63 @@ pub const ENTER: char = '\u{e007}';
 /// The Escape key, for [`Browser::press`].
 pub const ESCAPE: char = '\u{e00c}';
 
-/// A browser with one window, ended when dropped.
+/// Browsers at once: each of them keeps a core busy.
+const BROWSERS_MAX: usize = 2;
+
+/// Runs chromedriver until standard input is closed, which it is also when the tests are killed.
+/// Chromium ends after it, and writes into its profile until then.
+const RUN_DRIVER: &str = r#"
+    HOME=$2 TMPDIR=$2 "$1" --port=0 &
+    exec >/dev/null
+    read -r end
+    kill $!
+    wait
+    while echo "=$2/profile" | grep -qsFf - /proc/[0-9]*/cmdline; do sleep 0.1; done
+    rm -rf "$2"
+"#;
+
+/// Places for browsers. A browser is in its place unless it was not started yet, or a test failed.
+static POOL: LazyLock<Pool> = LazyLock::new(|| {
+    let (give, take) = channel();
+    (0..BROWSERS_MAX).for_each(|_| give.send(None).unwrap());
+    Pool { give, take: Mutex::new(take) }
+});
+
+struct Pool {
+    give: Sender<Option<Driver>>,
+    take: Mutex<Receiver<Option<Driver>>>,
+}
+
+/// A browser with one tab, which no other test has meanwhile.
 pub struct Browser {
-    driver: Driver,
+    driver: Option<Driver>,
+}
+
+/// A running chromedriver with the browser that it started.
+struct Driver {
+    _child: Child,
+    address: SocketAddr,
+    _output: Lines,
     /// The path of the session's commands: `/session/ID`.
     session: String,
 }
 
-/// A running chromedriver with the browsers that it started.
-struct Driver {
-    child: Child,
-    address: SocketAddr,
-    _output: Lines,
-    _profile: tempfile::TempDir,
-}
-
 impl Browser {
-    /// Starts a browser; `None` where none is installed.
+    /// A browser as if it had just been started; `None` where none is installed.
     #[track_caller]
     pub fn start() -> Option<Self> {
         let (chromedriver, chromium) = (tool("chromedriver")?, tool("chromium")?);
-        let profile = tempfile::tempdir().unwrap();
-        let folder = format!("--user-data-dir={}", profile.path().join("profile").display());
-        let flags: Vec<&str> = FLAGS.into_iter().chain([folder.as_str()]).collect();
-        let milliseconds = u64::try_from(PATIENCE.as_millis()).unwrap();
-        let capabilities = json!({ "capabilities": { "alwaysMatch": {
-            "browserName": "chrome",
-            "timeouts": { "script": milliseconds, "pageLoad": milliseconds },
-            "goog:loggingPrefs": { "browser": "ALL" },
-            "goog:chromeOptions": { "binary": chromium, "args": flags },
-        }}});
-        let driver = Driver::start(&chromedriver, profile);
-        let session = driver.command("POST", "/session", Some(&capabilities));
-        let session = format!("/session/{}", session["sessionId"].as_str().unwrap());
-        Some(Self { driver, session })
+        let mut browser = Self { driver: POOL.take.lock().unwrap().recv().unwrap() };
+        if browser.driver.is_none() {
+            browser.driver = Some(Driver::start(&chromedriver, &chromium));
+            return Some(browser);
+        }
+        let tab = browser.post("/window/new", &json!({ "type": "tab" }));
+        browser.command("DELETE", "/window", None);
+        browser.post("/window", &json!({ "handle": tab["handle"] }));
+        browser.control("Network.clearBrowserCache", &json!({}));
+        browser.console();
+        Some(browser)
     }
 
     /// Opens a page and waits until it is loaded.
@@ -148,38 +174,66 @@ impl Browser {
 
     #[track_caller]
     fn post(&self, command: &str, parameters: &Value) -> Value {
-        self.driver.command("POST", &format!("{}{command}", self.session), Some(parameters))
+        self.command("POST", command, Some(parameters))
+    }
+
+    #[track_caller]
+    fn command(&self, method: &str, command: &str, parameters: Option<&Value>) -> Value {
+        let driver = self.driver.as_ref().unwrap();
+        driver.command(method, &format!("{}{command}", driver.session), parameters)
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Chromium exits cleanly, or when its driver is killed.
-        let _ = self.driver.try_command("DELETE", &self.session, None);
+        // Nobody knows what a failed test left behind.
+        let driver = self.driver.take().filter(|_| !thread::panicking());
+        let _ = POOL.give.send(driver);
     }
 }
 
 impl Driver {
     #[track_caller]
-    fn start(chromedriver: &Path, profile: tempfile::TempDir) -> Self {
-        let mut command = Command::new(chromedriver);
-        command.arg("--port=0").env("HOME", profile.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    fn start(chromedriver: &Path, chromium: &Path) -> Self {
         for _ in 0..STARTS_MAX {
+            let home = tempfile::tempdir().unwrap().keep();
+            let mut command = Command::new("sh");
+            command.args(["-c", RUN_DRIVER, "sh"]).arg(chromedriver).arg(&home);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
             let mut child = command.spawn().unwrap();
             let output = Lines::collect(child.stdout.take().unwrap());
             let port = output.wait_for(|line| {
                 let (_, port) = line.split_once("started successfully on port ")?;
                 port.trim_end_matches('.').parse::<u16>().ok()
             });
-            if let Some(port) = port {
-                let address = SocketAddr::from(([127, 0, 0, 1], port));
-                return Self { child, address, _output: output, _profile: profile };
-            }
-            eprintln!("chromedriver did not start: {:?}", output.so_far());
-            let _ = child.wait();
+            let Some(port) = port else {
+                eprintln!("chromedriver did not start: {:?}", output.so_far());
+                drop(child.stdin.take());
+                let _ = child.wait();
+                continue;
+            };
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            let mut driver =
+                Self { _child: child, address, _output: output, session: String::new() };
+            driver.open_session(chromium, &home);
+            return driver;
         }
         panic!("chromedriver did not start {STARTS_MAX} times");
+    }
+
+    #[track_caller]
+    fn open_session(&mut self, chromium: &Path, home: &Path) {
+        let profile = format!("--user-data-dir={}", home.join("profile").display());
+        let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
+        let milliseconds = u64::try_from(PATIENCE.as_millis()).unwrap();
+        let capabilities = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            "timeouts": { "script": milliseconds, "pageLoad": milliseconds },
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:chromeOptions": { "binary": chromium, "args": flags },
+        }}});
+        let session = self.command("POST", "/session", Some(&capabilities));
+        self.session = format!("/session/{}", session["sessionId"].as_str().unwrap());
     }
 
     /// The result of a command, which must not fail.
@@ -223,22 +277,4 @@ impl Driver {
         reader.take(length).read_to_end(&mut body)?;
         serde_json::from_slice(&body).map_err(std::io::Error::other)
     }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn a_browser_opens_pages_and_runs_scripts() {
-    let Some(browser) = Browser::start() else { return };
-    browser.resize(640, 480);
-    browser.open("data:text/html,<title>hello</title><script>console.log('logged')</script>");
-    assert_eq!(browser.run("return [document.title, innerWidth]"), json!(["hello", 640]));
-    assert_eq!(browser.run("return new Promise(done => setTimeout(done, 1, 5))"), json!(5));
-    let console = browser.console();
-    assert!(console.iter().any(|line| line.contains("logged")), "{console:?}");
 }

@@ -1,7 +1,8 @@
-//! Real clients, where they are installed: curl, wget, ab, Python and a browser.
+//! Real clients, where they are installed: curl, wget, Python and a browser.
 //!
 //! Nothing here looks at the protocol: what counts is what each client makes of the answers.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -177,60 +178,11 @@ fn wget_mirrors_a_folder() {
     // Each once, and nothing else: no archive, no other order.
     httpd.get("/last");
     httpd.log_line(|line| line.contains("\"/last\""));
-    let mut asked = Vec::new();
-    for line in httpd.log().iter().filter(|line| line.contains("\"target\"")) {
-        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
-        asked.push(entry["target"].as_str().unwrap().to_owned());
-    }
-    let count = asked.len();
-    assert!(asked.iter().all(|target| !target.contains('?')), "{asked:?}");
-    asked.sort_unstable();
-    asked.dedup();
-    assert_eq!(asked.len(), count, "{asked:?}");
-}
-
-#[test]
-fn wget_resumes_and_revalidates() {
-    let Some(tool) = tool("wget") else { return };
-    let bytes = pattern(2_000_000);
-    let tree = Tree::with(&[("large.bin", &bytes)]);
-    let httpd = Httpd::serve(tree.path(), &[]);
-    let mine = Tree::with(&[("large.bin", &bytes[..500_000])]);
-    let wget = |flag: &str| {
-        let mut wget = Command::new(&tool);
-        wget.args(["--no-config", "--no-proxy", "-nv", flag, "-P"]).arg(mine.path());
-        run(wget.arg(httpd.url("/large.bin"))).1
-    };
-    wget("-c");
-    assert!(fs::read(mine.join("large.bin")).unwrap() == bytes);
-    httpd.log_line(|line| line.contains("\" 206 1500000 "));
-    // wget dates its copy by Last-Modified, and sends If-Modified-Since.
-    wget("-N");
-    fs::remove_file(mine.join("large.bin")).unwrap();
-    wget("-N");
-    wget("-N");
-    httpd.log_line(|line| line.contains("\" 304 "));
-    wget("--spider");
-    assert!(fs::read(mine.join("large.bin")).unwrap() == bytes);
-}
-
-#[test]
-fn ab_sees_no_failure() {
-    let Some(tool) = tool("ab") else { return };
-    let tree = Tree::with(&[("a.bin", &pattern(9_000)), ("large.bin", &pattern(300_000))]);
-    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
-    for (flags, target) in [(&[][..], "/a.bin"), (&["-k"], "/a.bin"), (&["-i"], "/large.bin")] {
-        let mut ab = Command::new(&tool);
-        ab.args(["-n", "200", "-c", "8"]).args(flags);
-        let (report, _) = run(ab.arg(httpd.url(target)));
-        let value = |name: &str| {
-            let line = report.lines().find_map(|line| line.strip_prefix(name));
-            line.map(str::trim).map(str::to_owned)
-        };
-        assert_eq!(value("Complete requests:").as_deref(), Some("200"), "{report}");
-        assert_eq!(value("Failed requests:").as_deref(), Some("0"), "{report}");
-        assert_eq!(value("Non-2xx responses:"), None, "{report}");
-    }
+    let log = httpd.log();
+    let asked: Vec<_> = log.iter().filter_map(|line| line.split("\"target\":").nth(1)).collect();
+    let targets: BTreeSet<_> = asked.iter().map(|rest| rest.split(',').next()).collect();
+    assert_eq!(targets.len(), asked.len(), "{asked:?}");
+    assert!(!targets.iter().any(|target| target.unwrap().contains('?')), "{asked:?}");
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io::Write;
 use std::net::{IpAddr, TcpStream};
-use std::process::Command;
 use std::thread;
 
 use serde_json::Value;
@@ -13,7 +12,7 @@ use crate::attack::loopback;
 use crate::idle::settle;
 use crate::queue::Holder;
 use crate::support::{
-    HELD_UP, Httpd, Reply, Tree, connect_from, is_reset, pattern, read_head, read_to_end, tool,
+    HELD_UP, Httpd, Reply, Tree, connect_from, is_reset, pattern, read_head, read_to_end,
 };
 use crate::turns::is_unanswered;
 
@@ -115,8 +114,9 @@ fn a_lingering_client_can_be_evicted() {
     let httpd = serve_with_slots(&tree, 1, &[]);
     let mut lingers = send(&httpd, b"GET /a HTTP/1.0\r\n\r\nand more");
     assert_eq!(Reply::parse(&read_to_end(&mut lingers)).body, b"hello");
-    settle(&httpd);
-    let mut waits = send(&httpd, b"GET /a?b HTTP/1.0\r\n");
+    // At once: it lingers for five seconds only.
+    let mut waits = httpd.connect();
+    waits.write_all(b"GET /a?b HTTP/1.0\r\n").unwrap();
     let evicted = await_outcome(&httpd, Some("/a"), "evicted");
     assert_eq!((&evicted["cause"], &evicted["bytes_sent"]), (&"owed-longest".into(), &5.into()));
     waits.write_all(b"\r\n").unwrap();
@@ -164,32 +164,15 @@ fn a_small_answer_evicts_no_one_and_waits_for_no_one() {
     assert_eq!(evictions(&httpd), 0);
 }
 
-#[test]
-fn a_large_answer_waits_while_others_are_under_way() {
-    let tree = tree_of_sizes();
-    let httpd = serve_with_slots(&tree, 1, &[]);
-    let first = Holder::of(send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n"));
-    let mut waits = send(&httpd, b"GET /medium.bin HTTP/1.0\r\n\r\n");
-    assert!(is_unanswered(&waits));
-    assert_eq!(first.takes_the_rest().unwrap() as u64, LARGE_FILE_BYTES);
-    assert!(Reply::parse(&read_to_end(&mut waits)).body == pattern(MEDIUM_FILE_BYTES));
-    await_outcome(&httpd, Some("/large.bin"), "complete");
-}
-
 /// Neither those of a source that has more answers under way than its share, as long as a disk
 /// holds them up; nor any of a crowd that finds the one slot taken by one of them.
 #[test]
 fn a_client_whose_request_is_whole_is_never_evicted() {
-    if let Some(strace) = tool("strace") {
-        let tree = tree_of_sizes();
-        let mut command = Command::new(strace);
-        command.args(["-D", "-f", "-o", "/dev/null", "-P"]).arg(tree.join("large.bin"));
-        command.args(["-e", &format!("inject=sendfile:{HELD_UP}"), env!("CARGO_BIN_EXE_httpd")]);
-        command.args(["--port", "0", "--max-connections", "2", "--request-timeout", "3"]);
-        let httpd = Httpd::spawn({
-            command.arg(tree.path());
-            command
-        });
+    let tree = tree_of_sizes();
+    let flags = ["--max-connections", "2", "--request-timeout", "1"];
+    let fault = format!("sendfile:{HELD_UP}");
+    let paths = [&*tree.join("large.bin")];
+    if let Some(httpd) = Httpd::serve_with_fault(tree.path(), &flags, &fault, &paths) {
         let mut held_up = [1, 2].map(|_| {
             let mut stream = connect_from(loopback(2), httpd.address());
             stream.write_all(b"GET /large.bin HTTP/1.0\r\n\r\n").unwrap();
@@ -202,7 +185,6 @@ fn a_client_whose_request_is_whole_is_never_evicted() {
             assert_eq!(read_to_end(stream).len() as u64, LARGE_FILE_BYTES);
         }
     }
-    let tree = tree_of_sizes();
     let httpd = serve_with_slots(&tree, 1, &[]);
     let medium = pattern(MEDIUM_FILE_BYTES);
     thread::scope(|scope| {

@@ -1,8 +1,13 @@
 //! When a server has done all that it can do for its clients, and only waits.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
-use crate::support::{Httpd, eventually};
+use crate::support::{Httpd, Tree, eventually};
+
+/// How long a server without clients is watched.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What the kernel holds of what was sent to a port: bytes, and connections that are not accepted
 /// yet (see `proc_pid_net(5)`).
@@ -37,4 +42,37 @@ fn all_threads_sleep(pid: u32) -> bool {
         let has = |start| status.lines().any(|line: &str| line.starts_with(start));
         has("State:\tS") || has("Name:\thousekeeper")
     })
+}
+
+/// How often a process's threads have gone to sleep.
+pub fn sleeps(pid: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let sleeps_of = |status: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse::<u64>().unwrap()
+    };
+    threads
+        .map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default())
+        .filter(|status| !status.is_empty())
+        .map(|status| sleeps_of(&status))
+        .sum()
+}
+
+#[test]
+fn without_clients_no_thread_wakes() {
+    let tree = Tree::with(&[("a", b"hello")]);
+    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..25).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello")));
+        }
+    });
+    eventually("all threads sleep", || {
+        let before = sleeps(httpd.pid());
+        thread::sleep(Duration::from_millis(200));
+        sleeps(httpd.pid()) == before
+    });
+    let before = sleeps(httpd.pid());
+    thread::sleep(IDLE);
+    assert_eq!(sleeps(httpd.pid()), before);
 }

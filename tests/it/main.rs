@@ -62,7 +62,6 @@ mod support;
 mod syscalls;
 mod systemd;
 mod terminal;
-mod threads;
 mod tidy;
 mod transfers;
 mod turns;

@@ -12,7 +12,8 @@ use httpd::net::{Connection, Options, Running, Server};
 
 use crate::support::{PATIENCE, is_reset, output_of, read_to_end, tool};
 
-fn start<H>(options: Options, handler: H) -> (Running, SocketAddr)
+/// A running server, and where it listens.
+pub fn start<H>(options: Options, handler: H) -> (Running, SocketAddr)
 where
     H: FnMut(Connection) + Clone + Send + Sync + 'static,
 {
@@ -21,7 +22,7 @@ where
     (server.start(handler).unwrap(), address)
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
@@ -44,18 +45,29 @@ fn check_echo(address: SocketAddr, byte: u8) {
     assert_eq!(read_to_end(&mut stream), [byte]);
 }
 
+/// Whatever the cache is; and who asks for no limit gets none, and no panic.
 #[test]
 fn clients_are_served_one_after_another_and_at_once() {
-    for thread_cache in [0, 1, 128] {
-        let options = Options { thread_cache, ..Options::default() };
+    let without_limit = Options {
+        max_connections: usize::MAX,
+        queue_max: usize::MAX,
+        queue_time_max: Duration::MAX,
+        thread_cache: usize::MAX,
+        ..Options::default()
+    };
+    let caches = [0, 1, 128].map(|thread_cache| Options { thread_cache, ..Options::default() });
+    for options in caches.into_iter().chain([without_limit]) {
         let (running, address) = start(options, echo_a_byte);
+        let mut slow = connect(address);
         (0..50).for_each(|byte| check_echo(address, byte));
-        let at_once: Vec<_> =
-            (0..50).map(|byte| std::thread::spawn(move || check_echo(address, byte))).collect();
-        for thread in at_once {
-            thread.join().unwrap();
-        }
-        assert_eq!(running.stop(Duration::from_secs(5)), 0);
+        thread::scope(|scope| {
+            (0..50).for_each(|byte| drop(scope.spawn(move || check_echo(address, byte))));
+        });
+        slow.write_all(b"s").unwrap();
+        assert_eq!(read_to_end(&mut slow), b"s");
+        let mut silent = connect(address);
+        assert_eq!(running.stop(Duration::MAX), 0);
+        assert_eq!(read_to_end(&mut silent), b"");
         assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     }
 }
@@ -149,26 +161,6 @@ fn who_is_rejected_half_way_is_reset() {
     assert_eq!(running.stop(PATIENCE), 0);
 }
 
-/// Who asks for no limit gets none, and no panic.
-#[test]
-fn limits_may_be_as_large_as_they_like() {
-    let options = Options {
-        max_connections: usize::MAX,
-        queue_max: usize::MAX,
-        queue_time_max: Duration::MAX,
-        thread_cache: usize::MAX,
-        ..Options::default()
-    };
-    let (running, address) = start(options, echo_a_byte);
-    let mut slow = connect(address);
-    (0..50).for_each(|byte| check_echo(address, byte));
-    slow.write_all(b"s").unwrap();
-    assert_eq!(read_to_end(&mut slow), b"s");
-    let mut silent = connect(address);
-    assert_eq!(running.stop(Duration::MAX), 0);
-    assert_eq!(read_to_end(&mut silent), b"");
-}
-
 /// Set for the process that [`check_a_start_without_threads`] is called in.
 const WITHOUT_THREADS: &str = "TEST_WITHOUT_THREADS";
 
@@ -219,15 +211,16 @@ fn check_a_start_without_threads() {
 }
 
 #[test]
-fn handlers_keep_their_state_from_client_to_client() {
-    let mut count = 0_u8;
-    let options = Options { thread_cache: 1, ..Options::default() };
-    let (running, address) = start(options, move |connection: Connection| {
-        let mut client = &connection;
-        count += 1;
-        client.write_all(&[count]).unwrap();
-    });
-    let counts: Vec<u8> = (0..20).map(|_| read_to_end(&mut connect(address))[0]).collect();
-    assert!(counts.iter().any(|&count| count > 1), "{counts:?}");
-    assert_eq!(running.stop(PATIENCE), 0);
+fn threads_and_the_state_of_handlers_are_kept_as_the_cache_allows() {
+    for thread_cache in [0, 1] {
+        let mut count = 0_u8;
+        let options = Options { thread_cache, ..Options::default() };
+        let (running, address) = start(options, move |connection: Connection| {
+            count += 1;
+            (&connection).write_all(&[count]).unwrap();
+        });
+        let counts: Vec<u8> = (0..20).map(|_| read_to_end(&mut connect(address))[0]).collect();
+        assert_eq!(counts.iter().any(|&count| count > 1), thread_cache > 0, "{counts:?}");
+        assert_eq!(running.stop(PATIENCE), 0);
+    }
 }

@@ -1,6 +1,7 @@
 //! An attack by slowhttptest, a well-known tool: it finds the service available all the time.
 //!
-//! Every second it also sends a probe, which the server must answer within two seconds.
+//! Every second it also sends a probe, which the server must answer within two seconds: one that is
+//! late is reported after the fourth second. The tool itself keeps half a core busy.
 
 use std::fs::File;
 use std::path::Path;
@@ -31,10 +32,8 @@ fn check(slowhttptest: &Path, mode: &[&str], target: &str, flags: &[&str]) {
 fn the_service_stays_available() {
     let Some(slowhttptest) = &tool("slowhttptest") else { return };
     raise_descriptor_limit();
-    let few_slots = ["--max-connections", "64"];
     thread::scope(|scope| {
-        scope.spawn(|| check(slowhttptest, &["-H"], "/a", &few_slots));
-        scope.spawn(|| check(slowhttptest, &["-B"], "/post.html", &few_slots));
+        scope.spawn(|| check(slowhttptest, &["-H"], "/a", &["--max-connections", "64"]));
         // Its probe asks for the same large file from the same address, which has no more than its
         // share: so this server has more slots than there are readers.
         scope.spawn(|| check(slowhttptest, &["-X", "-n", "1", "-z", "32"], "/large.bin", &[]));

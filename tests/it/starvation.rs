@@ -7,6 +7,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
@@ -81,21 +82,16 @@ fn clients_are_served_with_few_threads() {
 #[test]
 fn there_are_no_more_slots_than_threads_have_mappings() {
     let path = "/proc/sys/vm/max_map_count";
-    let Some(strace) = tool("strace") else { return };
     // What strace puts in its place is "02000", then the end of the line.
     if std::fs::read_to_string(path).unwrap().len() != "02000\n".len() {
         eprintln!("skipped: {path} has not its usual number of digits");
         return;
     }
     let tree = Tree::with(&[("a", b"hello")]);
-    let mut command = Command::new(strace);
-    command.args(["-D", "-f", "-o", "/dev/null", "-P", path]);
-    command.args(["-e", "inject=read:poke_exit=@arg2=30323030300a:when=1"]);
-    command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "--max-connections", "700"]);
-    let httpd = Httpd::spawn({
-        command.arg(tree.path());
-        command
-    });
+    let flags = ["--max-connections", "700"];
+    let fault = "read:poke_exit=@arg2=30323030300a:when=1";
+    let httpd = Httpd::serve_with_fault(tree.path(), &flags, fault, &[Path::new(path)]);
+    let Some(httpd) = httpd else { return };
     let warns = |line: &str| ["WARN", "max_map_count", "700"].iter().all(|it| line.contains(it));
     let warning = httpd.log_line(warns);
     let numbers = warning.split(|c: char| !c.is_ascii_digit()).filter_map(|it| it.parse().ok());
@@ -159,22 +155,14 @@ fn one_thread_serves_one_client_after_the_other() {
 }
 
 #[test]
-fn with_two_threads_one_slow_client_stops_nothing() {
+fn with_few_threads_slow_clients_stop_nothing() {
     let tree = Tree::with(&[("a", b"hello")]);
-    let Some(httpd) = serve_with_threads(&tree, 5) else { return };
-    let _slow = Attack::start(httpd.address(), &[loopback(2)], 1, Manner::Sends);
-    for _ in 0..REQUESTS {
-        assert_eq!(httpd.get("/a").body, b"hello");
-    }
-}
-
-#[test]
-fn with_four_threads_three_slow_clients_stop_nothing() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    let Some(httpd) = serve_with_threads(&tree, 6) else { return };
-    let _slow = Attack::start(httpd.address(), &[loopback(2)], 3, Manner::Sends);
-    for _ in 0..REQUESTS {
-        assert_eq!(httpd.get("/a").body, b"hello");
+    for (threads, slow) in [(5, 1), (6, 3)] {
+        let Some(httpd) = serve_with_threads(&tree, threads) else { return };
+        let _slow = Attack::start(httpd.address(), &[loopback(2)], slow, Manner::Sends);
+        for _ in 0..REQUESTS {
+            assert_eq!(httpd.get("/a").body, b"hello");
+        }
     }
 }
 
@@ -232,25 +220,16 @@ fn descriptors(httpd: &Httpd) -> Vec<usize> {
     open.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
 }
 
-#[test]
-fn what_cannot_be_opened_may_be_asked_for_later() {
-    let Some(_) = tool("prlimit") else { return };
-    let tree = Tree::with(&[("a", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &[]);
-    assert_eq!(get_with_descriptors(&httpd, 0, "/a").status, 503);
-    assert_eq!(httpd.get("/a").body, b"hello");
-}
-
 /// The folder takes a descriptor, and so do a README and a link whose end is looked at. A thread
 /// that waits in `accept` has one reserved, so how many it takes in all is tried.
 #[test]
-fn a_listing_lacks_nothing() {
+fn what_cannot_be_opened_may_be_asked_for_later_and_a_listing_lacks_nothing() {
     let Some(_) = tool("prlimit") else { return };
-    let tree = Tree::with(&[("folder/file", b"hello"), ("plain/README", b"text")]);
+    let tree = Tree::with(&[("a", b"hello"), ("folder/file", b"1"), ("plain/README", b"text")]);
     tree.link("folder/link", "file");
     let httpd = Httpd::serve(tree.path(), &[]);
-    for target in ["/folder/?format=json", "/folder/", "/plain/"] {
-        let whole = httpd.get(target).body;
+    for target in ["/a", "/folder/?format=json", "/folder/", "/plain/"] {
+        let whole = get_with_descriptors(&httpd, 100, target).body;
         assert_eq!(get_with_descriptors(&httpd, 0, target).status, 503, "{target}");
         let replies: Vec<_> =
             (1..8).map(|free| get_with_descriptors(&httpd, free, target)).collect();

@@ -135,6 +135,23 @@ impl Httpd {
         Self::spawn(command)
     }
 
+    /// Serves `root` while strace changes what system calls do, by what its `inject=` takes; only
+    /// calls for these paths, where there are any. `None` where strace is missing.
+    #[track_caller]
+    pub fn serve_with_fault(
+        root: &Path,
+        flags: &[&str],
+        inject: &str,
+        paths: &[&Path],
+    ) -> Option<Self> {
+        let mut command = Command::new(tool("strace")?);
+        // With -D, strace is a grandchild, so that the process that we start is the server.
+        command.args(["-D", "-f", "-o", "/dev/null", "-e", &format!("inject={inject}")]);
+        command.args(paths.iter().flat_map(|path| [OsStr::new("-P"), path.as_os_str()]));
+        command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "--root"]).arg(root).args(flags);
+        Some(Self::spawn(command))
+    }
+
     /// Starts a command that ends up running `httpd` or a server from `examples/`, and waits for
     /// its first listening line.
     #[track_caller]
@@ -379,13 +396,19 @@ pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
 /// Reads a response's head and nothing after it.
 #[track_caller]
 pub fn read_head(stream: &mut TcpStream) -> Reply {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
+    Reply::parse(&read_up_to(stream, b"\r\n\r\n"))
+}
+
+/// Reads up to this end and nothing after it.
+#[track_caller]
+pub fn read_up_to(stream: &mut TcpStream, end: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(end) {
         let mut byte = [0];
         stream.read_exact(&mut byte).unwrap();
-        head.extend_from_slice(&byte);
+        bytes.extend_from_slice(&byte);
     }
-    Reply::parse(&head)
+    bytes
 }
 
 /// Sends bytes and closes our side of the connection, then reads to the end.

@@ -1,11 +1,14 @@
 //! Which system calls a request costs, according to strace.
 
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::idle::settle;
 use crate::support::{Httpd, Tree, eventually, has_words, is_reset, pattern, read_to_end, tool};
+
+const JSON: [&str; 2] = ["--log-format", "json"];
 
 /// Requests whose system calls are looked at.
 const MARKED: usize = 15;
@@ -52,17 +55,6 @@ fn calls_of(trace: &str) -> Vec<Vec<String>> {
     calls.collect()
 }
 
-/// Serves `tree/www` with errors that strace puts in place of system calls: what its `inject=`
-/// takes. With a path, only calls for that file fail. `None` where strace is missing.
-fn serve_with_faults(tree: &Tree, inject: &str, path: Option<&str>) -> Option<Httpd> {
-    let mut command = Command::new(tool("strace")?);
-    command.args(["-D", "-f", "-o", "/dev/null", "-e", &format!("inject={inject}")]);
-    command.args(path.iter().flat_map(|path| ["-P", path]));
-    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0", "--log-format", "json"]);
-    command.arg(tree.join("www"));
-    Some(Httpd::spawn(command))
-}
-
 /// Whether a line of the JSON log is a message that warns.
 fn is_warning(line: &str) -> bool {
     line.contains("\"level\":\"warn\"")
@@ -70,63 +62,45 @@ fn is_warning(line: &str) -> bool {
 
 #[test]
 fn an_error_of_accept_that_lasts_is_logged_once_and_does_not_spin() {
-    let tree = Tree::with(&[("www/a.txt", b"hello")]);
+    let tree = Tree::with(&[("a.txt", b"hello")]);
     // EPERM: what a security module says, for as long as it likes.
     let faults = "accept4:error=EPERM:when=1..6";
     let started = Instant::now();
-    let Some(httpd) = serve_with_faults(&tree, faults, None) else { return };
+    let Some(httpd) = Httpd::serve_with_fault(tree.path(), &JSON, faults, &[]) else { return };
     assert_eq!(httpd.get("/a.txt").body, b"hello");
     // strace counts for each thread, so every one of them has to wait six times.
     assert!(started.elapsed() >= Duration::from_millis(60), "{:?}", started.elapsed());
     let log = httpd.stop().stderr;
-    let warnings =
-        log.iter().filter(|line| is_warning(line) && has_words(line, &["accept"])).count();
-    assert_eq!(warnings, 1, "{log:?}");
-}
-
-/// Requests a file three times while it cannot be opened.
-#[track_caller]
-fn check_open_error(error: &str, want: u16, warnings: usize) {
-    let tree = Tree::with(&[("www/a.txt", b"hello")]);
-    let faults = format!("openat2:error={error}");
-    let Some(httpd) = serve_with_faults(&tree, &faults, Some("a.txt")) else { return };
-    for _ in 0..3 {
-        assert_eq!(httpd.get("/a.txt").status, want, "{error}");
-    }
-    let log = httpd.stop().stderr;
-    let warned = log.iter().filter(|line| is_warning(line) && line.contains("/a.txt: ")).count();
-    assert_eq!(warned, warnings, "{log:?}");
-}
-
-#[test]
-fn a_name_that_the_file_system_cannot_hold_is_not_found() {
-    check_open_error("EILSEQ", 404, 0);
+    let warned = log.iter().filter(|line| is_warning(line) && has_words(line, &["accept"]));
+    assert_eq!(warned.count(), 1, "{log:?}");
 }
 
 /// The kernel counts the links of a path twice where it starts a lookup again, since something was
 /// renamed meanwhile: then twenty seem to be more than forty.
 #[test]
-fn links_that_seem_too_many_once_are_followed() {
-    let tree = Tree::with(&[("www/file", b"hello")]);
-    tree.link("www/link", "file");
-    let fault = "openat2:error=ELOOP:when=1";
-    let Some(httpd) = serve_with_faults(&tree, fault, Some("link")) else { return };
-    for _ in 0..3 {
-        assert_eq!(httpd.get("/link").body, b"hello");
+fn each_error_of_opening_has_its_answer() {
+    for (error, status, warnings) in [("EILSEQ", 404, 0), ("EIO", 500, 1), ("ELOOP:when=1", 200, 0)]
+    {
+        let tree = Tree::with(&[("a.txt", b"hello")]);
+        let fault = format!("openat2:error={error}");
+        let name = Path::new("a.txt");
+        let httpd = Httpd::serve_with_fault(tree.path(), &JSON, &fault, &[name]);
+        let Some(httpd) = httpd else { return };
+        for _ in 0..3 {
+            assert_eq!(httpd.get("/a.txt").status, status, "{error}");
+        }
+        let log = httpd.stop().stderr;
+        let warned = log.iter().filter(|line| is_warning(line) && line.contains("/a.txt: "));
+        assert_eq!(warned.count(), warnings, "{log:?}");
     }
-}
-
-#[test]
-fn a_file_system_that_fails_is_logged_once() {
-    check_open_error("EIO", 500, 1);
 }
 
 /// Requests a large file, and a range of it, while `sendfile` fails like this; both come whole.
 #[track_caller]
 fn check_sent_whole(fault: &str) {
     let content = pattern(3_000_000);
-    let tree = Tree::with(&[("www/large", &content)]);
-    let Some(httpd) = serve_with_faults(&tree, fault, None) else { return };
+    let tree = Tree::with(&[("large", &content)]);
+    let Some(httpd) = Httpd::serve_with_fault(tree.path(), &JSON, fault, &[]) else { return };
     assert!(httpd.get("/large").body == content, "{fault}");
     let part = httpd.request("GET", "/large", "Range: bytes=100000-2899998\r\n");
     assert!(part.body == content[100_000..=2_899_998], "{fault}");
@@ -134,14 +108,11 @@ fn check_sent_whole(fault: &str) {
     assert!(!ended.iter().any(|line| is_warning(line)), "{ended:?}");
 }
 
+/// A file system without `sendfile` is served by reads; memory that is short is waited for.
 #[test]
-fn a_file_system_without_sendfile_is_served_by_reads() {
+fn a_file_is_sent_whole_where_sendfile_fails() {
     check_sent_whole("sendfile:error=EINVAL");
     check_sent_whole("sendfile:error=EINVAL:when=2");
-}
-
-#[test]
-fn memory_that_is_short_for_a_moment_is_waited_for() {
     check_sent_whole("sendfile:error=ENOMEM:when=1..3");
     check_sent_whole("sendfile:error=ENOBUFS:when=2");
 }
@@ -150,9 +121,9 @@ fn memory_that_is_short_for_a_moment_is_waited_for() {
 #[test]
 fn a_wait_that_the_kernel_has_no_memory_for_is_no_lost_client() {
     let content = pattern(64 << 20);
-    let tree = Tree::with(&[("www/a.txt", b"hello"), ("www/large", &content)]);
+    let tree = Tree::with(&[("a.txt", b"hello"), ("large", &content)]);
     let faults = "ppoll:error=ENOMEM:when=1..3";
-    let Some(httpd) = serve_with_faults(&tree, faults, None) else { return };
+    let Some(httpd) = Httpd::serve_with_fault(tree.path(), &JSON, faults, &[]) else { return };
     for _ in 0..5 {
         let mut stream = httpd.connect();
         stream.write_all(b"GET /a.txt HT").unwrap();
@@ -169,19 +140,16 @@ fn a_wait_that_the_kernel_has_no_memory_for_is_no_lost_client() {
 #[test]
 fn an_error_of_the_file_is_not_blamed_on_the_client() {
     let content = pattern(3_000_000);
-    let tree = Tree::with(&[("www/large", &content)]);
+    let tree = Tree::with(&[("large", &content)]);
     let fault = "sendfile:error=EOVERFLOW:when=2+";
-    let Some(httpd) = serve_with_faults(&tree, fault, None) else { return };
+    let Some(httpd) = Httpd::serve_with_fault(tree.path(), &JSON, fault, &[]) else { return };
     let mut stream = httpd.connect();
     stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
     let mut got = Vec::new();
     assert!(is_reset(&stream.read_to_end(&mut got).unwrap_err()), "{} bytes", got.len());
     let log = httpd.stop().stderr;
-    assert_eq!(
-        log.iter().filter(|line| is_warning(line) && has_words(line, &["file"])).count(),
-        1,
-        "{log:?}"
-    );
+    let warned = log.iter().filter(|line| is_warning(line) && has_words(line, &["file"]));
+    assert_eq!(warned.count(), 1, "{log:?}");
     assert!(log.iter().any(|line| line.contains("\"truncated\"")), "{log:?}");
 }
 

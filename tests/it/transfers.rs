@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::idle::sleeps;
 use crate::screen::OnScreen;
 use crate::support::{Httpd, Tree, eventually, has_words, read_head, read_to_end};
-use crate::turns::sleeps;
 
 /// Larger than what the kernel takes into its buffers for a client that does not read.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -115,7 +115,7 @@ fn more_than_five_are_counted() {
 /// However many lines go by, each is whole, and so is each bar, whatever becomes of the terminal.
 #[test]
 fn no_line_is_torn_while_many_go_by() {
-    const LINES: usize = 10_000;
+    const LINES: usize = 4_000;
     let tree = tree();
     let httpd = OnScreen::start(tree.path(), &[], &[], [24, 100]);
     let _streams: Vec<_> = (0..5).map(|number| begin(&httpd, 2, &number.to_string())).collect();

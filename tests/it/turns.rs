@@ -1,50 +1,43 @@
 //! The thread that accepts keeps the accept loop while it serves, and nobody waits for it: whatever
 //! one client or one disk does, new connections are accepted.
 
-use std::collections::HashSet;
-use std::fs;
 use std::io::{ErrorKind, Write};
-use std::net::TcpStream;
-use std::process::Command;
-use std::sync::{Arc, Mutex, RwLock};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 use std::thread;
-use std::time::Duration;
 
-use httpd::net::{Connection, Options, Server};
+use httpd::net::{Connection, Options, Running};
 
 use crate::attack::{Attack, Manner, loopback};
-use crate::support::{HELD_UP, Httpd, PATIENCE, Tree, eventually, read_to_end, tool};
+use crate::net;
+use crate::support::{HELD_UP, Httpd, PATIENCE, Tree, eventually, read_to_end};
 
-/// How long a server without clients is watched.
-const IDLE: Duration = Duration::from_secs(10);
-
-/// While each such system call for one file does not come back, others are answered, however many
-/// ask for that file.
+/// While each such system call for one file or folder does not come back, others are answered,
+/// however many ask for that one.
 #[track_caller]
-fn check_slow_call(call: &str, slow_clients: usize) {
-    let Some(strace) = tool("strace") else { return };
-    let tree = Tree::with(&[("www/slow", b"slow"), ("www/fast", b"fast")]);
-    let mut command = Command::new(strace);
-    let fault = format!("inject={call}:{HELD_UP}");
+fn check_slow_call(call: &str, slow: &str, clients: usize) {
+    let tree = Tree::with(&[("slow", b"slow"), ("folder/a", b"a"), ("fast/b", b"fast")]);
     // By the name below the root when it is opened, by its path when it is open.
-    command.args(["-D", "-f", "-o", "/dev/null", "-e", &fault, "-P", "slow", "-P"]);
-    command.arg(tree.join("www/slow"));
-    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0"]).arg(tree.join("www"));
-    let httpd = Httpd::spawn(command);
-    let mut slow: Vec<_> = (0..slow_clients)
-        .map(|_| {
-            let mut stream = httpd.connect();
-            stream.write_all(b"GET /slow HTTP/1.0\r\n\r\n").unwrap();
-            stream
-        })
-        .collect();
+    let paths = [Path::new(slow), &tree.join(slow)];
+    let fault = format!("{call}:{HELD_UP}");
+    let Some(httpd) = Httpd::serve_with_fault(tree.path(), &[], &fault, &paths) else { return };
+    let request = format!("GET /{slow} HTTP/1.0\r\n\r\n");
+    let ask = |_| {
+        let mut stream = httpd.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    let mut slow: Vec<_> = (0..clients).map(ask).collect();
     for _ in 0..20 {
-        assert_eq!(httpd.get("/fast").body, b"fast");
+        assert_eq!(httpd.get("/fast/b").body, b"fast");
     }
+    assert_eq!(httpd.get("/fast/").status, 200);
     assert!(slow.iter().all(is_unanswered), "{call} was not slow");
     httpd.release();
     for stream in &mut slow {
-        assert!(read_to_end(stream).ends_with(b"slow"));
+        assert!(read_to_end(stream).starts_with(b"HTTP/1.0 200 "), "{call}");
     }
 }
 
@@ -57,52 +50,19 @@ pub fn is_unanswered(stream: &TcpStream) -> bool {
 }
 
 #[test]
-fn a_disk_that_is_slow_to_open_a_file_holds_up_no_one_else() {
-    check_slow_call("openat2", 3);
-}
-
-#[test]
-fn a_disk_that_is_slow_to_tell_of_a_file_holds_up_no_one_else() {
-    check_slow_call("fstat", 3);
-}
-
-#[test]
-fn a_disk_that_is_slow_to_read_a_file_holds_up_no_one_else() {
-    check_slow_call("pread64", 3);
-}
-
-/// Folders that hang, twice as many requests for them as there are cores: others are listed.
-#[test]
-fn a_folder_that_hangs_stops_no_other_listing() {
-    let Some(strace) = tool("strace") else { return };
-    let tree = Tree::with(&[("www/slow/a", b"a"), ("www/fast/b", b"b")]);
-    let mut command = Command::new(strace);
-    let fault = format!("inject=getdents64:{HELD_UP}");
-    command.args(["-D", "-f", "-o", "/dev/null", "-e", &fault, "-P"]).arg(tree.join("www/slow"));
-    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0"]).arg(tree.join("www"));
-    let httpd = Httpd::spawn(command);
-    let hanging = 2 * thread::available_parallelism().map_or(1, usize::from).min(8);
-    let mut slow: Vec<_> = (0..hanging)
-        .map(|_| {
-            let mut stream = httpd.connect();
-            stream.write_all(b"GET /slow/ HTTP/1.0\r\n\r\n").unwrap();
-            stream
-        })
-        .collect();
-    for _ in 0..3 {
-        assert_eq!(httpd.get("/fast/").status, 200);
-    }
-    assert!(slow.iter().all(is_unanswered), "the folder does not hang");
-    httpd.release();
-    for stream in &mut slow {
-        assert!(read_to_end(stream).starts_with(b"HTTP/1.0 200 "));
-    }
+fn a_disk_that_is_slow_holds_up_no_one_else() {
+    check_slow_call("openat2", "slow", 3);
+    check_slow_call("fstat", "slow", 3);
+    check_slow_call("pread64", "slow", 3);
+    // Twice as many requests for listings as may be made at once.
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    check_slow_call("getdents64", "folder/", 2 * cores.min(8));
 }
 
 /// If each of them were found out by the housekeeper, the last ones would wait for seconds.
 #[test]
 fn many_who_wait_for_a_disk_hold_up_no_one_else() {
-    check_slow_call("pread64", 500);
+    check_slow_call("pread64", "slow", 500);
 }
 
 /// A thread steps aside before it waits for its client, and does not leave it to the housekeeper to
@@ -121,68 +81,23 @@ fn slow_senders_are_not_left_to_the_housekeeper() {
     assert!(held_up < SENDERS / 8, "{held_up} of {SENDERS}");
 }
 
-/// How often a process's threads have gone to sleep.
-pub fn sleeps(pid: u32) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let sleeps_of = |status: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        line.unwrap().trim().parse::<u64>().unwrap()
-    };
-    threads
-        .map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default())
-        .filter(|status| !status.is_empty())
-        .map(|status| sleeps_of(&status))
-        .sum()
-}
-
-#[test]
-fn without_clients_no_thread_wakes() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &["--quiet"]);
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| (0..25).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello")));
-        }
-    });
-    eventually("all threads sleep", || {
-        let before = sleeps(httpd.pid());
-        thread::sleep(Duration::from_millis(200));
-        sleeps(httpd.pid()) == before
-    });
-    let before = sleeps(httpd.pid());
-    thread::sleep(IDLE);
-    assert_eq!(sleeps(httpd.pid()), before);
-}
-
 /// A server whose clients wait for a gate before they get a byte, in a way that it does not know
 /// of: the first of them holds the accept loop meanwhile.
-fn serve_behind_a_gate(
-    options: Options,
-    gate: &Arc<RwLock<()>>,
-) -> (httpd::net::Running, impl Fn() -> TcpStream + use<>) {
+fn serve_behind_a_gate(options: Options, gate: &Arc<RwLock<()>>) -> (Running, SocketAddr) {
     let gate = Arc::clone(gate);
-    let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap();
-    let address = server.addresses()[0];
-    let handler = move |connection: Connection| {
-        let mut client = &connection;
+    net::start(options, move |connection: Connection| {
         drop(gate.read().unwrap());
-        let _ = client.write_all(b"x");
-    };
-    let connect = move || {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-    };
-    (server.start(handler).unwrap(), connect)
+        let _ = (&connection).write_all(b"x");
+    })
 }
 
 #[test]
-fn a_stop_while_the_loop_is_held_loses_no_client() {
+fn a_stop_or_an_eviction_while_the_loop_is_held_loses_no_new_connection() {
     for _ in 0..20 {
         let gate = Arc::new(RwLock::new(()));
         let closed = gate.write().unwrap();
-        let (running, connect) = serve_behind_a_gate(Options::default(), &gate);
-        let mut clients: Vec<_> = (0..5).map(|_| connect()).collect();
+        let (running, address) = serve_behind_a_gate(Options::default(), &gate);
+        let mut clients: Vec<_> = (0..5).map(|_| net::connect(address)).collect();
         let stop = thread::spawn(move || running.stop(PATIENCE));
         drop(closed);
         for client in &mut clients {
@@ -190,16 +105,12 @@ fn a_stop_while_the_loop_is_held_loses_no_client() {
         }
         assert_eq!(stop.join().unwrap(), 0);
     }
-}
-
-#[test]
-fn an_eviction_while_the_loop_is_held_loses_no_new_connection() {
     for _ in 0..20 {
         let gate = Arc::new(RwLock::new(()));
         let closed = gate.write().unwrap();
         let options = Options { max_connections: 1, ..Options::default() };
-        let (running, connect) = serve_behind_a_gate(options, &gate);
-        let (mut first, mut second) = (connect(), connect());
+        let (running, address) = serve_behind_a_gate(options, &gate);
+        let (mut first, mut second) = (net::connect(address), net::connect(address));
         drop(closed);
         // The first may have lost its slot before it had its byte.
         read_to_end(&mut first);
@@ -208,23 +119,29 @@ fn an_eviction_while_the_loop_is_held_loses_no_new_connection() {
     }
 }
 
+/// For each slot, the cache and each listener there is one, and three more.
 #[test]
-fn without_a_cache_each_client_has_a_thread_of_its_own() {
-    let served_by = Arc::new(Mutex::new(HashSet::new()));
-    let options = Options { thread_cache: 0, ..Options::default() };
-    let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], options).unwrap();
-    let address = server.addresses()[0];
-    let running = server.start({
-        let served_by = Arc::clone(&served_by);
-        move |connection: Connection| {
-            let mut client = &connection;
-            served_by.lock().unwrap().insert(thread::current().id());
-            client.write_all(b"x").unwrap();
+fn there_are_no_more_threads_than_slots_and_cache_allow() {
+    let tree = Tree::with(&[("a", b"hello")]);
+    let flags = ["--quiet", "--max-connections", "16", "--thread-cache", "4"];
+    let httpd = Httpd::serve(tree.path(), &flags);
+    let is_over = AtomicBool::new(false);
+    let most = thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut most = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                most = most.max(httpd.usage().threads);
+            }
+            most
+        });
+        // More clients than there are slots.
+        let ask = || (0..20).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello"));
+        let clients: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();
+        for client in clients {
+            client.join().unwrap();
         }
+        is_over.store(true, Ordering::Relaxed);
+        watch.join().unwrap()
     });
-    for _ in 0..10 {
-        assert_eq!(read_to_end(&mut TcpStream::connect(address).unwrap()), b"x");
-    }
-    assert_eq!(running.unwrap().stop(PATIENCE), 0);
-    assert_eq!(served_by.lock().unwrap().len(), 10);
+    assert!(most <= 16 + 4 + 1 + 3, "{most} threads");
 }

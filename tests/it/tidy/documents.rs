@@ -214,16 +214,6 @@ fn what_is_decided_is_decided_there() {
 }
 
 #[test]
-fn definitions_are_told_from_mentions() {
-    for code in ["fn name(", "    pub(super) fn name<T>(", "const name: u8 = 1;", "enum name {"] {
-        assert!(defines(code, "name"), "{code}");
-    }
-    for code in ["name(", "// fn name()", "fn names()", "let name = 1;", "fn a(name: u8)", ""] {
-        assert!(!defines(code, "name"), "{code}");
-    }
-}
-
-#[test]
 fn a_request_takes_the_same_steps_on_the_example_site() {
     let page = fs::read_to_string(repository().join("www/about/index.html")).unwrap();
     let (_, steps) = page.split_once("<ol class=\"steps\">").unwrap();
