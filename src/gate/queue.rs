@@ -6,7 +6,7 @@
 //! queued [`Queued::behind`] others are the last to pass and the first to be rejected.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 /// The leading bits of an IPv6 address that count. Customers get networks of 48 to 64 bits (RFC
@@ -46,12 +46,6 @@ pub(crate) struct Queued<T> {
 struct Share {
     held: usize,
     queued: usize,
-}
-
-impl From<SocketAddr> for Source {
-    fn from(peer: SocketAddr) -> Self {
-        peer.ip().into()
-    }
 }
 
 impl From<IpAddr> for Source {

@@ -259,7 +259,7 @@ impl Connection {
 
     fn to_waiting(&self) -> Waiting {
         Waiting {
-            source: self.peer.into(),
+            source: self.peer.ip().into(),
             accepted_at: self.accepted_at,
             stream: Arc::clone(&self.stream),
             phase: self.phase.get(),

@@ -18,11 +18,9 @@ use super::worker::spawner;
 use crate::lock::{LogOnce, lock, wait_for, wait_while};
 use crate::memory;
 
-/// How long a stopping server goes on accepting from the kernel's queue, at most.
-const LAST_ACCEPTS_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// How long the threads of cut-off connections get to log their line.
-const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long a stopping server goes on accepting from the kernel's queue, and then gives the threads
+/// of cut-off connections to log their line, at most.
+const LAST_STEP_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Stack of the housekeeper's thread, in bytes.
 const HOUSEKEEPER_STACK_BYTES: usize = 64 * 1024;
@@ -89,7 +87,7 @@ impl Server {
     pub fn bind(addresses: &[SocketAddr], options: Options) -> Result<Self, BindError> {
         let bind = |&address| Listener::bind(address, options.defer_accept);
         let listeners = addresses.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self::new(listeners, options))
+        Ok(Self { listeners, options, on_lost_listener: Box::new(|| ()) })
     }
 
     /// Listens on sockets that were passed to the process. It leaves them open when it stops: the
@@ -97,11 +95,7 @@ impl Server {
     pub(crate) fn inherit(sockets: Vec<TcpListener>, options: Options) -> io::Result<Self> {
         let inherit = |socket| Listener::inherit(socket, options.defer_accept);
         let listeners = sockets.into_iter().map(inherit).collect::<io::Result<Vec<_>>>()?;
-        Ok(Self::new(listeners, options))
-    }
-
-    fn new(listeners: Vec<Listener>, options: Options) -> Self {
-        Self { listeners, options, on_lost_listener: Box::new(|| ()) }
+        Ok(Self { listeners, options, on_lost_listener: Box::new(|| ()) })
     }
 
     /// Calls `tell` when a listener was shut down by another process.
@@ -159,8 +153,8 @@ impl Running {
                 shared.change(|state| state.add_acceptor(index));
             }
         }
-        let until = deadline.min(Instant::now() + LAST_ACCEPTS_TIME_MAX);
-        shared.wait_until(until, State::has_no_acceptors);
+        let last_accept = Instant::now() + LAST_STEP_TIME_MAX;
+        shared.wait_until(deadline.min(last_accept), State::has_no_acceptors);
         for listener in &shared.listeners {
             listener.shut_down();
         }
@@ -187,7 +181,7 @@ impl Running {
             state.serving
         });
         // Their threads only have to notice and to log their line.
-        shared.wait_until(Instant::now() + LAST_LINES_TIME_MAX, is_served);
+        shared.wait_until(Instant::now() + LAST_STEP_TIME_MAX, is_served);
         cut_off
     }
 }
@@ -290,12 +284,12 @@ impl Shared {
 
     fn spawn(self: &Arc<Self>, listener: usize) -> io::Result<()> {
         // The standard library aborts if a new thread has no memory for its own start.
-        let spawned = memory::check(0)
+        let checked =
+            if self.change(|state| state.has_stack()) { Ok(()) } else { memory::check(0) };
+        let spawned = checked
             .map_err(|_| io::ErrorKind::OutOfMemory.into())
             .and_then(|()| (self.spawn_worker)(Arc::clone(self), listener));
-        if spawned.is_err() {
-            self.change(|state| state.thread_refused(listener));
-        }
+        self.change(|state| state.spawned(listener, spawned.is_ok()));
         spawned
     }
 }

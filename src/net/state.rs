@@ -41,6 +41,8 @@ pub(super) struct State {
     threads_max: usize,
     /// Threads that have not been told to end.
     threads: usize,
+    /// The most that there have been of them.
+    threads_peak: usize,
     /// Idle threads, the most recent last.
     idle: Vec<Thread>,
     /// Where each woken idle thread will accept.
@@ -125,6 +127,7 @@ impl State {
             idle_max: thread_cache,
             threads_max: threads.into_iter().fold(0, usize::saturating_add),
             threads: inherited.len(),
+            threads_peak: 0,
             idle: Vec::new(),
             jobs: HashMap::new(),
             accepted: 0,
@@ -217,11 +220,21 @@ impl State {
         }
     }
 
-    /// The system refused a thread for this loop.
-    pub(super) fn thread_refused(&mut self, listener: usize) {
-        self.end_thread();
-        self.loops[listener].acceptors -= 1;
-        self.call_housekeeper();
+    /// Whether a new thread finds a stack: as many threads were alive before, and glibc keeps their
+    /// stacks.
+    pub(super) fn has_stack(&self) -> bool {
+        cfg!(target_env = "gnu") && self.threads <= self.threads_peak
+    }
+
+    /// A thread was spawned for this loop, or the system refused it.
+    pub(super) fn spawned(&mut self, listener: usize, is_ok: bool) {
+        if is_ok {
+            self.threads_peak = self.threads_peak.max(self.threads);
+        } else {
+            self.end_thread();
+            self.loops[listener].acceptors -= 1;
+            self.call_housekeeper();
+        }
     }
 
     /// The housekeeper's round: leads that last, the queue for slots, empty loops, the end of a

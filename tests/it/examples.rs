@@ -164,7 +164,8 @@ fn check_failure(name: &str, arguments: &[&str], input: &str, want: &[&str]) {
 fn a_server_that_cannot_start_reports_why_on_one_line() {
     let (_guard, port) = refusing_port();
     for (name, ..) in SERVERS {
-        check_failure(name, &["--port", &port], "", &[&port, "127.0.0.1", "use"]);
+        let address = format!("127.0.0.1:{port}");
+        check_failure(name, &["--port", &port], "", &[&address, "use"]);
         check_failure(name, &["--port", "65536"], "", &["65536", "--port"]);
     }
 }

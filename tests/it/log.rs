@@ -74,6 +74,8 @@ fn check_selected(words: &[&str], flags: &[&str], want: [bool; 3]) -> Vec<String
     // A folded field line, whose refusal has its cause in a debug line.
     stream.write_all(b"GET / HTTP/1.0\r\n folded\r\n\r\n").unwrap();
     assert_eq!(Reply::parse(&read_to_end(&mut stream)).status, 400);
+    // The server waits for that before it stops.
+    drop(stream);
     let log = httpd.stop().stderr;
     let has = |what: &dyn Fn(&str) -> bool| log.iter().any(|line| what(line));
     let is_cause = |line: &str| has_words(line, &["DEBUG", &client]) && line.contains("folded");

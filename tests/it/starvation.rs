@@ -68,8 +68,8 @@ fn clients_are_served_with_few_threads() {
     let tree = Tree::with(&[("a", b"hello")]);
     for flags in [&[][..], &["--thread-cache", "0"]] {
         let httpd = serve_limited(&tree, "-v 60000", flags);
-        check_service(&httpd, 300);
-        assert!(httpd.usage().threads < 300, "the limit limits nothing");
+        check_service(&httpd, 150);
+        assert!(httpd.usage().threads < 150, "the limit limits nothing");
         let ended = httpd.stop();
         assert!(ended.status.success(), "{}", ended.status);
         let refusals = ended.stderr.iter().filter(|line| line.contains("cannot spawn"));

@@ -1,6 +1,6 @@
 //! Who is evicted, by table, and what holds of any candidates.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use super::*;
 use crate::net::progress::Progress;
 
 fn source(number: u8) -> Source {
-    SocketAddr::from(([192, 0, 2, number], 80)).into()
+    IpAddr::from([192, 0, 2, number]).into()
 }
 
 /// What a candidate is judged by: when it was accepted, and how far it has come.

@@ -1,6 +1,6 @@
 //! What holds of the state, whatever happens: random sequences of events.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -27,8 +27,7 @@ fn stream() -> Arc<TcpStream> {
 }
 
 fn waiting(number: u8, phase: Phase, now: Instant) -> Waiting {
-    let peer = std::net::SocketAddr::from(([192, 0, 2, number], 80));
-    let (source, stream) = (peer.into(), stream());
+    let (source, stream) = (IpAddr::from([192, 0, 2, number]).into(), stream());
     Waiting { source, accepted_at: now, stream, phase, slot: Slot::Queued, parked: None }
 }
 
@@ -135,10 +134,24 @@ fn the_housekeeper_sleeps_when_all_is_quiet_and_is_woken() {
 fn a_refused_thread_leaves_the_loop_to_whoever_is_free_next() {
     let (mut state, id) = with_leader();
     state.step_aside(0, id);
-    state.thread_refused(0);
+    state.spawned(0, false);
     assert_eq!(state.empty_loops(), [0]);
     assert_eq!(state.served(0, id), Job::Accept(0));
     assert!(state.empty_loops().is_empty());
+}
+
+/// So the memory of a thread that ended is not asked for again.
+#[test]
+fn a_thread_that_takes_the_place_of_one_that_ended_has_its_stack() {
+    let (mut state, id) = with_leader();
+    state.step_aside(0, id);
+    assert!(!state.has_stack());
+    state.spawned(0, true);
+    state.end_thread();
+    state.threads += 1;
+    assert_eq!(state.has_stack(), cfg!(target_env = "gnu"));
+    state.threads += 1;
+    assert!(!state.has_stack());
 }
 
 #[test]
@@ -248,7 +261,7 @@ impl Model {
             match effect {
                 Effect::Spawn(listener) if self.refusals > 0 => {
                     self.refusals -= 1;
-                    self.state.thread_refused(listener);
+                    self.state.spawned(listener, false);
                 }
                 Effect::Spawn(_) => self.acceptors += 1,
                 _ => {}

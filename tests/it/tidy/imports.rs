@@ -16,7 +16,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("net", &["gate", "lock", "memory"]),
     ("outgoing", &[]),
     ("sandbox", &[]),
-    ("serve", &["access_log", "gate", "http", "lock", "net", "quantity", "site", "transfers"]),
+    ("serve", &["access_log", "gate", "http", "lock", "net", "site", "text", "transfers"]),
     ("signals", &[]),
     ("site", &["auth", "gate", "http", "lock", "memory", "text"]),
     ("text", &[]),
