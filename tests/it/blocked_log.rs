@@ -1,7 +1,7 @@
 //! A log whose disk stands still or is full, whose reader has stopped reading, whose terminal is
 //! stopped: lines are lost, and counted; no client waits for them, and neither does the end.
 
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -230,13 +230,15 @@ fn a_limit_on_the_size_of_files_costs_lines_only() {
     httpd.log_line(|line| line.contains("WARN") && line.contains("access.log"));
     let ended = httpd.stop();
     check_end(&ended);
-    let text = std::fs::read_to_string(tree.join("log/old")).unwrap();
-    let written = text.matches("\\\"\"\n").count();
+    let texts = [tree.join("log/old"), log].map(|path| fs::read_to_string(path).unwrap());
+    assert!(texts[1].contains("again"));
+    // A connection closes before its line is handed over, so the last lines may go to the new file.
+    let written = texts.iter().map(|text| text.matches("\\\"\"\n").count()).sum::<usize>();
+    let not_written = REQUESTS - written;
     // Each loss is told once it has ended, and all of them in the last line.
     let lost = lost(&ended.stderr);
     let (sum, losses) = lost.split_last().unwrap();
-    assert_eq!((losses.iter().sum(), *sum), (REQUESTS - written, REQUESTS - written));
+    assert_eq!((losses.iter().sum(), *sum), (not_written, not_written));
     let errors = ended.stderr.iter().filter(|line| is_about_loss(line)).count();
     assert_eq!(errors, losses.len());
-    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 1);
 }
