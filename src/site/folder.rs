@@ -112,12 +112,12 @@ impl Site {
                 return Ok(());
             }
             match look(&self.root, folder, path, name) {
-                Ok(Entry { kind, metadata, .. }) => Ok(listing.push(listing::Entry {
-                    name: name.to_bytes().to_vec(),
-                    kind,
-                    size: metadata.filter(|_| kind == Kind::File).map(|metadata| metadata.size),
-                    modified: metadata.and_then(|metadata| metadata.modified()),
-                })?),
+                Ok(Entry { kind, metadata, .. }) => {
+                    let size = metadata.filter(|_| kind == Kind::File).map(|it| it.size);
+                    let modified = metadata.and_then(|it| it.modified());
+                    let name = name.to_bytes().to_vec();
+                    Ok(listing.push(listing::Entry::new(name, kind, size, modified))?)
+                }
                 // A request for it would get 404, or it has vanished.
                 Err(OpenError::NotFound) => Ok(()),
                 // Anything else may be over in a moment: no listing lacks an entry because of it.

@@ -99,7 +99,7 @@ impl Plan {
         memory::reserve(&mut self.entries, 1)?;
         let entry = Entry { start: self.length, ..entry };
         let content = entry.metadata.size.checked_next_multiple_of(BLOCK_BYTES);
-        let end = content.and_then(|content| self.content_start(&entry).checked_add(content));
+        let end = content.and_then(|content| Self::content_start(&entry).checked_add(content));
         let is_countable = |end: &u64| end.checked_add(END_BYTES).is_some();
         self.length = end.filter(is_countable).ok_or(Failure::TooLarge)?;
         self.entries.push(entry);
@@ -151,8 +151,12 @@ impl Plan {
         path.strip_suffix(b"/").unwrap_or(path)
     }
 
-    fn content_start(&self, entry: &Entry) -> u64 {
-        entry.start + header(self.path(entry), &entry.metadata).len() as u64
+    /// Where its content begins: behind as many bytes as its `header` has.
+    fn content_start(entry: &Entry) -> u64 {
+        let path_bytes = entry.path.len() as u64 + 1;
+        let is_long = entry.path.len() > NAME_BYTES_MAX;
+        let long = if is_long { BLOCK_BYTES + path_bytes } else { 0 };
+        entry.start + long.next_multiple_of(BLOCK_BYTES) + BLOCK_BYTES
     }
 
     /// The parts that make up a span of the archive.
@@ -173,7 +177,7 @@ impl Plan {
         let behind = self.entries.partition_point(|entry| entry.start <= position);
         let number = behind - 1;
         let entry = &self.entries[number];
-        let content_start = self.content_start(entry);
+        let content_start = Self::content_start(entry);
         let content_end = content_start + entry.metadata.size;
         let length = |part_end: u64| part_end.min(end) - position;
         let count = |part_end: u64| usize::try_from(length(part_end)).expect("a few blocks");
