@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::support::{Httpd, PATIENCE, Tree, eventually, pattern, tool};
+use crate::support::{Httpd, PATIENCE, Tree, eventually, pattern, peers_are_required, tool};
 
 /// Runs a client, which must succeed; returns its standard output and error.
 #[track_caller]
@@ -219,40 +219,73 @@ for version in (11, 10):
     assert_eq!(printed, want.repeat(2));
 }
 
-/// Programs that mount listings or search in them join a link to the folder's URL as it stands, or
-/// drop it: here as fsspec does it.
-#[test]
-fn a_reader_of_plain_links_finds_each_file() {
-    let Some(tool) = tool("python3") else { return };
-    let names = ["a.whl", "a b:c.whl", "javascript:x", "ü.whl", "folder/inside.whl"];
+/// Names for programs that take listings for folders; each file holds its own name.
+const LISTED: [&str; 5] = ["a.whl", "a b:c.whl", "javascript:x", "ü.whl", "one/two/three/deep.whl"];
+
+fn listed_tree() -> Tree {
     let tree = Tree::new();
-    for name in names {
+    for name in LISTED {
         tree.write(name, name.as_bytes());
     }
-    let httpd = Httpd::serve(tree.path(), &[]);
-    let script = r#"
-import re, sys, urllib.parse, urllib.request
-link = re.compile(r"""<(a|A)\s+(?:[^>]*?\s+)?(href|HREF)=["'](?P<url>[^"']+)""")
-def walk(url):
-    page = urllib.request.urlopen(url).read().decode()
-    for href in [match["url"] for match in link.finditer(page)]:
-        if href.startswith(("/", ".", "?", "http")):
-            continue
-        found = "/".join([url.rstrip("/"), href])
-        if found.endswith("/"):
-            walk(found)
-        else:
-            print(urllib.request.urlopen(found).read().decode())
-walk(sys.argv[1])
-"#;
-    let mut python = Command::new(tool);
-    python.env("PYTHONIOENCODING", "utf-8").args(["-I", "-c", script, &httpd.url("/")]);
-    let (printed, _) = run(&mut python);
-    let mut found: Vec<_> = printed.lines().collect();
+    tree
+}
+
+#[track_caller]
+fn assert_listed<'a>(found: impl IntoIterator<Item = &'a str>) {
+    let (mut found, mut want) = (Vec::from_iter(found), LISTED);
     found.sort_unstable();
-    let mut want = names;
     want.sort_unstable();
     assert_eq!(found, want);
+}
+
+/// fsspec, by which Python's data tools open URLs, joins links to the folder's URL as they stand.
+#[test]
+fn fsspec_finds_each_file() {
+    // Debian's packages are for its own Python.
+    let debian = PathBuf::from("/usr/bin/python3");
+    let Some(python) = debian.is_file().then_some(debian).or_else(|| tool("python3")) else {
+        return;
+    };
+    let modules = "import aiohttp, fsspec, requests";
+    if !Command::new(&python).args(["-c", modules]).output().unwrap().status.success() {
+        assert!(!peers_are_required(), "fsspec is not installed");
+        return eprintln!("skipped: fsspec is not installed");
+    }
+    let tree = listed_tree();
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let script = "
+import sys, fsspec
+files = fsspec.filesystem('http')
+for url in files.find(sys.argv[1]):
+    print(files.cat(url).decode())
+print(len(files.glob(sys.argv[1] + '*.whl')))
+";
+    let mut python = Command::new(python);
+    python.env("PYTHONIOENCODING", "utf-8").args(["-I", "-c", script, &httpd.url("/")]);
+    let (printed, _) = run(&mut python);
+    let (found, matched) = printed.trim_end().rsplit_once('\n').unwrap();
+    assert_listed(found.lines());
+    assert_eq!(matched, "3");
+}
+
+/// httpdirfs mounts a listing as a folder.
+#[test]
+fn httpdirfs_mounts_each_file() {
+    let (Some(httpdirfs), Some(fusermount)) = (tool("httpdirfs"), tool("fusermount")) else {
+        return;
+    };
+    let (tree, mount) = (listed_tree(), Tree::new());
+    let httpd = Httpd::serve(tree.path(), &[]);
+    let mut command = Command::new(httpdirfs);
+    let output = command.args([&httpd.url("/"), text(mount.path())]).output().unwrap();
+    if !output.status.success() || fs::read_dir(mount.path()).unwrap().next().is_none() {
+        return eprintln!("skipped: no file system can be mounted here: {output:?}");
+    }
+    let found = LISTED.map(|name| fs::read_to_string(mount.join(name)));
+    let count = fs::read_dir(mount.path()).unwrap().count();
+    run(Command::new(fusermount).args(["-u", text(mount.path())]));
+    assert_listed(found.each_ref().map(|text| text.as_deref().unwrap()));
+    assert_eq!(count, LISTED.len());
 }
 
 /// Loads a file into a media element with this tag, and seeks to nine tenths of its length.

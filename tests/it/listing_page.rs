@@ -208,10 +208,10 @@ impl<'a> Rest<'a> {
 }
 
 fn breadcrumbs(heading: &str) -> Vec<(String, String)> {
-    let links = heading.split("<a href=\"").skip(1);
+    let links = heading.split("<a href=").skip(1);
     let link = |link: &str| {
-        let (href, rest) = link.split_once('"').unwrap();
-        let text = rest.split_once('>').unwrap().1.split_once("</a>").unwrap().0;
+        let (tag, text) = link.split_once("</a>").unwrap().0.split_once('>').unwrap();
+        let href = tag.split(' ').next().unwrap().trim_matches('"');
         (unescape(href), without_tags(text))
     };
     links.map(link).collect()

@@ -513,6 +513,11 @@ pub fn has_words(line: &str, words: &[&str]) -> bool {
     words.iter().all(|want| found().any(|word| word == *want))
 }
 
+/// Whether a missing client or server fails a test, where it is skipped otherwise.
+pub fn peers_are_required() -> bool {
+    std::env::var("HTTPD_REQUIRE_PEERS").is_ok_and(|value| value == "1")
+}
+
 /// A program that the test needs, if it is on PATH; where it is missing, a line on standard error
 /// reports the skipped test.
 pub fn tool(name: &str) -> Option<PathBuf> {
@@ -522,8 +527,7 @@ pub fn tool(name: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|file| file.is_file());
     if found.is_none() {
-        let is_required = std::env::var("HTTPD_REQUIRE_PEERS").is_ok_and(|value| value == "1");
-        assert!(!is_required, "{name} is not installed, and HTTPD_REQUIRE_PEERS=1 requires it");
+        assert!(!peers_are_required(), "{name} is not installed, and HTTPD_REQUIRE_PEERS=1");
         eprintln!("skipped: {name} is not installed");
     }
     found

@@ -76,17 +76,19 @@ fn push_path(out: &mut String, folders: &[&[u8]]) {
 }
 
 /// The heading, in which each parent folder is a link and the folder itself is not. The links are
-/// relative, since a proxy may serve the root below a path of its own, and keep the order.
+/// relative, since a proxy may serve the root below a path of its own, and keep the order. Without
+/// a query they need no quotes: fsspec reads quoted links only, and takes all but `../` for entries.
 fn push_breadcrumbs(out: &mut String, folders: &[&[u8]], query: &str) {
     out.push_str("<nav aria-label=\"Parent folders\"><h1><span>Index of</span> ");
     let Some((current, parents)) = folders.split_last() else {
         out.push_str("<bdi>/</bdi></h1></nav>\n");
         return;
     };
-    let up = |levels: usize| "../".repeat(levels) + query;
-    out.extend(["<a href=\"", &up(folders.len()), "\" title=\"Root\">/</a>"]);
+    let quote = if query.is_empty() { "" } else { "\"" };
+    let up = |levels: usize| [quote, &"../".repeat(levels), query, quote].concat();
+    out.extend(["<a href=", &up(folders.len()), " title=\"Root\">/</a>"]);
     for (at, folder) in parents.iter().enumerate() {
-        out.extend(["<a href=\"", &up(parents.len() - at), "\"><bdi>"]);
+        out.extend(["<a href=", &up(parents.len() - at), "><bdi>"]);
         push_name(out, folder);
         out.push_str("</bdi></a>/<wbr>");
     }

@@ -159,9 +159,9 @@ fn the_heading_jumps_to_each_parent() {
     check_contains(&page, "<title>Index of /a b/&lt;i&gt;/café/</title>");
     check_contains(
         &page,
-        "<h1><span>Index of</span> <a href=\"../../../\" title=\"Root\">/</a>\
-        <a href=\"../../\"><bdi>a b</bdi></a>/<wbr>\
-        <a href=\"../\"><bdi>&lt;i&gt;</bdi></a>/<wbr><bdi>café</bdi>/</h1>",
+        "<h1><span>Index of</span> <a href=../../../ title=\"Root\">/</a>\
+        <a href=../../><bdi>a b</bdi></a>/<wbr>\
+        <a href=../><bdi>&lt;i&gt;</bdi></a>/<wbr><bdi>café</bdi>/</h1>",
     );
     check_contains(&page, "<a href=\"../\" title=\"Parent folder\">../</a>");
     check_contains(&page, "This folder is empty");
