@@ -1,10 +1,10 @@
-//! The access log: one line for each response, and the threads that write lines and messages.
+//! The access log: one line per response, and the threads that write lines and messages.
 //!
-//! Here is what is known of a response, and why it failed; `format` turns it into a line, and
-//! messages too, and is pure; `logger` hands both to `writer`, whose threads write them, one for
-//! each place; `terminal` is what standard error is, and what stands below the last line there.
-//! Whatever a client sends, a line stays one line of printable text: bytes are escaped in the last
-//! step before writing. Nothing in this module may panic, or make a thread wait that serves.
+//! An [`Entry`] describes a response and the cause of a failure. `format` turns entries and
+//! messages into lines, and is pure. `logger` queues them for `writer`, which has one thread per
+//! place. `terminal` knows what standard error is, and draws the status lines below the log. A line
+//! stays one line of printable text whatever a client sends, since bytes are escaped in the last
+//! step before writing. Nothing in this module may panic or make a serving thread wait.
 
 mod format;
 mod logger;
@@ -19,20 +19,20 @@ pub(crate) use logger::{Logger, install};
 pub(crate) use terminal::{Size, Source, has_status_lines, size, takes_colour};
 pub(crate) use writer::Queue;
 
-/// What is known of a response when it has ended.
+/// A response that has ended, as the log describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry<'a> {
-    /// Whose request it was. An IPv4 address that came over an IPv6 socket is shown as IPv4.
+    /// The client. An IPv4 address that came over an IPv6 socket is shown as IPv4.
     pub(crate) client: IpAddr,
-    /// Who asks, where a password showed it: a name from the password file.
+    /// The verified user: a name from the password file.
     pub(crate) user: Option<&'a str>,
-    /// When the head of the request had come, or the wait for it ended.
+    /// When the head of the request was complete, or the wait for it ended.
     pub(crate) time: SystemTime,
-    /// The first line, without its line end; empty where none could be read.
+    /// The first line, without its line end; empty if there was none.
     pub(crate) request_line: &'a [u8],
     /// The status code of the response.
     pub(crate) status: u16,
-    /// The bytes of the body that were really sent.
+    /// The bytes of the body that were sent.
     pub(crate) bytes_sent: u64,
     /// The Referer field.
     pub(crate) referer: Option<&'a [u8]>,
@@ -44,8 +44,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) outcome: Outcome,
 }
 
-/// How a response ended, and why, where that was not well: in a word in kebab case, such as
-/// `encoded-slash`. The table in `docs/running.md` has each of them.
+/// How a response ended, and the cause if it failed: a word in kebab case, such as `encoded-slash`.
+/// The table in `docs/running.md` has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Every byte was handed to the system.
@@ -54,11 +54,11 @@ pub(crate) enum Outcome {
     ClientGone(&'static str),
     /// Fewer bytes than promised: a file shrank, changed or could not be read.
     Truncated(&'static str),
-    /// A deadline passed: the request's, or the client took nothing for too long.
+    /// A deadline passed: the request's, or the stall limit of a client that took nothing.
     TimedOut(&'static str),
     /// The server ended it: others waited for its slot, or the server stopped.
     Evicted(&'static str),
-    /// The request was malformed, or it could not be served for now.
+    /// The request was malformed, or could not be served for now.
     Refused(&'static str),
 }
 
@@ -76,7 +76,7 @@ impl Outcome {
     }
 }
 
-/// Hands the entry's line over, if access lines are wanted. It waits for nothing.
+/// Queues the entry's line, if access lines are enabled. Never waits.
 pub(crate) fn record(format: Format, entry: &Entry<'_>) {
     if log::log_enabled!(target: logger::TARGET, log::Level::Info) {
         log::info!(target: logger::TARGET, "{}", format.line(entry));

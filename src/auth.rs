@@ -1,10 +1,10 @@
-//! Who may ask: users with their passwords, as the password file (`--auth`) has them.
+//! Authentication: users with their passwords, from the password file (`--auth`).
 //!
-//! bcrypt takes as long as its cost says, on purpose. So a password that was right once is
-//! remembered as a keyed hash, by which the next request is let in within microseconds. All other
-//! checks pass a gate, one at a time, and never slow down users whose password was verified. A
-//! wrong password takes the same time whatever the user, and an unknown user takes as long. Neither
-//! passwords nor hashes show in an error, a log line or a debug line.
+//! bcrypt takes as long as its cost says, on purpose. So a verified password is remembered as a
+//! keyed hash, which lets the next request in within microseconds. All other checks pass a gate,
+//! one at a time, and never slow down logged-in users. A wrong password takes the same time for
+//! every user, known or unknown. Errors, log lines and debug output show neither passwords nor
+//! hashes.
 
 mod file;
 
@@ -25,44 +25,44 @@ use crate::gate::{Denied, Gate, Limits, Relief, Requester};
 use crate::http::request::Fields;
 use file::Hash;
 
-/// What a response asks for credentials with (RFC 7617 sections 2 and 2.1).
+/// The value of WWW-Authenticate (RFC 7617 sections 2 and 2.1).
 pub(crate) const CHALLENGE: &str = "Basic realm=\"httpd\", charset=\"UTF-8\"";
 
-/// The name of the scheme, in any case (RFC 9110 section 11.1).
+/// The name of the scheme, case-insensitive (RFC 9110 section 11.1).
 const SCHEME: &[u8] = b"Basic";
 
-/// The user and the password that a request carries (Basic authentication, RFC 7617). They are
-/// overwritten when they are dropped, and nothing prints them.
+/// The user and the password in a request (Basic authentication, RFC 7617). They are overwritten
+/// when dropped, and nothing prints them.
 pub(crate) struct Credentials {
     /// `user:password`.
     pair: Zeroizing<Vec<u8>>,
-    /// Where the first colon is: a password may have more of them, a user none.
+    /// Where the first colon is: a password may contain more, a user none.
     colon: usize,
 }
 
-/// Every user who may ask.
+/// All users.
 pub(crate) struct Passwords {
     users: HashMap<String, User>,
-    /// What is checked for a user whom the file does not have. It has the highest cost in the file,
-    /// which is what each wrong password takes.
+    /// Checked for users missing from the file. It has the highest cost in the file, which is what
+    /// each wrong password takes.
     decoy: Hash,
-    /// It is made at the start and never shown, so only who can read the memory of the process
-    /// could try passwords against what is remembered.
+    /// Made at the start and never shown. Only someone who can read the memory of the process could
+    /// try passwords against the verified digests.
     key: HmacReset<Sha256>,
     checks: Arc<Gate>,
 }
 
 struct User {
     hash: Hash,
-    /// The password, once it has been right, as its digest under the key. There is but one for each
-    /// user, since the file is read only once: so all that is remembered is bounded by the file.
+    /// The verified password, as its digest under the key. The file is read only once, so there is
+    /// at most one per user, and the file bounds the memory.
     verified: OnceLock<Digest>,
 }
 
-/// A user and a password under the key. Its `==` takes the same time wherever two differ.
+/// A user and a password under the key. `==` takes the same time wherever two differ.
 type Digest = CtOutput<HmacReset<Sha256>>;
 
-/// One check keeps one core busy, so no number of guesses takes more than that.
+/// One check keeps one core busy, so guesses never take more than one core.
 const CHECKS: Limits = Limits {
     capacity: 1,
     exempt: 0,
@@ -72,7 +72,7 @@ const CHECKS: Limits = Limits {
 };
 
 impl Credentials {
-    /// The credentials in these fields, if there are any, once and well-formed. Neither part may
+    /// The credentials in these fields, if they are there once and well-formed. Neither part may
     /// have control characters (RFC 7617 section 2).
     pub(crate) fn of(fields: &Fields<'_>) -> Option<Self> {
         let mut values = fields.all("authorization");
@@ -94,10 +94,10 @@ impl Credentials {
 }
 
 impl Passwords {
-    /// Reads the password file. An error is one plain sentence.
+    /// Reads the password file. The error is one plain sentence.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|error| format!("no random bytes to be had: {error}"))?;
+        getrandom::fill(&mut key).map_err(|error| format!("cannot get random bytes: {error}"))?;
         let passwords = Self::new(file::read(path)?, &key, CHECKS);
         key.zeroize();
         Ok(passwords)
@@ -109,23 +109,23 @@ impl Passwords {
         Self {
             users: hashes.into_iter().map(user).collect(),
             decoy: Hash::of_nothing(cost_max),
-            key: HmacReset::new_from_slice(key).expect("any length will do"),
+            key: HmacReset::new_from_slice(key).expect("a key may have any length"),
             checks: Gate::new(checks),
         }
     }
 
-    /// How many users there are.
+    /// The number of users.
     pub(crate) fn count(&self) -> usize {
         self.users.len()
     }
 
-    /// The lowest cost in the file: what it takes to guess the weakest password.
+    /// The lowest cost in the file: the cost of guessing the weakest password.
     pub(crate) fn cost_min(&self) -> u32 {
         self.users.values().map(|user| user.hash.cost()).min().unwrap_or(file::COST_MIN)
     }
 
-    /// The user whose credentials these are; `None` where they are wrong. Where they are not
-    /// remembered, this waits for a permit and then takes long.
+    /// The user with these credentials; `None` if they are wrong. If they have not been verified
+    /// yet, this waits for a permit and then takes long.
     pub(crate) fn check(
         &self,
         credentials: &Credentials,
@@ -140,22 +140,22 @@ impl Passwords {
             return Ok(Some(name));
         }
         let _permit = self.checks.enter(requester, 1)?;
-        // A browser sends several requests at once: another may have been checked meanwhile.
+        // A browser sends several requests at once: another may have been verified meanwhile.
         if let Some((name, _)) = verified() {
             return Ok(Some(name));
         }
         let hash = user.map_or(&self.decoy, |(_, user)| &user.hash);
         let is_right = hash.verify(password, self.decoy.cost());
         Ok(user.filter(|_| is_right).map(|(name, user)| {
-            // It is the same where another request was faster: a user has one right password.
+            // If another request was faster, it set the same digest: a user has one right password.
             let _ = user.verified.set(digest);
             name.as_str()
         }))
     }
 
-    /// The digest of a user and a password. A user has no colon, so no other pair has the same.
+    /// The digest of a user and a password. A user has no colon, so every pair has its own.
     fn digest(&self, name: &[u8], password: &[u8]) -> Digest {
-        // It stays in its place until it is dropped and overwritten: to move it would leave a copy.
+        // It stays in place until it is dropped and overwritten: moving it would leave a copy.
         let mut mac = self.key.clone();
         mac.update(name);
         mac.update(b":");

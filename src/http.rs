@@ -1,8 +1,8 @@
 //! HTTP as pure functions: bytes and values in, bytes and named outcomes out.
 //!
-//! No module below this one reads a socket, a file or a clock, or writes a log line; what they need
-//! from outside comes in as a value. So a table of inputs and outputs is a whole test. A response
-//! may hold an open file, or what opens files, which only the connection asks for bytes.
+//! No module below this one reads a socket, a file or a clock, or writes a log line; values from
+//! outside come in as arguments. So a table of inputs and outputs is a whole test. A response may
+//! hold an open file, or a stream that opens files, but only the connection reads bytes from it.
 
 pub(crate) mod conditional;
 pub(crate) mod cors;

@@ -1,9 +1,9 @@
 //! An entry or a message as one line of text: Apache's two formats, a short one for people, JSON.
 //!
-//! Pure: an entry in, a line out, without its newline. Every byte of the client's passes through
-//! [`Escaped`], so that a line is printable ASCII whatever the request held: it can neither start
-//! a second line nor command the terminal. In JSON (RFC 8259), bytes that are not UTF-8 become
-//! U+FFFD, and what could begin a line, command a terminal or reorder text is escaped.
+//! Pure: an entry in, a line out, without its newline. Every byte from the client passes through
+//! [`Escaped`], so a line is printable ASCII whatever the request contained: it can neither start a
+//! second line nor command the terminal. In JSON (RFC 8259), bytes that are not UTF-8 become
+//! U+FFFD, and characters that could begin a line, command a terminal or reorder text are escaped.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -24,14 +24,13 @@ const BLUE: &str = "\x1b[34m";
 const CYAN: &str = "\x1b[36m";
 const RESET: &str = "\x1b[0m";
 
-/// The most that is kept of what a client says in one field, in bytes before they are escaped: each
-/// may become six.
+/// The most bytes kept of each field of a client's, before escaping: each may become six.
 const CLIENT_BYTES_MAX: usize = 2 * 1024;
 
-/// Stands in a line for what was cut off.
+/// Marks a cut in a line.
 const CUT_MARK: &[u8] = b"...";
 
-/// How a line is written.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people: `12:01:07Z 127.0.0.1 GET /a.iso 206 734003200 8.1s`.
@@ -44,8 +43,8 @@ pub(crate) enum Format {
     Json,
 }
 
-/// A client's bytes as Apache's `ap_escape_logitem` writes them: all of it printable ASCII. Of too
-/// many, the start is written.
+/// A client's bytes as Apache's `ap_escape_logitem` writes them, all printable ASCII. Long ones are
+/// cut.
 pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
 
 impl Format {
@@ -59,11 +58,11 @@ impl Format {
             Self::Combined => combined(&mut line, entry),
             Self::Json => json(&mut line, entry),
         };
-        written.expect("a String takes whatever is written");
+        written.expect("writing to a String never fails");
         line
     }
 
-    /// A message's line, which is as short as an access line, an object too, or has its module:
+    /// A message's line: short like an access line, a JSON object, or with its module:
     /// `2026-11-23T01:02:03Z WARN  httpd::net: message`.
     pub(super) fn message(self, record: &Record<'_>, now: SystemTime) -> String {
         let (level, target, message) = (record.level(), record.target(), record.args().to_string());
@@ -86,7 +85,7 @@ impl Format {
     }
 }
 
-/// The start of a client's bytes and a mark, where they are too many.
+/// The bytes, or their start and a mark if there are too many.
 fn cut(bytes: &[u8]) -> Cow<'_, [u8]> {
     if bytes.len() <= CLIENT_BYTES_MAX {
         return bytes.into();
@@ -94,7 +93,7 @@ fn cut(bytes: &[u8]) -> Cow<'_, [u8]> {
     [&bytes[..CLIENT_BYTES_MAX], CUT_MARK].concat().into()
 }
 
-/// `%h %l %u %t "%r" %>s %b` of Apache's `mod_log_config`, which has `-` for nothing.
+/// `%h %l %u %t "%r" %>s %b` of Apache's `mod_log_config`, which writes `-` for an absent value.
 fn common(out: &mut String, entry: &Entry<'_>) -> fmt::Result {
     let time = Date::clamped(entry.time).common_log();
     let line = Some(entry.request_line).filter(|line| !line.is_empty());
@@ -112,8 +111,8 @@ fn combined(out: &mut String, entry: &Entry<'_>) -> fmt::Result {
     write!(out, " \"{}\" \"{}\"", or_dash(entry.referer), or_dash(entry.user_agent))
 }
 
-/// Time of day, client, user if there is one, method and target, status, bytes, duration; a bad
-/// outcome last, and why.
+/// Time of day, client, user if there is one, method and target, status, bytes, duration; last, a
+/// failure and its cause.
 fn short(out: &mut String, entry: &Entry<'_>, colour: bool) -> fmt::Result {
     let Entry { status, bytes_sent, .. } = entry;
     let [dim, class, yellow, off] = [DIM, class_colour(*status), YELLOW, RESET]
@@ -135,11 +134,11 @@ fn short(out: &mut String, entry: &Entry<'_>, colour: bool) -> fmt::Result {
     }
 }
 
-/// One object: always the same members in the same order; what is not known is `null`.
+/// One object, always with the same members in the same order; unknown values are `null`.
 fn json(out: &mut String, entry: &Entry<'_>) -> fmt::Result {
     let words = request_words(entry.request_line);
     let word = |at: usize| words.as_ref().and_then(|words| words.get(at)).copied();
-    // The whole line, but only where its words are not given.
+    // The whole line, but only if it could not be split into words.
     let request = words.is_none().then_some(entry.request_line);
     let (outcome, cause) = entry.outcome.words();
     let text = |bytes: Option<&[u8]>| json_text(bytes.map(cut).as_deref());
@@ -164,18 +163,18 @@ fn json_text(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "null".to_owned() };
     let mut text = String::new();
     write_json_string(&mut text, &String::from_utf8_lossy(bytes))
-        .expect("a String takes whatever is written");
+        .expect("writing to a String never fails");
     text
 }
 
-/// A time as RFC 3339 writes it, with milliseconds: `1994-11-06T08:49:37.250Z`.
+/// A time in RFC 3339 with milliseconds: `1994-11-06T08:49:37.250Z`.
 fn rfc3339_millis(moment: SystemTime) -> String {
     let seconds = Date::clamped(moment).rfc3339();
     let millis = moment.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_millis();
     format!("{}.{millis:03}Z", seconds.trim_end_matches('Z'))
 }
 
-/// Method, target and protocol of a request line that has two or three words, one space between.
+/// Method, target and protocol of a request line of two or three words, separated by single spaces.
 fn request_words(line: &[u8]) -> Option<Vec<&[u8]>> {
     let words: Vec<_> = line.splitn(4, |&byte| byte == b' ').collect();
     let is_whole = match words[..] {
@@ -190,7 +189,7 @@ fn or_dash(bytes: Option<&[u8]>) -> Escaped<'_> {
     Escaped(bytes.unwrap_or(b"-"))
 }
 
-/// A user's name as one word. Apache would leave its spaces as they are.
+/// A user's name as one word. Apache would keep its spaces.
 fn user(name: &str) -> Cow<'_, str> {
     Escaped(name.as_bytes()).to_string().replace(' ', "\\x20").into()
 }
@@ -224,7 +223,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// What a message to the journal begins with (sd-daemon(3)).
+/// The prefix of a message to the journal (sd-daemon(3)).
 pub(super) fn priority(level: Level) -> &'static str {
     match level {
         Level::Error => "<3>",
@@ -243,7 +242,7 @@ fn level_colour(level: Level) -> &'static str {
     }
 }
 
-/// The text with whatever could begin a line or command the terminal as an escape.
+/// The text with every character escaped that could begin a line or command the terminal.
 fn printable(text: &str) -> String {
     let escaped = |c: char| match c {
         _ if is_unprintable(c) => c.escape_default().to_string(),

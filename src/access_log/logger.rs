@@ -1,8 +1,8 @@
 //! The process's logger: access lines go to their file, messages to standard error.
 //!
-//! `env_logger` selects by `RUST_LOG`. What is selected is handed over to the threads of `writer`,
-//! which start when the process has restricted itself: until then, lines wait in their queues. So
-//! nothing here uses `eprintln!`, which waits for its reader, and panics where that has gone.
+//! `env_logger` selects by `RUST_LOG`. Selected lines go to the queues of `writer`, whose threads
+//! start once the process has restricted itself; until then, lines wait there. Nothing here uses
+//! `eprintln!`, which waits for its reader and panics if that has gone.
 
 use std::env;
 use std::io::{self, IsTerminal as _};
@@ -21,18 +21,18 @@ pub(super) const TARGET: &str = "access";
 /// The logger, and the queues of the threads that write.
 #[derive(Debug)]
 pub(crate) struct Logger {
-    /// Which records are wanted; it writes none itself.
+    /// Selects records; writes none itself.
     filter: env_logger::Logger,
-    /// How messages look.
+    /// The format of messages.
     format: Format,
     is_journal: bool,
     pub(crate) standard_error: Arc<Queue>,
     log_file: Option<Arc<Queue>>,
 }
 
-/// Makes the process's logger: for messages of at least this level, and access lines in this format
-/// unless `access` is off; `RUST_LOG` overrides both. Access lines go to the log file, if there is
-/// one. It is an error if there is a logger already.
+/// Installs the process's logger, for messages of at least this level, and for access lines in this
+/// format unless `access` is off; `RUST_LOG` overrides both. Access lines go to the log file, if
+/// there is one. Fails if there is a logger already.
 pub(crate) fn install(
     level: LevelFilter,
     access: LevelFilter,
@@ -64,8 +64,8 @@ pub(crate) fn install(
     Ok(logger)
 }
 
-/// The part of `RUST_LOG` that `env_logger` would complain about with `eprintln!`: more than one
-/// text to look for (`/text`), or a directive that is not `level`, `module` or `module=level`.
+/// The part of `RUST_LOG` that `env_logger` would complain about with `eprintln!`: a second text to
+/// search for (`/text`), or a directive other than `level`, `module` or `module=level`.
 fn malformed_filter(filters: &str) -> Option<&str> {
     let (directives, text) = filters.split_once('/').unwrap_or((filters, ""));
     let malformed = |directive: &&str| {
@@ -77,19 +77,19 @@ fn malformed_filter(filters: &str) -> Option<&str> {
 }
 
 impl Logger {
-    /// Starts the threads: one for standard error, which shows these status lines below the log,
-    /// and one for the file.
+    /// Starts the threads: one for standard error, with these status lines below the log, and one
+    /// for the file.
     pub(crate) fn start(&self, status_lines: Option<Source>) -> io::Result<()> {
         self.standard_error.start(status_lines)?;
         self.log_file.iter().try_for_each(|file| file.start(None))
     }
 
-    /// Opens the log file anew, if there is one.
+    /// Reopens the log file, if there is one.
     pub(crate) fn reopen(&self) {
         self.log_file.iter().for_each(|file| file.reopen());
     }
 
-    /// Ends the log file, and gives how many lines were lost there and on standard error.
+    /// Ends the log file. Returns the number of lines lost, there and on standard error.
     pub(crate) fn close_file(&self) -> u64 {
         self.log_file.iter().for_each(|file| file.close());
         self.standard_error.lost() + self.log_file.as_ref().map_or(0, |file| file.lost())
@@ -114,8 +114,8 @@ impl log::Log for Logger {
         queue.hand_over(&record.args().to_string());
     }
 
-    /// Ends the threads, which get a second to write what was handed over before, and starts them
-    /// for that where the program has failed to start.
+    /// Gives the threads a second to write all queued lines, and ends them. If the program failed
+    /// to start, they are started first.
     fn flush(&self) {
         if self.start(None).is_ok() {
             self.close_file();

@@ -1,9 +1,8 @@
-//! What standard error is, and the lines that stand below the log where it is a terminal.
+//! What standard error is, and the status lines below the log if it is a terminal.
 //!
-//! Questions, and texts for the terminal: what is written there is written by `writer`. Where
-//! status lines have been drawn, the cursor goes back to the start of the first, so that all of
-//! them can be erased without counting how many rows the terminal makes of them: it may have been
-//! resized. Lines of the log go out in one text with them.
+//! Only queries and texts; `writer` writes them. After drawing the status lines, the cursor goes
+//! back to the start of the first. So they can be erased without counting the rows that they take,
+//! which change when the terminal is resized. Log lines and status lines go out in one text.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -12,7 +11,7 @@ use rustix::fs::fstat;
 use rustix::process::getpgrp;
 use rustix::termios::{tcgetpgrp, tcgetwinsize};
 
-/// A terminal that does not tell its size has this many columns and rows, as the first ones had.
+/// For a terminal that does not tell its size: that of the first ones.
 const USUAL_SIZE: Size = Size { columns: 80, rows: 24 };
 
 /// To the start of the row, and clears the screen from there on (ECMA-48 sections 8.3.15, 8.3.39).
@@ -22,28 +21,28 @@ const ERASE_REST_OF_ROW: &str = "\x1b[K";
 /// Clears the rest of the screen.
 const ERASE_REST: &str = "\x1b[J";
 
-/// How many characters a terminal shows.
+/// The size of a terminal, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) columns: usize,
     pub(crate) rows: usize,
 }
 
-/// Gives the status lines as they are at the moment, none of them wider than the terminal. `None`:
-/// another program has the terminal, and its cursor.
+/// Returns the current status lines, none wider than the terminal. `None`: another program has the
+/// terminal and its cursor.
 pub(crate) type Source = Box<dyn FnMut() -> Option<Vec<String>> + Send>;
 
 /// The lines below the log.
 pub(super) struct StatusLines {
     source: Option<Source>,
-    /// What ought to be on the screen.
+    /// The lines that should be on the screen.
     lines: Vec<String>,
-    /// Whether these or older ones may be there, and are to be drawn anew.
+    /// Whether these or older ones may be on the screen, and must be redrawn.
     pub(super) are_shown: bool,
 }
 
-/// The size of the terminal at this moment, if it is ours to draw on: after Ctrl-Z and `bg`, or
-/// `&`, it is the shell's, and its cursor stands where someone types.
+/// The current size of the terminal, if we may draw on it. After Ctrl-Z and `bg`, or with `&`, it
+/// is the shell's, and its cursor is where someone types.
 pub(crate) fn size() -> Option<Size> {
     if tcgetpgrp(io::stderr()).is_ok_and(|group| group != getpgrp()) {
         return None;
@@ -56,20 +55,20 @@ pub(crate) fn size() -> Option<Size> {
     })
 }
 
-/// Whether a stream is a terminal whose user takes colours (<https://no-color.org/>).
+/// Whether a stream is a terminal, and its user wants colours (<https://no-color.org/>).
 pub(crate) fn takes_colour(stream: &impl IsTerminal) -> bool {
     stream.is_terminal()
         && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
-/// Whether it is a terminal whose cursor can be moved: then lines can stand below the log.
+/// Whether standard error is a terminal with a movable cursor, which status lines need.
 pub(crate) fn has_status_lines() -> bool {
     let name = env::var_os("TERM").unwrap_or_default();
     io::stderr().is_terminal() && !name.is_empty() && name != "dumb"
 }
 
-/// Whether systemd's journal reads it (`JOURNAL_STREAM` of systemd.exec(5)).
+/// Whether standard error goes to systemd's journal (`JOURNAL_STREAM` of systemd.exec(5)).
 pub(super) fn is_journal() -> bool {
     let stream = env::var("JOURNAL_STREAM").unwrap_or_default();
     fstat(io::stderr()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
@@ -80,8 +79,8 @@ impl StatusLines {
         Self { source, lines: Vec::new(), are_shown: false }
     }
 
-    /// What goes out before and after these lines of the log, or without any. `None`: nothing is to
-    /// be written.
+    /// The texts before and after these log lines, which may be none. `None`: there is nothing to
+    /// write.
     pub(super) fn around(&mut self, log: &[u8]) -> Option<(&'static str, String)> {
         if let Some(lines) = self.source.as_mut().and_then(|source| source()) {
             let is_same = lines == self.lines && self.are_shown != lines.is_empty();
@@ -92,7 +91,7 @@ impl StatusLines {
         } else {
             (self.lines, self.are_shown) = (Vec::new(), false);
         }
-        // Lines of the same place are drawn over.
+        // Status lines in the same place are drawn over.
         let erases = self.are_shown && (!log.is_empty() || self.lines.is_empty());
         Some((if erases { ERASE } else { "" }, self.drawn()))
     }
@@ -102,7 +101,7 @@ impl StatusLines {
         self.are_shown = !self.lines.is_empty() || self.are_shown && !is_written;
     }
 
-    /// Draws the lines from the cursor's row on, over what may stand there, and goes back.
+    /// Draws the lines from the cursor's row down, over older ones, and goes back.
     fn drawn(&self) -> String {
         if self.lines.is_empty() {
             return String::new();
@@ -122,7 +121,7 @@ mod tests {
     use std::num::NonZero;
     use std::sync::{Arc, Mutex};
 
-    /// Status lines on a small terminal, and what the screen shows.
+    /// Status lines on a small terminal, and its screen.
     struct Shown {
         wanted: Arc<Mutex<Option<Vec<String>>>>,
         status_lines: StatusLines,

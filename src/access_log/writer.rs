@@ -1,8 +1,8 @@
-//! One thread for each place writes: one for standard error, one for the log file if there is one.
+//! The writers: one thread for standard error, and one for the log file if there is one.
 //!
-//! The others hand it lines through a queue, and never wait: what finds no room there, or cannot be
-//! written, is lost and counted. So a disk that stalls, a terminal that is stopped, or a pipe that
-//! is not read costs lines, and never service.
+//! Other threads queue lines for them and never wait: a line that finds no room, or cannot be
+//! written, is lost and counted. So a stalled disk, a stopped terminal, or a pipe that nobody reads
+//! costs lines, never service.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -19,29 +19,29 @@ use rustix::fs::{Mode, OFlags, fcntl_setfl};
 use super::terminal::{Source, StatusLines};
 use crate::lock::{lock, wait_while};
 
-/// Bytes of lines that wait for their thread. As many more may be on their way out.
+/// Bytes of queued lines, at most. As many again may be on their way out.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
-/// The rest between two writes, in which lines gather: a busy server wakes the thread a hundred
-/// times a second, and not for each line.
+/// The pause between two writes, in which lines gather, so that a busy server wakes the thread a
+/// hundred times a second instead of once per line.
 const GATHER_TIME: Duration = Duration::from_millis(10);
 
-/// The time between two drawings of the status lines.
+/// The time between two redraws of the status lines.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long the end waits for what was handed over before.
+/// How long shutdown waits for queued lines.
 const END_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// Stack of a thread that writes, in bytes.
+/// Stack of a writer thread, in bytes.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// The lines that one place has still to take; for all threads.
+/// The queued lines of one place; shared by all threads.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    /// The log file's, which another program may rename away (logrotate does); `None`: this is the
-    /// queue of standard error.
+    /// The log file's path, from which another program may rename it away (logrotate does); `None`
+    /// for standard error.
     path: Option<PathBuf>,
-    /// Where the lines go, until the thread has it.
+    /// The place itself, until the thread takes it.
     out: Mutex<Option<File>>,
     state: Mutex<State>,
     changed: Condvar,
@@ -49,32 +49,33 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    /// So many lines, each with its newline.
+    /// The queued lines, each with its newline.
     lines: Vec<u8>,
     count: u64,
-    /// The file is to be opened anew when so many bytes of them have been written.
+    /// Reopen the file when this many bytes of them have been written.
     reopen_at: Option<usize>,
-    /// Lines that the thread is writing.
+    /// Number of lines that the thread is writing.
     under_way: u64,
-    /// Lines that were lost, and how many of those a message has told of.
+    /// Number of lines lost, and how many of them have been reported.
     lost: u64,
     told: u64,
-    /// The status lines are to be drawn.
+    /// Whether the status lines are to be drawn.
     is_called: bool,
     is_closed: bool,
     has_ended: bool,
 }
 
-/// What the thread has.
+/// The state of a writer thread.
 struct Writer {
     queue: Arc<Queue>,
     out: Box<dyn Write + Send>,
-    /// Whether the last text was cut off, and not at the end of a line.
+    /// Whether the last text was cut off within a line.
     is_torn: bool,
     status_lines: StatusLines,
 }
 
-/// A named pipe that has no reader is an error, and nothing to wait for. One that has may be slow.
+/// A named pipe without a reader is an error, so that nothing waits for one. Its reader may be
+/// slow.
 fn open(path: &Path) -> io::Result<File> {
     let how = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = rustix::fs::open(path, how | OFlags::NONBLOCK, Mode::from_raw_mode(0o640))?;
@@ -83,8 +84,8 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 impl Queue {
-    /// The queue of standard error, or that of a log file, which is opened for appending, and made
-    /// (mode 0640) where there is none.
+    /// The queue of standard error, or of a log file, which is opened for appending and created
+    /// (mode 0640) if it does not exist.
     pub(crate) fn open(path: Option<&Path>) -> io::Result<Arc<Self>> {
         let out = match path {
             Some(path) => open(path)?,
@@ -95,7 +96,7 @@ impl Queue {
         Ok(Arc::new(Self { path, out: Mutex::new(Some(out)), state, changed }))
     }
 
-    /// Starts the thread that writes the lines, unless that was done.
+    /// Starts the thread, unless it has been started.
     pub(super) fn start(self: &Arc<Self>, source: Option<Source>) -> io::Result<()> {
         let Some(out) = lock(&self.out).take() else { return Ok(()) };
         let (queue, out, status_lines) = (self.clone(), Box::new(out), StatusLines::new(source));
@@ -104,19 +105,19 @@ impl Queue {
         builder.spawn(|| writer.write_until_closed()).map(drop)
     }
 
-    /// Has the thread ask for the status lines.
+    /// Makes the thread redraw the status lines.
     pub(crate) fn redraw(&self) {
         lock(&self.state).is_called = true;
         self.changed.notify_all();
     }
 
-    /// Takes a line to be written, or counts it as lost where there is no room.
+    /// Queues a line, or counts it as lost if there is no room.
     pub(super) fn hand_over(&self, line: &str) {
         let mut state = lock(&self.state);
         if state.lines.len() + line.len() >= QUEUE_BYTES_MAX {
             return self.lose(state, 1, &"it takes no more");
         }
-        // The thread may sleep, but not once there is a line.
+        // The thread sleeps only while there are no lines.
         let is_first = state.lines.is_empty();
         state.lines.extend_from_slice(line.as_bytes());
         state.lines.push(b'\n');
@@ -127,7 +128,7 @@ impl Queue {
         }
     }
 
-    /// Lets the lines that are handed over from now on go to the path anew, after a rename.
+    /// Sends the lines queued from now on to a new file at the path, after a rename.
     pub(super) fn reopen(&self) {
         let mut state = lock(&self.state);
         state.reopen_at = Some(state.lines.len());
@@ -135,7 +136,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Ends the thread when it has written what was handed over, for which it has a second.
+    /// Ends the thread. It has a second to write all queued lines.
     pub(super) fn close(&self) {
         let mut state = lock(&self.state);
         if mem::replace(&mut state.is_closed, true) {
@@ -149,14 +150,14 @@ impl Queue {
         }
     }
 
-    /// How many lines were lost so far.
+    /// The number of lines lost so far.
     pub(super) fn lost(&self) -> u64 {
         lock(&self.state).lost
     }
 
-    /// Waits until there is something to do, but no longer than `time_max`, and takes the lines;
-    /// the last ones have been written. Gives also the length of those that go out before the file
-    /// is reopened, if it is to be; how many were lost before them; and whether the queue is
+    /// Waits up to `time_max` for something to do, and takes the queued lines; the previous ones
+    /// have been written. Returns them; the length of those that go out before the file is
+    /// reopened, if it is to be; the number of lines lost before them; and whether the queue is
     /// closed.
     fn take(&self, time_max: Duration) -> (Vec<u8>, Option<usize>, u64, bool) {
         let mut state = lock(&self.state);
@@ -170,8 +171,8 @@ impl Queue {
         (lines, state.reopen_at.take(), state.lost - state.told, state.is_closed)
     }
 
-    /// Counts lines as lost. For a file, the first loss is an error on standard error; while that
-    /// loses lines, there is no place left to say so.
+    /// Counts lines as lost. For a file, the first loss is an error on standard error. If that
+    /// loses lines too, nowhere is left to report it.
     fn lose(&self, mut state: MutexGuard<'_, State>, lines: u64, why: &dyn Display) {
         let is_first = state.lost == state.told;
         state.lost += lines;
@@ -203,14 +204,14 @@ impl Writer {
             if !is_closed {
                 thread::sleep(GATHER_TIME);
             } else if lines.is_empty() {
-                // Otherwise there may be more, if only how many were lost.
+                // Otherwise there may be more to write, if only the number of lost lines.
                 lock(&self.queue.state).has_ended = true;
                 return self.queue.changed.notify_all();
             }
         }
     }
 
-    /// Opens the log file's path anew; when that fails, lines go on into the old file.
+    /// Reopens the log file's path. If that fails, lines still go to the old file.
     fn reopen(&mut self) {
         let Some(path) = self.queue.path.as_deref() else { return };
         match open(path) {
@@ -222,11 +223,11 @@ impl Writer {
         }
     }
 
-    /// Writes the lines, with the status lines below the last one. Whether all of it was written;
-    /// otherwise lines were lost, and counted.
+    /// Writes the lines, with the status lines below the last one. Returns whether all of it was
+    /// written; otherwise lines were lost, and counted.
     fn write(&mut self, lines: &[u8]) -> bool {
         let Some((erase, draw)) = self.status_lines.around(lines) else { return true };
-        // What is left of a line that was cut off must not become the start of this one.
+        // The rest of a torn line must not become the start of this one.
         let start = if self.is_torn { format!("\n{erase}") } else { erase.to_owned() };
         let result = self.write_all(&[start.as_bytes(), lines, draw.as_bytes()].concat());
         self.status_lines.note(result.is_ok());
@@ -237,8 +238,8 @@ impl Writer {
         false
     }
 
-    /// Like `Write::write_all`, but an error comes with the number of bytes that were written. A
-    /// descriptor that does not block, since another program wants it so, is waited for.
+    /// Like `Write::write_all`, but an error comes with the number of bytes written. Waits if the
+    /// descriptor does not block, which another program may have caused.
     fn write_all(&mut self, text: &[u8]) -> Result<(), (usize, io::Error)> {
         let mut written = 0;
         while written < text.len() {

@@ -1,9 +1,9 @@
-//! The password file: lines `user:hash`, as `htpasswd -B` writes them, and how long it takes to
-//! check a bcrypt hash.
+//! The password file: lines `user:hash`, as `htpasswd -B` writes them, and the time that a check of
+//! a bcrypt hash takes.
 //!
-//! Blank lines and those that start with `#` are ignored, as Apache ignores them. Anything else
-//! that is not right is an error, which names the line and shows nothing of it: who puts a plain
-//! password there must not find it in a log.
+//! Blank lines and those that start with `#` are ignored, as in Apache. Any other fault is an
+//! error, which names the line and shows nothing of it: a plain password put there by mistake must
+//! not end up in a log.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,30 +13,30 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// Bytes that are read at most: some 15,000 users.
+/// The most bytes read: some 15,000 users.
 const BYTES_MAX: u64 = 1024 * 1024;
 
-/// The costs that bcrypt has begin here.
+/// The lowest cost of bcrypt.
 pub(super) const COST_MIN: u32 = 4;
 
-/// The highest cost that is accepted, which is also the highest that `htpasswd` makes: each step
-/// doubles the time, and this one takes seconds.
+/// The highest cost accepted, which is also the highest of `htpasswd`: each step doubles the time,
+/// and this one takes seconds.
 const COST_MAX: u32 = 17;
 
-/// bcrypt looks at so many bytes of a password.
+/// bcrypt reads this many bytes of a password.
 const PASSWORD_BYTES_MAX: usize = 72;
 
-/// The spellings of one and the same scheme. `$2x$` is another: it marks hashes of a faulty one.
+/// The spellings of one scheme. `$2x$` is another one: it marks hashes of a faulty implementation.
 const PREFIXES: [&str; 3] = ["$2y$", "$2b$", "$2a$"];
 
 /// A password's hash.
 pub(super) struct Hash {
-    /// As it stands in the file.
+    /// As in the file.
     text: String,
     cost: u32,
 }
 
-/// The users and their hashes. An error is one plain sentence that names the file.
+/// Reads the users and their hashes. The error is one plain sentence that names the file.
 pub(super) fn read(path: &Path) -> Result<HashMap<String, Hash>, String> {
     let name = path.display();
     let mut text = Zeroizing::new(Vec::new());
@@ -74,8 +74,8 @@ fn parse_line(line: &[u8]) -> Result<(String, Hash), String> {
 }
 
 impl Hash {
-    /// Reads `$2y$COST$` and salt and hash in bcrypt's own Base64. An error ends a sentence that
-    /// begins with the line.
+    /// Reads `$2y$COST$`, then salt and hash in bcrypt's own Base64. The error completes a sentence
+    /// that starts with the line number.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let is_bcrypt = PREFIXES.iter().any(|prefix| text.starts_with(prefix));
         let parts = text.parse::<bcrypt::HashParts>().ok().filter(|_| is_bcrypt);
@@ -88,9 +88,9 @@ impl Hash {
         }
     }
 
-    /// A hash of this cost that no known password has.
+    /// A hash of this cost without a known password.
     pub(super) fn of_nothing(cost: u32) -> Self {
-        // In bcrypt's Base64 a dot is six bits of 0: here 16 bytes of salt and 23 of hash.
+        // In bcrypt's Base64 a dot is six zero bits: here 16 bytes of salt and 23 of hash.
         let text = format!("$2b${cost:02}${}", ".".repeat(22 + 31));
         Self { text, cost }
     }
@@ -99,13 +99,13 @@ impl Hash {
         self.cost
     }
 
-    /// Whether that is the password. If it is not, finding that out takes as long as for a hash of
-    /// `cost_max`, so the time does not tell which user has which cost.
+    /// Whether this is the password. A wrong one takes as long as for a hash of `cost_max`, so the
+    /// time does not reveal a user's cost.
     pub(super) fn verify(&self, password: &[u8], cost_max: u32) -> bool {
         let is_right = bcrypt::verify(password, &self.text).expect("the text was parsed before");
         if !is_right {
-            // Each cost takes twice as long as the one before: all of these together, and what has
-            // been done, take as long as `cost_max`.
+            // Each cost takes twice as long as the one before, so all of these and the check above
+            // together take as long as `cost_max`.
             for cost in self.cost..cost_max {
                 let _ = black_box(bcrypt::hash_with_salt(password, cost, [0; 16]));
             }
@@ -114,7 +114,7 @@ impl Hash {
     }
 }
 
-/// What bcrypt looks at of a password: the rest can be anything, as it is for Apache.
+/// The part of a password that bcrypt reads. The rest is ignored, as in Apache.
 pub(super) fn significant(password: &[u8]) -> &[u8] {
     &password[..password.len().min(PASSWORD_BYTES_MAX)]
 }
@@ -125,10 +125,10 @@ mod tests {
 
     use super::*;
 
-    /// Of `secret`, as `htpasswd -nbB` prints it; `HASH` stands for it in the texts below.
+    /// The hash of `secret`, as `htpasswd -nbB` prints it. `HASH` in the texts below stands for it.
     const HASH: &str = "$2y$05$wRDpDLxJ4ADDc0G0v8LTE.p4tO2jnUDJDIQLs0Kxfl/hEkOuXYkVy";
 
-    /// The words of the error, or the users in the order of their names.
+    /// Checks for this word in the error, or for these users in order of their names.
     #[track_caller]
     fn check(text: &str, want: Result<&[&str], &str>) {
         match (parse(text.replace("HASH", HASH).as_bytes()), want) {

@@ -1,4 +1,4 @@
-//! Who gets in, and who waits for a check.
+//! Authentication, and the waits for password checks.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -52,7 +52,7 @@ fn passwords(users: &[(&str, &str, u32)]) -> Passwords {
     Passwords::new(users.iter().map(line).collect(), &[7; 32], checks)
 }
 
-/// What is answered to this pair, and whether that took a place in the queue.
+/// Checks the answer for these credentials, and whether it took a place in the queue.
 #[track_caller]
 fn check(passwords: &Passwords, pair: &str, want: Result<Option<&str>, Denied>, has_waited: bool) {
     let client = Client::default();

@@ -1,9 +1,9 @@
-//! Conditional requests (RFC 9110 section 13): does the client hold the representation already, and
-//! does it still mean the one that is there now?
+//! Conditional requests (RFC 9110 section 13): does the client's copy of a representation match the
+//! current one?
 //!
-//! This module compares validators and names the outcome; it never reads a file or a clock. Section
-//! 13.2.1 is for the caller to obey: preconditions are only evaluated where the response would be a
-//! success without them.
+//! This module compares validators and names the outcome; it never reads a file or a clock. Obeying
+//! section 13.2.1 is left to the caller: preconditions are only evaluated if the response would be
+//! a success without them.
 
 use std::fmt;
 
@@ -15,21 +15,21 @@ use super::status::Status;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ETag(String);
 
-/// What identifies the state of a representation (RFC 9110 section 8.8).
+/// The validators of a representation, which identify its state (RFC 9110 section 8.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Validators {
     /// Changes whenever the file does.
     pub(crate) etag: ETag,
-    /// When the file changed last, never later than the response; `None` where HTTP has no date for
+    /// When the file last changed, never later than the response; `None` if HTTP has no date for
     /// it.
     pub(crate) last_modified: Option<Date>,
-    /// Whether `last_modified` lies so far back that the file cannot change again in that second.
+    /// Whether `last_modified` is so long ago that the file cannot change again in that second.
     pub(crate) date_is_strong: bool,
 }
 
 impl ETag {
-    /// The tag of a file: its size, its time of modification and its inode, so that neither a write
-    /// nor another file moved into its place goes unnoticed. The nanoseconds make it strong.
+    /// The tag of a file: its size, modification time and inode, so that neither a write nor
+    /// another file moved into its place goes unnoticed. The nanoseconds make it strong.
     #[must_use]
     pub(crate) fn from_file(
         size: u64,
@@ -40,16 +40,15 @@ impl ETag {
         Self(format!("\"{size:x}-{modified_seconds:x}-{modified_nanoseconds:x}-{inode:x}\""))
     }
 
-    /// The tag of what is made of many files: its length, and a digest of all that is known of
-    /// them.
+    /// The tag of content made from many files: its length, and a digest of their metadata.
     #[must_use]
     pub(crate) fn from_digest(length: u64, digest: u64) -> Self {
         Self(format!("\"{length:x}-{digest:016x}\""))
     }
 
-    /// Whether the value of If-Match or If-None-Match names this tag: `*`, or a list in which empty
+    /// Whether the value of If-Match or If-None-Match names this tag: `*`, or a list, whose empty
     /// elements are ignored (RFC 9110 section 5.6.1.2). A malformed list names nothing. Only the
-    /// weak comparison takes a weak tag for the same (section 8.8.3.2).
+    /// weak comparison accepts a weak tag (section 8.8.3.2).
     fn is_listed(&self, list: &[u8], is_weak_enough: bool) -> bool {
         if list == b"*" {
             return true;
@@ -76,15 +75,15 @@ impl fmt::Display for ETag {
 }
 
 /// Reads the tag at the start of `text`: whether it is weak, the part after `W/` with its quotes,
-/// and what follows. Commas may stand between the quotes, and `W/` is case-sensitive (RFC 9110
-/// section 8.8.3).
+/// and the rest. Commas may stand between the quotes, and `W/` is case-sensitive (RFC 9110 section
+/// 8.8.3).
 fn split_tag(text: &[u8]) -> Option<(bool, &[u8], &[u8])> {
     let (is_weak, quoted) = match text.strip_prefix(b"W/") {
         Some(quoted) => (true, quoted),
         None => (false, text),
     };
     let inside = quoted.strip_prefix(b"\"")?;
-    // Anything visible but the quote, and the bytes above ASCII, is `etagc`.
+    // `etagc` is any visible character except the quote, and any byte above ASCII.
     let length = inside.iter().position(|byte| !matches!(byte, 0x21 | 0x23..=0x7E | 0x80..))?;
     let (opaque, after) = quoted.split_at(length + 2);
     (inside[length] == b'"').then_some((is_weak, opaque, after))
@@ -104,11 +103,11 @@ impl Validators {
 
 /// Evaluates the preconditions of GET or HEAD in the order of RFC 9110 section 13.2.2.
 ///
-/// A date that lies in the future counts like any other, as in section 13.1.3; RFC 1945 would have
-/// ignored it.
+/// A date in the future counts like any other, as in section 13.1.3; RFC 1945 would have ignored
+/// it.
 ///
-/// Where the client has this representation already, that is 304; where it means another one, 412;
-/// `None` where the preconditions hold, or there are none.
+/// Returns 304 if the client has this representation already, 412 if it means another one, and
+/// `None` if the preconditions hold or there are none.
 #[must_use]
 pub(crate) fn evaluate(fields: &Fields<'_>, validators: &Validators) -> Option<Status> {
     if let Some(list) = fields.list("if-match") {
@@ -129,15 +128,15 @@ pub(crate) fn evaluate(fields: &Fields<'_>, validators: &Validators) -> Option<S
         // Step 4: If-Modified-Since, only without If-None-Match.
         return Some(Status::NotModified);
     }
-    // Step 5, If-Range, decides between the part and the whole: `if_range_holds`. Step 6:
+    // Step 5, If-Range, decides between part and whole: `if_range_holds`. Step 6:
     None
 }
 
 /// Whether a Range field may be obeyed: there is no If-Range field, or it names this very state
 /// (RFC 9110 section 13.1.5).
 ///
-/// An entity-tag compares strongly; a date must be exactly Last-Modified, and that a strong
-/// validator. Where this is false, the whole representation is sent.
+/// An entity-tag compares strongly; a date must equal Last-Modified, and that must be a strong
+/// validator. If this is false, the whole representation is sent.
 #[must_use]
 pub(crate) fn if_range_holds(fields: &Fields<'_>, validators: &Validators) -> bool {
     let Some(value) = fields.list("if-range") else { return true };
@@ -148,17 +147,17 @@ pub(crate) fn if_range_holds(fields: &Fields<'_>, validators: &Validators) -> bo
     validators.date_is_strong && date.is_some() && date == validators.last_modified
 }
 
-/// Whether the file changed after the date in the field `name`; `None` where the field is to be
-/// ignored: absent, no date, or the file has none (RFC 9110 sections 13.1.3 and 13.1.4).
+/// Whether the file changed after the date in the field `name`; `None` if the field is ignored:
+/// absent, no date, or the file has none (RFC 9110 sections 13.1.3 and 13.1.4).
 ///
-/// A repeated field is read as the list that it stands for. That is no date, so it is ignored too,
-/// as both sections ask.
+/// A repeated field is read as the list that it stands for. A list is no date, so it is ignored
+/// too, as both sections ask.
 fn is_modified_since(name: &str, fields: &Fields<'_>, validators: &Validators) -> Option<bool> {
     let date = Date::parse(&fields.list(name)?)?;
     Some(validators.last_modified? > date)
 }
 
-/// What follows the leading bytes that are among `skipped`.
+/// The text without its leading bytes that are among `skipped`.
 fn skip<'a>(text: &'a [u8], skipped: &[u8]) -> &'a [u8] {
     let start = text.iter().position(|byte| !skipped.contains(byte)).unwrap_or(text.len());
     &text[start..]

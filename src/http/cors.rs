@@ -1,14 +1,15 @@
-//! Cross-origin reads: what `--cors` says to browsers (the CORS protocol of the Fetch standard).
+//! Cross-origin reads: the fields that `--cors` sends to browsers (the CORS protocol of the Fetch
+//! standard).
 //!
-//! A page of any origin may read what everyone may read. Credentials that a browser keeps are never
-//! allowed to go along, since `*` stands for the origin.
+//! Pages of any origin may read what everyone may read. Browsers never send stored credentials
+//! along, since `*` stands for the origin.
 
 use super::request::{Fields, Method, Request, is_token};
 use super::response::{Body, Response};
 use super::status::Status;
 
-/// The fields of every response. The second names the fields that a page may read beside the few
-/// that it always may: what players, viewers of documents and download tools look at.
+/// The fields of every response. The second exposes further response fields to pages, for players,
+/// document viewers and download tools.
 pub(crate) const FIELDS: [(&str, &str); 2] = [
     ("Access-Control-Allow-Origin", "*"),
     (
@@ -18,11 +19,11 @@ pub(crate) const FIELDS: [(&str, &str); 2] = [
     ),
 ];
 
-/// The methods that some target here takes; which one does is not told in advance.
+/// The methods that any target takes; a preflight does not reveal which target takes which.
 const METHODS: &str = "GET, HEAD, POST";
 
-/// The fields that a request may have in any case: those that the server obeys, and those that
-/// libraries add.
+/// Request fields that are always allowed: those that the server obeys, and those that libraries
+/// add.
 const REQUEST_FIELDS: [&str; 8] = [
     "Cache-Control",
     "Content-Type",
@@ -34,21 +35,21 @@ const REQUEST_FIELDS: [&str; 8] = [
     "Range",
 ];
 
-/// How many bytes of further fields that a preflight asks for are allowed by name.
+/// The most bytes of further fields from a preflight that are allowed by name.
 const ASKED_BYTES_MAX: usize = 1024;
 
-/// How long a browser need not ask again, in seconds. None remembers it for less than 2 hours.
+/// How long a browser may remember the answer, in seconds. All of them remember it for 2 hours.
 const MAX_AGE_SECONDS: &str = "7200";
 
-/// Whether a browser asks if a page of another origin may send a request.
+/// Whether a browser asks permission for a request from a page of another origin.
 #[must_use]
 pub(crate) fn is_preflight(request: &Request<'_>) -> bool {
     let has = |name| request.fields.first(name).is_some();
     request.method == Method::Options && has("origin") && has("access-control-request-method")
 }
 
-/// The answer to a preflight, which is the same for every target: browsers send it without
-/// credentials, so it must not tell which paths there are.
+/// The answer to a preflight. It is the same for every target: browsers send preflights without
+/// credentials, so the answer must not reveal which paths exist.
 #[must_use]
 pub(crate) fn preflight(fields: &Fields<'_>) -> Response {
     let asked = fields.list("access-control-request-headers");
@@ -58,8 +59,8 @@ pub(crate) fn preflight(fields: &Fields<'_>) -> Response {
         .with("Access-Control-Max-Age", MAX_AGE_SECONDS)
 }
 
-/// `REQUEST_FIELDS`, and what was asked for beside them: the server ignores what it does not know,
-/// and a field that a library adds should not keep a page from reading.
+/// `REQUEST_FIELDS`, and the fields asked for: the server ignores unknown ones, and a field that a
+/// library adds should not keep a page from reading.
 fn allowed_fields(asked: Option<&[u8]>) -> String {
     let mut allowed = REQUEST_FIELDS.join(", ");
     let bytes_max = allowed.len() + ASKED_BYTES_MAX;
@@ -82,7 +83,7 @@ fn allowed_fields(asked: Option<&[u8]>) -> String {
 mod tests {
     use super::*;
 
-    /// Checks what is allowed beside the fields that always are.
+    /// Checks the fields allowed beyond the permanent ones.
     #[track_caller]
     fn check(asked: &str, want: &str) {
         let always = REQUEST_FIELDS.join(", ");

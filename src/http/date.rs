@@ -1,7 +1,7 @@
-//! Moments as HTTP writes them: whole seconds from 1970 to 9999.
+//! Times in HTTP: whole seconds from 1970 to 9999.
 //!
-//! A file may carry any time at all, and the date library panics outside these years; so a moment
-//! becomes a [`Date`] first, and a `Date` can always be written.
+//! A file may have any time at all, and the date library panics outside these years. So a time
+//! first becomes a [`Date`], which can always be written.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,14 +23,14 @@ impl Date {
         u64::try_from(second).ok().filter(|&second| second <= LAST_SECOND).map(Self)
     }
 
-    /// That moment, or the nearest that can be written: for the clock, which must give some date.
+    /// This time, or the nearest that can be written: for the clock, which needs some date.
     #[must_use]
     pub fn clamped(moment: SystemTime) -> Self {
         let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(since.as_secs().min(LAST_SECOND))
     }
 
-    /// Reads any of the three formats of RFC 9110 section 5.6.7; `None` where it is none of them.
+    /// Reads any of the three formats of RFC 9110 section 5.6.7.
     #[must_use]
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = str::from_utf8(text).ok()?;
@@ -39,7 +39,7 @@ impl Date {
         (second <= LAST_SECOND).then_some(Self(second))
     }
 
-    /// As Apache's log writes it: `06/Nov/1994:08:49:37 +0000`.
+    /// In the format of Apache's log: `06/Nov/1994:08:49:37 +0000`.
     #[must_use]
     pub(crate) fn common_log(self) -> String {
         let text = self.to_string();
@@ -47,17 +47,17 @@ impl Date {
         format!("{day}/{month}/{year}:{time} +0000")
     }
 
-    /// As RFC 3339 writes it: `1994-11-06T08:49:37Z`.
+    /// In the format of RFC 3339: `1994-11-06T08:49:37Z`.
     #[must_use]
     pub fn rfc3339(self) -> String {
         let text = self.to_string();
         let [day, month, year, time] = parts(&text);
         let at = MONTHS.find(month).expect("a date has one of the twelve names") + month.len();
-        // Joined, not formatted: a large folder's listing holds ten thousand of them.
+        // Joined, not formatted: the listing of a large folder has ten thousand of them.
         [year, "-", &MONTHS[at..at + 2], "-", day, "T", time, "Z"].concat()
     }
 
-    /// Only the time of day, which says that it is UTC: `08:49:37Z`.
+    /// The time of day alone, in UTC: `08:49:37Z`.
     #[must_use]
     pub(crate) fn time_of_day(self) -> String {
         let text = self.to_string();

@@ -1,25 +1,25 @@
-//! Whose request it is behind proxies: X-Forwarded-For, trusted as far as the proxies are ours.
+//! The client behind proxies: X-Forwarded-For, as far as its proxies are trusted.
 //!
-//! Each proxy appends the address that it was connected from, so the list is read from the right,
-//! over trusted hops only. Whatever stands to the left of the first hop that is not trusted was
-//! written by others and is never read, so a made-up address cannot become the client's.
+//! Each proxy appends the address of its own client, so the list is read from the right, over
+//! trusted hops only. Everything to the left of the first untrusted hop was written by others and
+//! is never read, so a made-up address cannot become the client's.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// The most list elements read; longer chains of own proxies do not exist, longer fields do.
+/// The most list elements read. No chain of own proxies is longer, but fields can be.
 const HOPS_MAX: usize = 32;
 
-/// The bits before an IPv4 address that is mapped into IPv6.
+/// The bits before an IPv4 address mapped into IPv6.
 const MAPPED_BITS: u32 = 96;
 
 /// A block of addresses, as CIDR writes it (RFC 4632 section 3.1): `10.0.0.0/8`, `::1/128`.
 ///
-/// IPv4 addresses that were mapped into IPv6 (RFC 4291 section 2.5.5.2) count as IPv4, in the block
-/// and in the addresses compared with it; `::/0` therefore holds no IPv4 address.
+/// IPv4 addresses mapped into IPv6 (RFC 4291 section 2.5.5.2) count as IPv4, in blocks and in the
+/// addresses compared with them; `::/0` therefore contains no IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
-    /// Those of an IPv6 address, to which IPv4 is mapped, with every bit after the prefix zero.
+    /// As an IPv6 address, to which IPv4 is mapped, with every bit after the prefix zero.
     bits: u128,
     /// The length of the prefix in bits, at most 128.
     prefix_bits: u32,
@@ -27,9 +27,9 @@ pub(crate) struct Network {
 
 /// The address that the request came from, as far as it can be trusted.
 ///
-/// `forwarded_for` holds all X-Forwarded-For lines, joined by commas. A peer that is not trusted is
-/// the client itself. Else the client is the first address from the right that is not trusted;
-/// where all are trusted, or an element is not an address, it is the last trusted one read.
+/// `forwarded_for` has all X-Forwarded-For lines, joined by commas. A peer that is not trusted is
+/// the client itself. Otherwise the client is the first untrusted address from the right; if all
+/// are trusted, or an element is not an address, it is the last trusted one read.
 #[must_use]
 pub(crate) fn client_address(
     peer: IpAddr,
@@ -38,7 +38,7 @@ pub(crate) fn client_address(
 ) -> IpAddr {
     let mut client = peer.to_canonical();
     let elements = forwarded_for.unwrap_or_default().rsplit(|&byte| byte == b',');
-    // An empty list element is to be ignored (RFC 9110 section 5.6.1.2), but counts as read.
+    // Empty list elements are ignored (RFC 9110 section 5.6.1.2), but count as read.
     let mut hops = elements.take(HOPS_MAX).map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty());
     while trusted.iter().any(|network| network.contains(client)) {
         match hops.next().and_then(parse_hop) {
@@ -63,7 +63,7 @@ fn parse_hop(element: &[u8]) -> Option<IpAddr> {
 }
 
 impl Network {
-    /// Whether the address is in this block.
+    /// Whether the block contains the address.
     #[must_use]
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let is_of_family = self.prefix_bits >= MAPPED_BITS || address.to_canonical().is_ipv6();
@@ -71,7 +71,7 @@ impl Network {
     }
 }
 
-/// A single address is a block of one; bits set after the prefix are put to zero.
+/// A single address is a block of one; bits after the prefix are set to zero.
 impl FromStr for Network {
     type Err = String;
 
@@ -87,7 +87,7 @@ impl FromStr for Network {
         let most = Ipv6Addr::BITS - mapped_bits;
         let prefix_bits = match prefix {
             None => most,
-            // A number would take a plus sign, too.
+            // Parsing a number would also accept a plus sign.
             Some(prefix) => (prefix.parse().ok())
                 .filter(|&bits| bits <= most && !prefix.starts_with('+'))
                 .ok_or_else(|| {
@@ -99,13 +99,13 @@ impl FromStr for Network {
     }
 }
 
-/// The address, IPv4 mapped into IPv6, with every bit after the prefix zero.
+/// The address, with IPv4 mapped into IPv6 and every bit after the prefix zero.
 fn masked(address: IpAddr, prefix_bits: u32) -> u128 {
     let address = match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,
     };
-    // A shift by the whole width (`/0`) leaves nothing; Rust's operator would overflow.
+    // A shift by the whole width (`/0`) leaves nothing, but Rust's operator would overflow.
     address.to_bits() & u128::MAX.checked_shl(Ipv6Addr::BITS - prefix_bits).unwrap_or(0)
 }
 
@@ -162,7 +162,7 @@ mod tests {
         }
     }
 
-    /// The trusted: 10.0.0.0/8 and `::1`. The peer is 10.0.0.1, or as given.
+    /// The trusted proxies are 10.0.0.0/8 and `::1`. The peer is 10.0.0.1 unless given.
     #[track_caller]
     fn check_from(peer: &str, forwarded_for: Option<&[u8]>, want: &str) {
         let trusted = [network("10.0.0.0/8"), network("::1")];

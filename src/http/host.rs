@@ -1,31 +1,28 @@
-//! The host of an authority, and which Host values are answered by a server that listens only on
-//! loopback.
+//! Hosts of authorities, and the Host values that a server on loopback accepts.
 //!
-//! By DNS rebinding any web page can point a name of its own at 127.0.0.1 and then read the folder
-//! as if it were its own site. The Host field still carries the page's name, so only those pass for
-//! which no network answers: addresses, and `localhost` and names below it, which browsers resolve
-//! themselves. Single labels, `.local`, `.test`, `.internal` and `.home.arpa` can't be registered,
-//! but a hostile local network answers for them as it likes. This module only looks at names: it
-//! resolves nothing, and does not know where the server listens. There is one parser of
-//! authorities, since two that read a text in two ways are how such checks are evaded.
+//! By DNS rebinding, any web page can point its own name at 127.0.0.1 and read the folder as its
+//! own site. The Host field still has the page's name. So only hosts pass that no network resolves:
+//! addresses, and `localhost` and names below it, which browsers resolve themselves. Single labels,
+//! `.local`, `.test`, `.internal` and `.home.arpa` cannot be registered, but a hostile local
+//! network resolves them as it likes. This module resolves nothing, and does not know where the
+//! server listens.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::target::has_whole_triplets;
 
-/// The domain whose names stand for the client's own machine, without a look-up (RFC 6761 section
-/// 6.3).
+/// The domain of the client's own machine, resolved without a look-up (RFC 6761 section 6.3).
 const LOCALHOST: &str = "localhost";
 
 /// The host of `uri-host [ ":" port ]` (RFC 3986 section 3.2.2): a name, an IPv4 address, an IPv6
-/// address in brackets, or nothing, where the authority is empty as a whole (RFC 9112 section 3.2).
-/// `None` where the text is anything else. That excludes user information, and a port without a
-/// host.
+/// address in brackets, or nothing if the whole authority is empty (RFC 9112 section 3.2). `None`
+/// for any other text, such as one with user information, or a port without a host. All authorities
+/// are parsed here: two parsers that disagree are how such checks are evaded.
 pub(super) fn parse(authority: &[u8]) -> Option<&str> {
     split(authority).map(|(host, _)| host)
 }
 
-/// The same, and the port, which may be empty.
+/// The same, with the port, which may be empty.
 pub(crate) fn split(authority: &[u8]) -> Option<(&str, &str)> {
     let text = str::from_utf8(authority).ok()?;
     let length = match text.strip_prefix('[') {
@@ -43,30 +40,30 @@ pub(crate) fn split(authority: &[u8]) -> Option<(&str, &str)> {
     (is_host && is_port(port) && !is_port_alone).then(|| (host, port.trim_start_matches(':')))
 }
 
-/// The characters of `reg-name`, among them all IPv4 addresses.
+/// The characters of `reg-name`, which include all IPv4 addresses.
 fn is_registered_name(name: &[u8]) -> bool {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(byte);
     name.iter().all(is_allowed) && has_whole_triplets(name)
 }
 
-/// Nothing, or a colon and digits, of which there may be none.
+/// Nothing, or a colon and any number of digits, even none.
 fn is_port(text: &str) -> bool {
     let are_digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     text.is_empty() || text.strip_prefix(':').is_some_and(are_digits)
 }
 
-/// Whether a request with this Host value is answered: a local one, and one of these names; `*` is
-/// any. Case, port and trailing dot do not count.
+/// Whether a request with this Host value is answered: a local one, or one of these names; `*`
+/// allows any. Case, port and a trailing dot do not matter.
 pub(crate) fn is_allowed(host: &[u8], names: &[String]) -> bool {
     let is_same = |name: &String| name == "*" || is_same_name(name.as_bytes(), host);
     is_local(host) || names.iter().any(is_same)
 }
 
-/// Whether a Host value, with or without port, is empty, an address, or `localhost` or a name below
+/// Whether a Host value, with or without port, is empty, an address, `localhost`, or a name below
 /// it.
 ///
 /// Old spellings of IPv4 addresses (`127.1`, `0x7f.1`) count as names: browsers rewrite them before
-/// they send them.
+/// sending them.
 fn is_local(host: &[u8]) -> bool {
     parse(host).is_some_and(|host| {
         let is_address = host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok();
@@ -79,7 +76,7 @@ fn is_same_name(one: &[u8], other: &[u8]) -> bool {
     one.zip(other).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
-/// The root's dot may be written, and means the same name (RFC 1034 section 3.1).
+/// The root's dot may be written, and does not change the name (RFC 1034 section 3.1).
 fn without_trailing_dot(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
@@ -92,7 +89,7 @@ fn is_local_name(name: &str) -> bool {
 }
 
 /// Letters, digits and hyphens (RFC 1123 section 2.1), and the underscore, which local names often
-/// have. Percent-encoding is not looked through: `evil%2Elocalhost` is not below `localhost`.
+/// have. Percent-encoding is not decoded: `evil%2Elocalhost` is not below `localhost`.
 fn is_label(label: &str) -> bool {
     let is_label_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     !label.is_empty() && label.bytes().all(is_label_byte)

@@ -1,12 +1,12 @@
 //! Content negotiation (RFC 9110 section 12.5): which of our representations a client prefers.
 //!
-//! Members of a list that are malformed are ignored, the others count; preferences are wishes, and
-//! never a reason to refuse a request. This module does not know which representations exist.
+//! Malformed members of a list are ignored, the others count. Preferences are wishes, and never a
+//! reason to refuse a request. This module does not know which representations exist.
 
 use std::cmp::Reverse;
 use std::mem;
 
-/// A content coding that a file may be stored in beside the plain one (RFC 9110 section 8.4.1).
+/// A content coding of a file stored beside the plain one (RFC 9110 section 8.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coding {
     /// RFC 7932.
@@ -20,12 +20,12 @@ pub(crate) enum Coding {
 /// The highest q-value, in thousandths (RFC 9110 section 12.4.2).
 const WEIGHT_MAX: u16 = 1000;
 
-/// How many members of a list are read, empty ones included. Honest clients name a handful; each
-/// one costs several looks.
+/// The most members of a list read, empty ones included. Honest clients name a handful; each member
+/// is examined several times.
 const MEMBERS_MAX: usize = 64;
 
 impl Coding {
-    /// In the server's order: the smallest first, as a rule.
+    /// In the server's order: usually the smallest first.
     const ALL: [Self; 3] = [Self::Brotli, Self::Zstandard, Self::Gzip];
 
     /// The name in Accept-Encoding and Content-Encoding.
@@ -38,7 +38,7 @@ impl Coding {
         }
     }
 
-    /// What a file's name ends with when it is stored in this coding.
+    /// The ending of a file stored in this coding.
     #[must_use]
     pub(crate) fn extension(self) -> &'static str {
         match self {
@@ -56,22 +56,22 @@ impl Coding {
 }
 
 /// The codings to try, best first, for the value of an Accept-Encoding field (RFC 9110 section
-/// 12.5.3). When none of them is at hand, the plain file is sent.
+/// 12.5.3). If none of them exists, the plain file is sent.
 ///
-/// The client's weights decide, then the server's order. A coding that the client likes less than
-/// the plain file (`identity`) is left out. Without the field there is none: section 12.5.3 would
-/// allow any, but such clients are the simple ones that decode nothing.
+/// The client's weights decide, then the server's order. Codings that weigh less than the plain
+/// file (`identity`) are left out. Without the field there are none: section 12.5.3 would allow
+/// any, but such clients are the simple ones that decode nothing.
 pub(crate) fn acceptable_codings(
     accept_encoding: Option<&[u8]>,
 ) -> impl Iterator<Item = Coding> + use<> {
     let list = accept_encoding.unwrap_or_default();
-    // Unless the client weighs it, the plain file is only what is left.
+    // Unless the client weighs it, the plain file is the last resort.
     let plain = weight_where(list, |name| name.eq_ignore_ascii_case(b"identity")).unwrap_or(0);
     let mut codings = Coding::ALL.map(|coding| {
         let weight = weight_where(list, |name| coding.is_named(name)).unwrap_or(0);
         (coding, weight)
     });
-    // The sort is stable, so that the server's order remains among equals.
+    // The sort is stable and keeps the server's order among equals.
     codings.sort_by_key(|&(_, weight)| Reverse(weight));
     let is_welcome = move |&(_, weight): &(Coding, u16)| weight > 0 && weight >= plain;
     codings.into_iter().filter(is_welcome).map(|(coding, _)| coding)
@@ -81,7 +81,7 @@ pub(crate) fn acceptable_codings(
 ///
 /// The most specific range that matches a type gives its weight (RFC 9110 section 12.5.1). Between
 /// equal weights the type that is named more exactly wins, so that `application/json, */*` asks for
-/// JSON; HTML wins what is then still a tie.
+/// JSON. HTML wins a remaining tie.
 #[must_use]
 pub(crate) fn prefers_json(accept: Option<&[u8]>) -> bool {
     let list = accept.unwrap_or_default();
@@ -90,9 +90,9 @@ pub(crate) fn prefers_json(accept: Option<&[u8]>) -> bool {
     json > html
 }
 
-/// Whether there is no media type that a client prefers to `text/html`, by the value of its Accept
-/// field: what browsers send for pages, `*/*`, or no field at all. What they send for images and
-/// style sheets names other types with more weight, or more exactly.
+/// Whether a client prefers no other media type to `text/html`, by the value of its Accept field:
+/// as browsers do for pages, or with `*/*`, or without the field. For images and style sheets, they
+/// name other types with more weight, or more exactly.
 #[must_use]
 pub(crate) fn prefers_html(accept: Option<&[u8]>) -> bool {
     let list = accept.unwrap_or_default();
@@ -103,8 +103,8 @@ pub(crate) fn prefers_html(accept: Option<&[u8]>) -> bool {
     }
 }
 
-/// How much a client wants a media type: the weight and the exactness of the most exact of its
-/// ranges that match. Weight 0 is the same as no match.
+/// The preference for a media type: weight and exactness of the most exact range that matches.
+/// Weight 0 is the same as no match.
 fn preference(list: &[u8], [exact, subtypes]: [&[u8]; 2]) -> (u16, u8) {
     let of_range = |range: &[u8]| {
         let weight = first_weight(list, |name| name.eq_ignore_ascii_case(range))?;
@@ -113,7 +113,7 @@ fn preference(list: &[u8], [exact, subtypes]: [&[u8]; 2]) -> (u16, u8) {
     [exact, subtypes, b"*/*"].into_iter().find_map(of_range).unwrap_or_default()
 }
 
-/// 3 for a type itself, 2 for all its subtypes, 1 for any type at all.
+/// 3 for the type itself, 2 for all its subtypes, 1 for any type.
 fn exactness(range: &[u8]) -> u8 {
     match range {
         b"*/*" => 1,
@@ -122,7 +122,7 @@ fn exactness(range: &[u8]) -> u8 {
     }
 }
 
-/// The weight of the coding that `is_meant` recognizes; `*` stands for those that are not named.
+/// The weight of the coding that `is_meant` recognizes; `*` stands for all that are not named.
 fn weight_where(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<u16> {
     first_weight(list, is_meant).or_else(|| first_weight(list, |name| name == b"*"))
 }
@@ -132,16 +132,16 @@ fn first_weight(list: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<u16> {
     members(list).find(|(name, _)| is_meant(name)).map(|(_, weight)| weight)
 }
 
-/// The well-formed members of a list that have a name, each with its weight.
+/// The well-formed members of a list that have a name, with their weights.
 fn members(list: &[u8]) -> impl Iterator<Item = (&[u8], u16)> {
     let members = split_unquoted(list, b',').take(MEMBERS_MAX);
     members.filter_map(name_and_weight).filter(|(name, _)| !name.is_empty())
 }
 
-/// Reads `name;parameter=value;q=0.5`; `None` where the weight is malformed or repeated.
+/// Reads `name;parameter=value;q=0.5`; `None` if the weight is malformed or repeated.
 ///
-/// Other parameters are passed over: there is but one JSON and one HTML representation, and they
-/// do not make it another. The weight may stand anywhere among them (RFC 9110 section 12.5.1).
+/// Other parameters are ignored: they cannot select among one JSON and one HTML representation. The
+/// weight may stand anywhere among them (RFC 9110 section 12.5.1).
 fn name_and_weight(member: &[u8]) -> Option<(&[u8], u16)> {
     let mut parts = split_unquoted(member, b';').map(<[u8]>::trim_ascii);
     let name = parts.next()?;
@@ -151,7 +151,7 @@ fn name_and_weight(member: &[u8]) -> Option<(&[u8], u16)> {
         if !key.trim_ascii_end().eq_ignore_ascii_case(b"q") {
             continue;
         }
-        // No white space may stand around the `=` (RFC 9110 section 5.6.6).
+        // No white space is allowed around the `=` (RFC 9110 section 5.6.6).
         let value = thousandths(parameter[1..].strip_prefix(b"=")?)?;
         if weight.replace(value).is_some() {
             return None;
@@ -174,7 +174,7 @@ fn thousandths(qvalue: &[u8]) -> Option<u16> {
     weight.filter(|&weight| weight <= WEIGHT_MAX)
 }
 
-/// Splits at `separator`, though not within quoted strings (RFC 9110 section 5.6.4).
+/// Splits at `separator`, but not within quoted strings (RFC 9110 section 5.6.4).
 fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut is_quoted = false;
     let mut is_escaped = false;

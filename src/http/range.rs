@@ -1,45 +1,45 @@
-//! Byte ranges (RFC 9110 section 14): which parts of a representation a Range field asks for, and
-//! the text that frames them in a 206 or a 416.
+//! Byte ranges (RFC 9110 section 14): the parts of a representation that a Range field asks for,
+//! and the text that frames them in a 206 or a 416.
 //!
-//! A field that cannot be understood, or that asks for too much, is ignored, which section 14.2
-//! allows always: the client then gets the whole. This module never touches the bytes themselves.
+//! A field that is malformed or asks for too much is ignored, which section 14.2 always allows: the
+//! client then gets the whole. This module never touches the bytes themselves.
 
 use super::response::Segment;
 
-/// How many ranges are sent at most, after merging. Honest clients ask for a handful; more is how
-/// an attacker makes much work of a short request (RFC 9110 section 17.15).
+/// The most ranges sent, after merging. Honest clients ask for a handful; many ranges let an
+/// attacker make much work with a short request (RFC 9110 section 17.15).
 pub(crate) const RANGES_MAX: usize = 16;
 
-/// How many list elements of a Range field are read at most, empty ones included.
+/// The most list elements of a Range field read, empty ones included.
 const ELEMENTS_MAX: usize = 256;
 
-/// Bytes that follow each other, all within the representation. Those of a Range field are at least
-/// one; those of a whole file may be none.
+/// Consecutive bytes of the representation. Those of a Range field are at least one; a whole file
+/// may have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
-    /// Where the first byte is, counted from 0.
+    /// The offset of the first byte.
     pub first: u64,
-    /// How many bytes there are.
+    /// The number of bytes.
     pub length: u64,
 }
 
 impl ByteRange {
-    /// Where the byte after the last one is.
+    /// The offset after the last byte.
     pub(crate) fn end(self) -> u64 {
         self.first + self.length
     }
 }
 
 /// The ranges that a Range field names in a representation of `complete_length` bytes: at most
-/// [`RANGES_MAX`], ascending, with a gap between each two. None of them means 416; `None` means
-/// that the field is to be ignored.
+/// [`RANGES_MAX`], ascending, with a gap between each two. No ranges mean 416; `None` means that
+/// the field is ignored.
 ///
-/// Overlapping and adjacent ranges become one, and what remains is sorted. Section 15.3.7.2 would
-/// rather keep the client's order, but lets no client rely on it; ascending, a file is read once,
-/// from front to back.
+/// Overlapping and adjacent ranges are merged, and the result is sorted. Section 15.3.7.2 would
+/// rather keep the client's order, but lets no client rely on it. In ascending order, a file is
+/// read once, from front to back.
 ///
-/// An empty representation has no byte that `bytes=0-` could mean, and no Content-Range could name
-/// the part that was sent, so that is unsatisfiable by the letter of section 14.1.2.
+/// `bytes=0-` names no byte of an empty representation, and no Content-Range could describe the
+/// part, so by the letter of section 14.1.2 it is unsatisfiable.
 #[must_use]
 pub(crate) fn parse(value: &[u8], complete_length: u64) -> Option<Vec<ByteRange>> {
     // The unit is case-insensitive (RFC 9110 section 14.1); others are unknown here.
@@ -55,7 +55,7 @@ pub(crate) fn parse(value: &[u8], complete_length: u64) -> Option<Vec<ByteRange>
     Some(merged(ranges)).filter(|ranges| ranges.len() <= RANGES_MAX)
 }
 
-/// The value of Content-Range for a part, which is never empty: `bytes 0-9/100`.
+/// The value of Content-Range for a part that is not empty: `bytes 0-9/100`.
 #[must_use]
 pub(crate) fn content_range(span: ByteRange, complete_length: u64) -> String {
     format!("bytes {}-{}/{complete_length}", span.first, span.end() - 1)
@@ -67,11 +67,11 @@ pub(crate) fn unsatisfied_content_range(complete_length: u64) -> String {
     format!("bytes */{complete_length}")
 }
 
-/// A `multipart/byteranges` body (RFC 9110 section 14.6) with these spans of a representation of
+/// A `multipart/byteranges` body (RFC 9110 section 14.6) of these ranges in a representation of
 /// `complete_length` bytes.
 ///
-/// `boundary` is 1 to 70 letters and digits (RFC 2046 section 5.1.1). It must not be guessable, so
-/// that no file can be made to contain it.
+/// `boundary` is 1 to 70 letters and digits (RFC 2046 section 5.1.1). It must be impossible to
+/// guess, so that no file can be made to contain it.
 #[must_use]
 pub(crate) fn multipart(
     boundary: &str,
@@ -90,13 +90,13 @@ pub(crate) fn multipart(
     spans.iter().flat_map(part).chain([closing]).collect()
 }
 
-/// Reads `first-last`, `first-` or `-length` (RFC 9110 section 14.1.2). Its length is 0 where the
+/// Reads `first-last`, `first-` or `-length` (RFC 9110 section 14.1.2). The result is empty if the
 /// representation has none of its bytes.
 fn parse_spec(spec: &[u8], complete_length: u64) -> Option<ByteRange> {
     let dash = spec.iter().position(|&byte| byte == b'-')?;
     let (first, end) = match (&spec[..dash], &spec[dash + 1..]) {
         (b"", suffix) => match number(suffix)? {
-            // Satisfiable by the letter, and all of it is meant, but it has no Content-Range.
+            // By the letter satisfiable and means all of it, but there is no Content-Range for it.
             1.. if complete_length == 0 => return None,
             length => (complete_length.saturating_sub(length), complete_length),
         },
@@ -111,8 +111,8 @@ fn parse_spec(spec: &[u8], complete_length: u64) -> Option<ByteRange> {
     Some(ByteRange { first, length: end.saturating_sub(first) })
 }
 
-/// Reads decimal digits. Numbers beyond 64 bits become the largest, which lies behind the end of
-/// every file just as they do (RFC 9110 section 14.1.2 warns of overflow).
+/// Reads decimal digits. Numbers beyond 64 bits become the largest, which is also past the end of
+/// every file (RFC 9110 section 14.1.2 warns of overflow).
 fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -122,7 +122,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     Some(digits.iter().fold(0, append))
 }
 
-/// The same bytes in ascending order, each once, in as few spans as possible.
+/// The same bytes in ascending order, each once, in as few ranges as possible.
 fn merged(mut spans: Vec<ByteRange>) -> Vec<ByteRange> {
     spans.retain(|span| span.length > 0);
     spans.sort_unstable_by_key(|span| span.first);

@@ -1,27 +1,27 @@
-//! Why a request head is refused: one variant for each reason.
+//! Why a request head is refused: one variant per reason.
 //!
 //! The client gets the status and its reason phrase, the log gets the cause; never the other way
-//! round. No variant carries bytes of the request, so none can leak into an answer.
+//! round. No variant has bytes of the request, so none can leak into an answer.
 
 use super::status::Status;
 
-/// What a TLS record with the start of a handshake begins with: its type, and the major version
-/// that all of TLS has kept (RFC 8446 section 5.1).
+/// The first bytes of a TLS handshake record: its type, and the major version, which never changed
+/// (RFC 8446 section 5.1).
 const TLS_HANDSHAKE_START: [u8; 2] = [0x16, 0x03];
 
-/// A record with a fatal alert, `protocol_version` (RFC 8446 section 6.2), which every client
-/// understands before anything is negotiated, and takes for an end at once.
+/// A record with a fatal alert, `protocol_version` (RFC 8446 section 6.2). Every client understands
+/// it before anything is negotiated, and gives up at once.
 const TLS_ALERT: &[u8] = &[0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46];
 
-/// What the log shows in place of the request line. One word, so it is no method and target.
+/// Stands for the request line in the log. A single word, so it is no method and target.
 pub(crate) const TLS_LOG_WORD: &[u8] = b"TLS-handshake";
 
-/// What is wrong with a request head.
+/// The fault in a request head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The start of a TLS connection.
     TlsHandshake,
-    /// Not a method, a target and a version with one space between each.
+    /// Not method, target and version, separated by single spaces.
     RequestLine,
     /// More than `REQUEST_LINE_BYTES_MAX` bytes.
     RequestLineTooLong,
@@ -29,23 +29,23 @@ pub enum Refusal {
     ControlByte,
     /// The method is not a token.
     MethodMalformed,
-    /// The method is a token, but none that this server knows.
+    /// The method is a token, but unknown to this server.
     MethodUnknown,
     /// The version is not `HTTP/` digit `.` digit.
     VersionMalformed,
     /// The major version is not 1.
     VersionUnsupported,
-    /// The target has a fragment, which is the client's own affair.
+    /// The target has a fragment, which clients must not send.
     Fragment,
     /// The target is neither a path nor an http URI, nor the `*` of OPTIONS.
     TargetForm,
-    /// The authority of an absolute-form target is not a host with perhaps a port.
+    /// The authority of an absolute-form target is not a host with an optional port.
     TargetAuthority,
     /// A percent sign in the path without two hexadecimal digits after it.
     PercentTriplet,
-    /// The path has an encoded NUL, which no file name has.
+    /// The path has an encoded NUL, which is in no file name.
     EncodedNul,
-    /// A segment has an encoded slash, which no file name has.
+    /// A segment has an encoded slash, which is in no file name.
     EncodedSlash,
     /// The path rises above the root with `..`.
     AboveRoot,
@@ -65,7 +65,7 @@ pub enum Refusal {
     HostMissing,
     /// More than one Host.
     HostRepeated,
-    /// Host is not a host with perhaps a port.
+    /// Host is not a host with an optional port.
     HostMalformed,
     /// Content-Length is not a number of bytes below 2^64.
     ContentLengthMalformed,
@@ -87,8 +87,8 @@ impl Refusal {
         }
     }
 
-    /// Whether only what is asked for is wrong, or what is to be done to it, in a head that may be
-    /// fine otherwise: who may not ask does not learn even that.
+    /// Whether only the method or the target is wrong, in a head that may be fine otherwise. A
+    /// client without access must not even learn that.
     pub(crate) fn is_of_method_or_target(self) -> bool {
         matches!(
             self,
@@ -103,13 +103,13 @@ impl Refusal {
         )
     }
 
-    /// What is sent in place of a response, to a client that would not understand one. The status
-    /// is then only for the log.
+    /// Sent instead of a response, to a client that would not understand one. The status is then
+    /// only for the log.
     pub(crate) fn raw_reply(self) -> Option<&'static [u8]> {
         (self == Self::TlsHandshake).then_some(TLS_ALERT)
     }
 
-    /// A word for the log, never for the client.
+    /// The cause, for the log and never for the client.
     pub(crate) fn cause(self) -> &'static str {
         match self {
             Self::TlsHandshake => "tls-handshake",
@@ -142,7 +142,7 @@ impl Refusal {
     }
 }
 
-/// Whether these are the first bytes of a TLS connection, which no request begins with.
+/// Whether these are the first bytes of a TLS connection. No request begins with them.
 pub(crate) fn is_tls_handshake(bytes: &[u8]) -> bool {
     bytes.starts_with(&TLS_HANDSHAKE_START)
 }

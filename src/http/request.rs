@@ -1,10 +1,10 @@
 //! The request head: bytes in, a [`Request`] or a reason to refuse it out (RFC 9112, RFC 1945).
 //!
-//! [`parse`] keeps no state: the caller calls it again when more has come. A refusal is final, and
-//! so is a complete head: no bytes after it change the verdict. Any shorter start of an acceptable
-//! head is [`Parsed::Partial`]. This file never guesses what a malformed head meant, since two
-//! parsers that guess differently are how requests get smuggled; what can be read of one all the
-//! same, a `HeadSummary`, is never for what to serve.
+//! [`parse`] keeps no state: the caller calls it again when more bytes have come. A refusal is
+//! final, and so is a complete head: later bytes do not change the verdict. Any shorter start of an
+//! acceptable head is [`Parsed::Partial`]. This file never guesses the meaning of a malformed head,
+//! since two parsers that guess differently make request smuggling possible. A `HeadSummary` has
+//! its readable parts, but never decides what to serve.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -25,13 +25,13 @@ pub(crate) const FIELDS_MAX: usize = 100;
 /// Fields whose values are secrets.
 const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
-/// The fields that the log shows, or needs to find the client behind a proxy, and those that say
-/// whether the client may ask at all.
+/// The fields that the log shows or needs to find the client behind a proxy, and those that decide
+/// whether the client has access.
 const KNOWN_FIELDS: [&str; 5] =
     ["authorization", "host", "referer", "user-agent", "x-forwarded-for"];
 
-/// A method that this server knows, which only tells 405 from 501: which methods a target takes,
-/// the routes decide. CONNECT is not among them, since nothing here could ever take it.
+/// A method that this server knows. This only tells 405 from 501: the routes decide which methods a
+/// target takes. CONNECT is missing, since no target here could take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of RFC 9110 section 9.3 and RFC 5789")]
 pub enum Method {
@@ -45,7 +45,7 @@ pub enum Method {
     Patch,
 }
 
-/// The version of HTTP that the client speaks.
+/// The client's version of HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// A line without a version: the answer is the body alone (RFC 1945 section 4.1).
@@ -56,19 +56,19 @@ pub enum Version {
     Http11,
 }
 
-/// The body that follows the head, as the fields frame it, whatever the method.
+/// The framing of the body, as the fields say, whatever the method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// No field announces one.
     None,
-    /// So many bytes, perhaps 0.
+    /// This many bytes, perhaps 0.
     Length(u64),
     /// Any Transfer-Encoding, which overrides Content-Length (RFC 9112 section 6.3).
     Chunked,
 }
 
-/// A request's fields, in the order in which they came. Names are in any case, values are bytes,
-/// and lines of one name stay apart until they are asked for.
+/// A request's fields in the order received. Names are in any case, values are bytes, and lines of
+/// one name stay apart until they are asked for.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields<'a> {
     lines: Vec<(&'a [u8], &'a [u8])>,
@@ -77,54 +77,53 @@ pub struct Fields<'a> {
 /// A request head that obeys the grammar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// The request line as it came, without its line end.
+    /// The request line as received, without its line end.
     pub(crate) line: &'a [u8],
-    /// What to do.
+    /// The action.
     pub method: Method,
-    /// What to do it to.
+    /// The resource that it acts on.
     pub target: Target<'a>,
-    /// The version that the client speaks.
+    /// The client's version.
     pub version: Version,
-    /// The fields, in the order in which they came; none in HTTP/0.9.
+    /// The fields in the order received; none in HTTP/0.9.
     pub fields: Fields<'a>,
     /// How the fields frame the body.
     pub(crate) framing: Framing,
 }
 
-/// What [`parse`] made of the bytes so far.
+/// The result of [`parse`] for the bytes so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed<'a> {
     /// No fault so far, but the head has not ended.
     Partial,
     /// The head has ended.
     Complete {
-        /// What it says.
+        /// The request.
         request: Request<'a>,
-        /// The bytes of the head; what follows them is the body.
+        /// The bytes of the head; the body follows.
         length: usize,
     },
 }
 
-/// What can be read of a head that may be malformed or unfinished: each part that is right by
-/// itself, whatever the parts around it are like.
+/// The readable parts of a head that may be malformed or unfinished: each part that is valid by
+/// itself, whatever surrounds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HeadSummary<'a> {
-    /// The first line that is not blank, as far as it came, without its line end.
+    /// The first line that is not blank, as far as received, without its line end.
     pub(crate) line: &'a [u8],
-    /// The method, if the line begins with one that this server knows.
+    /// The method, if the line starts with one that this server knows.
     pub(crate) method: Option<Method>,
-    /// The version, if the line names one; [`Version::Http09`] only for a request that is whole.
+    /// The version, if the line names one; [`Version::Http09`] only for a complete request.
     pub(crate) version: Option<Version>,
-    /// The well-formed field lines that came whole; of a head that is no request, only those of
-    /// [`KNOWN_FIELDS`], also beyond the limit of lines: a proxy may add its own at the end.
+    /// The complete, well-formed field lines. Of a head that is not a request, only those of
+    /// [`KNOWN_FIELDS`], even beyond the limit of lines: a proxy may add its own at the end.
     pub(crate) fields: Fields<'a>,
-    /// Whether no more fields can come: the head has ended, or its line names no version that has
-    /// any.
+    /// Whether no more fields can come: the head has ended, or the version has no fields.
     pub(crate) is_whole: bool,
 }
 
 impl Method {
-    /// Each with its name.
+    /// All of them, with their names.
     const NAMES: [(Self, &str); 8] = [
         (Self::Get, "GET"),
         (Self::Head, "HEAD"),
@@ -136,7 +135,7 @@ impl Method {
         (Self::Patch, "PATCH"),
     ];
 
-    /// The method of that name; names are case-sensitive (RFC 9110 section 9.1).
+    /// The method with this name; names are case-sensitive (RFC 9110 section 9.1).
     fn named(name: &[u8]) -> Option<Self> {
         let mut names = Self::NAMES.into_iter();
         names.find(|(_, known)| known.as_bytes() == name).map(|(method, _)| method)
@@ -144,18 +143,18 @@ impl Method {
 }
 
 impl<'a> Fields<'a> {
-    /// Adds a field line; `value` comes without the white space around it.
+    /// Adds a field line; `value` comes without surrounding white space.
     pub(crate) fn push(&mut self, name: &'a [u8], value: &'a [u8]) {
         self.lines.push((name, value));
     }
 
-    /// How many field lines there are.
+    /// The number of field lines.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// The values of every line of that name; names are case-insensitive (RFC 9110 section 5.1).
+    /// The values of every line with this name; names are case-insensitive (RFC 9110 section 5.1).
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.lines
             .iter()
@@ -163,13 +162,13 @@ impl<'a> Fields<'a> {
             .map(|&(_, value)| value)
     }
 
-    /// The first value of that name: for fields that hold one value, not a list.
+    /// The first value with this name: for fields that have one value, not a list.
     #[must_use]
     pub(crate) fn first(&self, name: &str) -> Option<&'a [u8]> {
         self.all(name).next()
     }
 
-    /// All values of that name as one list, joined by a comma (RFC 9110 section 5.3).
+    /// All values with this name as one list, joined by commas (RFC 9110 section 5.3).
     #[must_use]
     pub(crate) fn list(&self, name: &str) -> Option<Cow<'a, [u8]>> {
         let mut values = self.all(name);
@@ -195,8 +194,8 @@ impl fmt::Debug for Fields<'_> {
 }
 
 impl Request<'_> {
-    /// The host that is asked, with its port: that of the target where it names one, whatever Host
-    /// says (RFC 9112 section 3.2.2). Empty if Host is.
+    /// The requested host with its port: the target's if it has one, whatever Host says (RFC 9112
+    /// section 3.2.2). Empty if Host is.
     #[must_use]
     pub(crate) fn host(&self) -> Option<&[u8]> {
         self.target.authority().or_else(|| self.fields.first("host"))
@@ -211,7 +210,7 @@ impl<'a> From<Request<'a>> for HeadSummary<'a> {
 }
 
 impl<'a> HeadSummary<'a> {
-    /// Reads what there is.
+    /// Reads the parts that are there.
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
         if is_tls_handshake(bytes) {
             return Self { line: TLS_LOG_WORD, ..Self::default() };
@@ -241,8 +240,8 @@ impl<'a> HeadSummary<'a> {
 
 /// Reads a request head from the start of `bytes`.
 ///
-/// Faults are found in the order of the lines, each when its line has ended; those that concern
-/// several fields, at the end of the head.
+/// Faults are found in the order of the lines, each as soon as its line has ended; faults that
+/// concern several fields, at the end of the head.
 pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     if is_tls_handshake(bytes) {
         return Err(Refusal::TlsHandshake);
@@ -261,24 +260,24 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed<'_>, Refusal> {
     Ok(Parsed::Complete { request, length: lines.consumed })
 }
 
-/// Whether [`parse`] may find more than before, now that `bytes` have grown from `length`: a line
-/// has ended, or is too long whatever it is, or it is no line at all. Most heads come in one piece;
-/// this keeps those that trickle in from being read again with every byte.
+/// Whether [`parse`] may return something new, now that `bytes` have grown from `length`: a line
+/// has ended, or is too long for any line, or it is not a line at all. Most heads come in one
+/// piece; this avoids reading one again for every byte that trickles in.
 pub(crate) fn has_news(bytes: &[u8], length: usize) -> bool {
     let has_line_end = |bytes: &[u8]| bytes.contains(&b'\n');
-    // A blank line may come before the request line.
+    // There may be a blank line before the request line.
     let is_one_line = bytes.len() > REQUEST_LINE_BYTES_MAX && !has_line_end(&bytes[2..]);
     let is_at_limit = is_one_line || bytes.len() >= HEAD_BYTES_MAX;
     has_line_end(&bytes[length..]) || is_at_limit || is_tls_handshake(bytes)
 }
 
-/// The verdict on a head without a fault that has not ended: at the limit it can only exceed it.
+/// The verdict on a faultless head that has not ended: at the limit it can only exceed it.
 fn partial<'a>(bytes: &[u8]) -> Result<Parsed<'a>, Refusal> {
     if bytes.len() < HEAD_BYTES_MAX { Ok(Parsed::Partial) } else { Err(Refusal::HeadTooLong) }
 }
 
 /// The request line, if it has ended. One blank line before it is skipped, since old clients sent
-/// one after the body before (RFC 9112 section 2.2).
+/// one after the previous body (RFC 9112 section 2.2).
 fn first_line<'a>(lines: &mut Lines<'a>) -> Result<Option<&'a [u8]>, Refusal> {
     let line = lines.next().filter(|line| !line.is_empty()).or_else(|| lines.next());
     let length = line.unwrap_or_else(|| lines.unfinished()).len();
@@ -286,8 +285,7 @@ fn first_line<'a>(lines: &mut Lines<'a>) -> Result<Option<&'a [u8]>, Refusal> {
 }
 
 /// Reads `METHOD SP TARGET SP VERSION`, or the `GET SP TARGET` of HTTP/0.9. The version is judged
-/// before the method, since it says whose methods they are, and the method before the target, whose
-/// form depends on it.
+/// first, since it defines the methods, and the method before the target, whose form depends on it.
 fn parse_request_line(line: &[u8]) -> Result<(Method, Target<'_>, Version), Refusal> {
     if line.iter().any(u8::is_ascii_control) {
         return Err(Refusal::ControlByte);
@@ -320,7 +318,7 @@ fn parse_version(text: &[u8]) -> Result<Version, Refusal> {
     }
 }
 
-/// Reads the field lines up to the empty line, if that has come.
+/// Reads the field lines up to the empty line, if it has come.
 fn parse_fields<'a>(lines: &mut Lines<'a>) -> Result<Option<Fields<'a>>, Refusal> {
     let mut fields = Fields::default();
     for line in lines {
@@ -336,8 +334,8 @@ fn parse_fields<'a>(lines: &mut Lines<'a>) -> Result<Option<Fields<'a>>, Refusal
     Ok(None)
 }
 
-/// Reads `NAME ":" VALUE`. White space before the colon and folded lines are refused, not mended:
-/// they have been used to smuggle requests (RFC 9112 sections 5.1 and 5.2).
+/// Reads `NAME ":" VALUE`. White space before the colon and folded lines are refused, not repaired:
+/// they have been used for request smuggling (RFC 9112 sections 5.1 and 5.2).
 fn parse_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     if line.starts_with(b" ") || line.starts_with(b"\t") {
         return Err(Refusal::FoldedLine);
@@ -353,7 +351,7 @@ fn parse_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     if value.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t') {
         return Err(Refusal::FieldValue);
     }
-    // Of all white space only SP and HTAB can be left here, which is what RFC 9112 section 5 trims.
+    // The only white space left here is SP and HTAB, which RFC 9112 section 5 trims.
     Ok((name, value.trim_ascii()))
 }
 
@@ -366,7 +364,7 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// HTTP/1.1 must name its host once, and no version may name two (RFC 9112 section 3.2).
+/// HTTP/1.1 needs one Host, and no version may have two (RFC 9112 section 3.2).
 fn check_host(version: Version, fields: &Fields<'_>) -> Result<(), Refusal> {
     let mut hosts = fields.all("host");
     match (hosts.next(), hosts.next()) {
@@ -377,11 +375,11 @@ fn check_host(version: Version, fields: &Fields<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// The framing of RFC 9112 section 6.3. Content-Length is checked even where it is overridden.
+/// The framing of RFC 9112 section 6.3. Content-Length is checked even if it is overridden.
 fn frame_body(fields: &Fields<'_>) -> Result<Framing, Refusal> {
     let mut length = None;
     for value in fields.all("content-length") {
-        // A list of one number again and again counts as that number (RFC 9110 section 8.6).
+        // A list that repeats one number counts as that number (RFC 9110 section 8.6).
         for number in value.split(|&byte| byte == b',') {
             let number = parse_number(number.trim_ascii());
             let number = number.ok_or(Refusal::ContentLengthMalformed)?;
@@ -397,14 +395,14 @@ fn frame_body(fields: &Fields<'_>) -> Result<Framing, Refusal> {
     }
 }
 
-/// Digits alone: the standard library would take a plus sign, too.
+/// Only digits: the standard library would also accept a plus sign.
 fn parse_number(text: &[u8]) -> Option<u64> {
     let text = str::from_utf8(text).ok()?;
     if text.starts_with('+') { None } else { text.parse().ok() }
 }
 
-/// The lines that have ended within [`HEAD_BYTES_MAX`], in CRLF or in LF alone, which a server may
-/// take for one (RFC 9112 section 2.2).
+/// The lines that have ended within [`HEAD_BYTES_MAX`], by CRLF or by LF alone, which a server may
+/// accept (RFC 9112 section 2.2).
 struct Lines<'a> {
     head: &'a [u8],
     /// Bytes of the lines so far, with their ends.
@@ -416,7 +414,7 @@ impl<'a> Lines<'a> {
         Self { head: &bytes[..bytes.len().min(HEAD_BYTES_MAX)], consumed: 0 }
     }
 
-    /// What is there of the line that has not ended; a CR at its end may be half of a line end.
+    /// The part received of the line that has not ended. Its last byte may be the CR of a line end.
     fn unfinished(&self) -> &'a [u8] {
         without_return(&self.head[self.consumed..])
     }

@@ -1,8 +1,7 @@
 //! A response as a value: status, fields, body; and its head as bytes.
 //!
-//! A response is built once, from a decided outcome, and never patched afterwards. Whatever a
-//! field's value is made of, it can't end its line: control bytes are replaced where the value
-//! comes in.
+//! A response is built once, from a decided outcome, and never patched afterwards. No value can end
+//! its field's line, wherever it comes from: control bytes are replaced as the value comes in.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -21,7 +20,7 @@ use super::target::PATH_ENCODED;
 /// The value of the Server field.
 pub(crate) const SERVER: &str = concat!("httpd/", env!("CARGO_PKG_VERSION"));
 
-/// Fields that frame a message or describe the one representation that it carries: ours to set.
+/// Fields that frame a message or describe one representation: set by the server only.
 const RESERVED: [&str; 14] = [
     "Accept-Ranges",
     "Allow",
@@ -39,41 +38,41 @@ const RESERVED: [&str; 14] = [
     "WWW-Authenticate",
 ];
 
-/// What is encoded in `filename*`: all that is in a path, and what else is no `attr-char` (RFC 8187
-/// section 3.2.1).
+/// Encoded in `filename*`: all characters encoded in a path, and any others that are not
+/// `attr-char` (RFC 8187 section 3.2.1).
 const ATTR_CHAR_ENCODED: &AsciiSet = &PATH_ENCODED.add(b'(').add(b')').add(b'*').add(b',');
 
-/// A response: a status, its fields without those that every response has, and a body.
+/// A response: a status, its own fields beside those of every response, and a body.
 pub struct Response {
     status: Status,
     fields: Vec<(&'static str, Cow<'static, str>)>,
     body: Body,
-    /// Why the request could not be served: for the log alone.
+    /// Why the request could not be served, for the log only.
     cause: Option<&'static str>,
-    /// What is given back when it has been sent.
+    /// Released once the response has been sent.
     _held: Option<Box<dyn Any + Send>>,
 }
 
-/// What follows the head.
+/// The content after the head.
 pub enum Body {
-    /// Nothing, and no Content-Length either: what 204 and 304 have.
+    /// Nothing, and no Content-Length: for 204 and 304.
     None,
     /// These bytes.
     Bytes(Cow<'static, [u8]>),
-    /// Pieces, some of which are spans of this file.
+    /// Segments, some of which are ranges of this file.
     File(File, Vec<Segment>),
-    /// Pieces, some of which are spans of what this puts together.
+    /// Segments, some of which are ranges of this stream.
     Streamed(Box<dyn Stream>, Vec<Segment>),
 }
 
-/// Content that is put together while it is sent, such as an archive.
+/// Content that is generated while it is sent, such as an archive.
 pub trait Stream: Send {
-    /// The parts that a span of it consists of, in order. One that is no longer what it was when
-    /// its length was promised is `None`, and the last.
+    /// The chunks of a range, in order. `None`, the last one, is a chunk that has changed since its
+    /// length was promised.
     fn parts(&self, span: ByteRange) -> Box<dyn Iterator<Item = Option<Chunk>> + '_>;
 }
 
-/// A part of what is put together.
+/// A part of a stream.
 pub enum Chunk {
     /// These bytes.
     Bytes(Cow<'static, [u8]>),
@@ -81,12 +80,12 @@ pub enum Chunk {
     File(File, ByteRange),
 }
 
-/// A part of a body that is sent from a file, or from what is put together.
+/// A part of a body that is sent from a file or a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// These bytes of the file, or of the whole.
+    /// This range of the file or stream.
     ByteRange(ByteRange),
 }
 
@@ -110,14 +109,14 @@ impl Response {
         Self { _held: Some(Box::new(permit)), ..self }
     }
 
-    /// The same response, with a word for the log: why the request could not be served. No byte of
-    /// it is sent.
+    /// The same response, with the cause for the log: why the request could not be served. No byte
+    /// of the cause is sent.
     #[must_use]
     pub(crate) fn because(self, cause: &'static str) -> Self {
         Self { cause: Some(cause), ..self }
     }
 
-    /// Why the request could not be served, if there is a word for it.
+    /// Why the request could not be served, if there is a cause.
     #[must_use]
     pub(crate) fn cause(&self) -> Option<&'static str> {
         self.cause
@@ -145,12 +144,13 @@ impl Response {
         &self.body
     }
 
-    /// Appends the head: status line, the fields that every response has, its own, and `extra`.
-    /// A field in `extra` takes the place of one of ours that has the same name, except for Vary,
-    /// of which both are sent (RFC 9110 section 5.3: as one list). `date` may be left
-    /// out of what is not sent at once, if its status is 5xx (RFC 9110 section 6.6.1).
+    /// Appends the head: status line, the fields of every response, its own, and `extra`. A field
+    /// in `extra` replaces ours with the same name, except Vary, of which both are sent (RFC 9110
+    /// section 5.3: as one list). `date` may be omitted for 5xx responses that are not sent at once
+    /// (RFC 9110 section 6.6.1).
     pub fn write_head(&self, out: &mut Vec<u8>, date: Option<Date>, extra: &[ExtraField]) {
-        // Joined, not formatted: that took a quarter of a small request's time in the program.
+        // Joined, not formatted: formatting took a quarter of a small request's time in the
+        // program.
         let mut write = |parts: &[&str]| {
             for part in parts {
                 out.extend_from_slice(part.as_bytes());
@@ -183,7 +183,7 @@ impl Response {
 }
 
 impl Body {
-    /// Its length in bytes; `None` where there is no Content-Length.
+    /// The length in bytes; `None` if there is no Content-Length.
     #[must_use]
     pub(crate) fn length(&self) -> Option<u64> {
         match self {
@@ -197,7 +197,7 @@ impl Body {
 }
 
 impl Segment {
-    /// Its length in bytes.
+    /// The length in bytes.
     #[must_use]
     pub(crate) fn length(&self) -> u64 {
         match self {
@@ -208,14 +208,14 @@ impl Segment {
 }
 
 impl ExtraField {
-    /// A field whose name and value are known to be good.
+    /// A field with a known good name and value.
     #[must_use]
     pub(crate) fn new(name: &str, value: &str) -> Self {
         Self { name: name.to_owned(), value: value.to_owned() }
     }
 
-    /// Whether it is sent in place of our field of that name. What a response varies by is a fact,
-    /// and another one does not make it untrue.
+    /// Whether it replaces our field of this name. Vary states facts, and another one does not make
+    /// ours untrue.
     pub(crate) fn replaces(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name) && !name.eq_ignore_ascii_case("Vary")
     }
@@ -254,13 +254,13 @@ fn is_control(character: char) -> bool {
     character.is_control() && character != '\t'
 }
 
-/// The value of Content-Disposition for content that is to be saved under that name (RFC 6266):
-/// `filename` in ASCII for old clients, `filename*` in UTF-8 for all others (RFC 8187). No name
-/// ends its parameter or its field. What is not UTF-8 is replaced.
+/// The value of Content-Disposition for content to be saved under this name (RFC 6266): `filename`
+/// in ASCII for old clients, `filename*` in UTF-8 for all others (RFC 8187). No name ends its
+/// parameter or its field. Bytes that are not UTF-8 are replaced.
 #[must_use]
 pub(crate) fn attachment(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name).replace(char::is_control, "_");
-    // A percent sign and two digits would be decoded by some clients (RFC 6266 appendix D).
+    // Some clients would decode a percent sign and two digits (RFC 6266 appendix D).
     let is_plain = |c: char| (c.is_ascii_graphic() || c == ' ') && !matches!(c, '"' | '\\' | '%');
     let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
     let encoded = utf8_percent_encode(&name, ATTR_CHAR_ENCODED);
@@ -313,7 +313,7 @@ mod tests {
         assert!(head.contains("\r\ncache-control: max-age=60\r\n"), "{head}");
         assert!(head.contains("\r\nX-Frame-Options: DENY\r\n"), "{head}");
         assert!(!head.contains("no-cache"), "{head}");
-        // What a response varies by is added to.
+        // Another Vary is sent beside ours.
         assert!(head.contains("\r\nVary: Accept-Encoding\r\n"), "{head}");
         assert!(head.contains("\r\nvary: Origin\r\n"), "{head}");
     }

@@ -1,7 +1,7 @@
 //! The status codes that this server sends, and their reason phrases (RFC 9110 section 15).
 //!
-//! Which of them answers what is decided elsewhere; a status that is missing here is never sent.
-//! The pages in their words are in `site::pages`.
+//! Other modules decide which status answers a request. A status missing here is never sent. The
+//! pages for them are in `site::pages`.
 
 /// A status that one of our responses can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,16 +1,17 @@
-//! What a request asks for: the request-target, decoded (RFC 9112 section 3.2, RFC 3986).
+//! The request-target, decoded (RFC 9112 section 3.2, RFC 3986).
 //!
-//! A [`Target`]'s path is decoded exactly once and already resolved, so no other module handles
-//! percent signs, dot segments or doubled slashes again. The path is relative, and no name in it is
-//! empty, `.` or `..`, or holds a slash or NUL. This file does not know whether it exists.
+//! The path of a [`Target`] is decoded exactly once and already resolved, so no other module
+//! handles percent signs, dot segments or doubled slashes again. The path is relative, and none of
+//! its names is empty, `.` or `..`, or contains a slash or NUL. This file does not know whether the
+//! path exists.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode, percent_encode};
 
 use super::host;
 use super::refusal::Refusal;
 
-/// What is encoded in a path segment: all but the unreserved characters and six delimiters that
-/// mean nothing in a path, in HTML or in a header field (RFC 3986 sections 2.2, 2.3 and 3.3).
+/// Encoded in a path segment: all but the unreserved characters and six delimiters that mean
+/// nothing in a path, in HTML or in a header field (RFC 3986 sections 2.2, 2.3 and 3.3).
 pub(super) const PATH_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -23,7 +24,7 @@ pub(super) const PATH_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'*')
     .remove(b',');
 
-/// A request-target, taken apart.
+/// A parsed request-target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
     path: Vec<u8>,
@@ -35,7 +36,7 @@ pub struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// Reads an origin-form or absolute-form target. Neither has a fragment (RFC 9112 section 3.2).
-    /// Bytes above 0x7f are taken as they are, since browsers once sent them so.
+    /// Bytes above 0x7f are accepted as they are, since browsers once sent them.
     pub(crate) fn parse(raw: &'a [u8]) -> Result<Self, Refusal> {
         if raw.iter().any(u8::is_ascii_control) {
             return Err(Refusal::ControlByte);
@@ -63,7 +64,7 @@ impl<'a> Target<'a> {
         Self { path, is_directory: true, query, authority, is_asterisk: true }
     }
 
-    /// Whether the server as a whole is meant.
+    /// Whether the target is the server as a whole.
     #[must_use]
     pub(crate) fn is_asterisk(&self) -> bool {
         self.is_asterisk
@@ -80,27 +81,27 @@ impl<'a> Target<'a> {
         self.path.split(|&byte| byte == b'/').filter(|name| !name.is_empty())
     }
 
-    /// Whether only a directory can be meant: the path ends in a slash or a dot segment.
+    /// Whether the path can only mean a directory: it ends in a slash or a dot segment.
     #[must_use]
     pub(crate) fn is_directory(&self) -> bool {
         self.is_directory
     }
 
-    /// The query as it came, without the question mark: anything but control bytes. A caller that
+    /// The query as received, without the question mark: anything but control bytes. A caller that
     /// repeats it must encode it for its place.
     #[must_use]
     pub(crate) fn query(&self) -> Option<&'a [u8]> {
         self.query
     }
 
-    /// Host and port of an absolute-form target, as they came.
+    /// Host and port of an absolute-form target, as received.
     #[must_use]
     pub(crate) fn authority(&self) -> Option<&'a [u8]> {
         self.authority
     }
 
-    /// The path, encoded again, with its slashes: `/`, `/a/b` or `/a/b/`. Safe in a Location or
-    /// in HTML; never starts with `//` or `/\`, which browsers take for another host.
+    /// The path, encoded again, with its slashes: `/`, `/a/b` or `/a/b/`. Safe in a Location or in
+    /// HTML; never starts with `//` or `/\`, which browsers take for another host.
     #[must_use]
     pub(crate) fn encoded_path(&self) -> String {
         let mut encoded = String::with_capacity(self.path.len() + 2);
@@ -115,7 +116,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Takes scheme and authority off an absolute-form target (RFC 9112 section 3.2.2).
+/// Removes scheme and authority from an absolute-form target (RFC 9112 section 3.2.2).
 fn split_authority(raw: &[u8]) -> Result<(Option<&[u8]>, &[u8]), Refusal> {
     if raw.starts_with(b"/") {
         return Ok((None, raw));
@@ -137,7 +138,7 @@ fn strip_scheme<'a>(raw: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// Goes one segment further from `path`; returns whether only a directory can be meant by it.
+/// Appends one segment to `path`. Returns whether the result can only mean a directory.
 fn descend(path: &mut Vec<u8>, segment: &[u8]) -> Result<bool, Refusal> {
     if segment.is_empty() {
         return Ok(true);
@@ -166,8 +167,8 @@ fn descend(path: &mut Vec<u8>, segment: &[u8]) -> Result<bool, Refusal> {
     Ok(true)
 }
 
-/// One name as it stands in a path, percent-encoded. Also safe as a relative reference, where a
-/// colon would otherwise make a scheme of what is before it (RFC 3986 section 4.2).
+/// A name as a path segment, percent-encoded. Also safe as a relative reference, in which a colon
+/// would otherwise make a scheme of the text before it (RFC 3986 section 4.2).
 pub(crate) fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
     percent_encode(name, PATH_ENCODED)
 }

@@ -1,4 +1,4 @@
-//! Lines against what Apache writes, and against what a hostile client would like them to be.
+//! Lines compared with Apache's, and attempts of hostile clients to forge them.
 
 use super::super::Outcome;
 use super::*;
@@ -189,7 +189,7 @@ proptest! {
     }
 }
 
-/// That many seconds from 1970, either way; 1970 where the system's clock has no such moment.
+/// This many seconds from 1970, either way; 1970 if the system's clock has no such moment.
 fn moment(second: i64) -> SystemTime {
     let distance = Duration::from_secs(second.unsigned_abs());
     let moved = match second {

@@ -1,5 +1,5 @@
-//! What is written and what is lost, where a place refuses lines, takes parts of them, or takes
-//! none for a while.
+//! Lines written and lines lost, if a place refuses lines, takes parts of them, or takes none for a
+//! while.
 
 use super::*;
 use std::fs;
@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::mpsc;
 
-/// Takes as many bytes with each call as in the script; `None` is a full disk. Afterwards it takes
+/// Takes as many bytes per call as the script says; `None` is a full disk. Afterwards it takes
 /// everything.
 #[derive(Default)]
 struct Scripted {
@@ -28,13 +28,13 @@ impl Write for Scripted {
     }
 }
 
-/// A writer that stands for one to standard error.
+/// A writer in the place of standard error's.
 fn writer(out: impl Write + Send + 'static) -> Writer {
     let (queue, status_lines) = (Queue::open(None).unwrap(), StatusLines::new(None));
     Writer { queue, out: Box::new(out), is_torn: false, status_lines }
 }
 
-/// Starts a thread that writes there, and gives the queue.
+/// Starts a thread that writes to `out`, and returns the queue.
 fn start(out: impl Write + Send + 'static) -> Arc<Queue> {
     let writer = writer(out);
     let queue = Arc::clone(&writer.queue);
@@ -42,7 +42,7 @@ fn start(out: impl Write + Send + 'static) -> Arc<Queue> {
     queue
 }
 
-/// Writes these texts, one after the other; `want` is what is taken, `lost` how many lines are not.
+/// Writes these texts, one after the other. `want` is the output, `lost` the number of lost lines.
 #[track_caller]
 fn check(script: &[Option<usize>], texts: &[&str], want: &str, lost: u64) {
     let taken = Arc::default();
@@ -77,12 +77,12 @@ fn of_lines_that_go_out_together_those_are_lost_that_are_not_whole() {
     check(&[Some(13), None], &batches, "one\ntwo\nthree\nfour\nfive\n", 1);
 }
 
-/// A place that takes nothing until it is told to.
+/// A place that takes nothing until told to.
 struct Stuck(mpsc::Receiver<()>, Scripted);
 
 impl Write for Stuck {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // It is told once, and then never again.
+        // It is told once, and never again.
         let _ = self.0.recv();
         self.1.write(bytes)
     }
@@ -141,7 +141,7 @@ fn a_descriptor_that_does_not_block_is_waited_for() {
     assert_eq!(reading.join().unwrap(), text);
 }
 
-/// Hands these lines over, with a rename and a reopening where there is none.
+/// Queues these lines; `None` stands for a rename and a reopening.
 fn write_in(path: &Path, old: &Path, lines: &[Option<&str>]) -> Arc<Queue> {
     let queue = Queue::open(Some(path)).unwrap();
     for line in lines {

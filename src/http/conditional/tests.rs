@@ -94,11 +94,11 @@ fn repeated_dates_are_ignored_and_repeated_tags_are_one_list() {
 #[test]
 fn the_preconditions_are_taken_in_order() {
     check(&[], None);
-    // Step 1 hides step 2, whichever way it goes.
+    // Step 1 hides step 2, whatever its result.
     check(&[("If-Match", ETAG), ("If-Unmodified-Since", BEFORE)], None);
     let refused = [("If-Match", "\"a\""), ("If-Unmodified-Since", AFTER)];
     check(&refused, Some(PreconditionFailed));
-    // Step 3 hides step 4, whichever way it goes, and so does a malformed list.
+    // Step 3 hides step 4, whatever its result, and so does a malformed list.
     check(&[("If-None-Match", "\"a\""), ("If-Modified-Since", AFTER)], None);
     check(&[("If-None-Match", "a"), ("If-Modified-Since", AFTER)], None);
     check(&[("If-None-Match", ETAG), ("If-Modified-Since", BEFORE)], Some(NotModified));
@@ -160,7 +160,7 @@ fn a_date_is_strong_from_one_second_on_and_never_later_than_now() {
     check(253_402_300_799, now, false);
 }
 
-/// A list as it is sent, and whether it names `ETAG` by strong and by weak comparison.
+/// A list as sent, and whether it names `ETAG` by strong and by weak comparison.
 fn tag_list() -> impl Strategy<Value = (String, bool, bool)> {
     let opaque = prop_oneof![Just(ETAG.to_owned()), "\"[!#-~\u{80}-\u{ff}]{0,6}\""];
     let separator = "[ \t]{0,2},[ \t,]{0,3}";

@@ -1,4 +1,4 @@
-//! Tables with the values that real clients send, and properties of any value at all.
+//! Tables of values from real clients, and properties of arbitrary values.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -171,7 +171,7 @@ fn pages_are_wanted_by_browsers_and_by_clients_that_take_anything() {
         check_html(value, true);
     }
     check_html("application/xhtml+xml, text/html", true);
-    // Nothing is said, or nothing that could be read.
+    // Empty and unreadable lists.
     for nothing in ["", " ", ",,", ";q=1", "text/html;q=x"] {
         check_html(nothing, true);
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Checks `value` for a representation of 100 bytes: the first byte and the length of each span.
+/// Checks `value` for a representation of 100 bytes: first byte and length of each range.
 #[track_caller]
 fn check(value: &str, want: Option<&[(u64, u64)]>) {
     check_length(value, 100, want);
@@ -28,7 +28,7 @@ fn single_bytes(count: u64) -> String {
     format!("bytes={}", specs.join(","))
 }
 
-/// How ranges are merged, the model below shows.
+/// The model below tests merging.
 #[test]
 fn one_range_or_several() {
     check("bytes=0-9", Some(&[(0, 10)]));
@@ -91,7 +91,7 @@ fn too_many_ranges_are_ignored() {
     let sixteen: Vec<_> = (0..16).map(|at| (at * 2, 1)).collect();
     check(&single_bytes(16), Some(&sixteen));
     check(&single_bytes(17), None);
-    // What counts is what remains after merging, up to the limit on what is read.
+    // The limit applies to ranges after merging, up to the limit on elements read.
     check(&format!("bytes={}", ["0-0"; 256].join(",")), Some(&[(0, 1)]));
     check(&format!("bytes={}", ["0-0"; 257].join(",")), None);
     check(&format!("bytes=0-0{}", ",".repeat(255)), Some(&[(0, 1)]));
@@ -123,7 +123,7 @@ fn a_multipart_body_is_framed_as_rfc_2046_has_it() {
     assert_eq!(multipart("B", "text/plain", &spans, 10), want);
 }
 
-/// A range, as it is sent: the positions may lie in and out of a short representation.
+/// A range as sent: its positions may be within or beyond a short representation.
 fn spec() -> impl Strategy<Value = (Option<u64>, Option<u64>)> {
     prop_oneof![
         4 => (0..16_u64, 0..8_u64).prop_map(|(first, more)| (Some(first), Some(first + more))),
@@ -132,7 +132,7 @@ fn spec() -> impl Strategy<Value = (Option<u64>, Option<u64>)> {
     ]
 }
 
-/// The bytes that `specs` mean in a representation of `length` bytes, looked up one by one.
+/// The bytes that `specs` name in a representation of `length` bytes, found one by one.
 fn model(specs: &[(Option<u64>, Option<u64>)], length: u64) -> BTreeSet<u64> {
     let is_meant = |at: u64| {
         specs.iter().any(|&spec| match spec {

@@ -1,4 +1,4 @@
-//! Heads by table, each tried with every shorter start of it and with more bytes after it.
+//! Heads by table, each tried with all its shorter starts and with more bytes after it.
 
 mod differential;
 mod fields;
@@ -6,7 +6,7 @@ mod heads;
 
 use super::*;
 
-/// What a head says: method, path, version, number of fields, body.
+/// The meaning of a head: method, path, version, number of fields, body.
 type Meaning<'a> = (Method, &'a str, Version, usize, Framing);
 
 #[track_caller]
@@ -27,8 +27,8 @@ fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
     check_pieces(head.as_bytes());
 }
 
-/// No bytes after a verdict change it, and before it there is none; so every shorter start of an
-/// accepted head is partial.
+/// There is no verdict before its last byte, and later bytes do not change it; so every shorter
+/// start of an accepted head is partial.
 #[track_caller]
 fn check_pieces(head: &[u8]) {
     let verdict = parse(head);
@@ -41,7 +41,7 @@ fn check_pieces(head: &[u8]) {
     }
 }
 
-/// A GET of `/` without a body, with so many fields.
+/// A GET of `/` without a body, with this many fields.
 fn got(version: Version, fields: usize) -> Meaning<'static> {
     (Method::Get, "", version, fields, Framing::None)
 }
@@ -138,7 +138,7 @@ fn limits_are_exact() {
         Ok(Parsed::Partial)
     );
     assert_eq!(refusal(&head(HEAD_BYTES_MAX + 1)[..HEAD_BYTES_MAX]), Some(Refusal::HeadTooLong));
-    // A fault that comes after the limit is not looked at.
+    // Faults after the limit are not examined.
     assert_eq!(refusal(&(head(HEAD_BYTES_MAX + 2) + " : ")), Some(Refusal::HeadTooLong));
 
     let head = |fields: usize| format!("GET / HTTP/1.0\r\n{}\r\n", "A:\r\n".repeat(fields));
@@ -161,7 +161,7 @@ fn the_log_gets_the_first_line_as_it_came() {
     }
 }
 
-/// What is known of a head: method, version, names of its fields.
+/// A head's summary: method, version, names of its fields.
 #[track_caller]
 fn check_known(head: &str, method: Option<Method>, version: Option<Version>, fields: &[&str]) {
     let summary = HeadSummary::of(head.as_bytes());

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What a target means: path, whether it is a directory, query, authority.
+/// The meaning of a target: path, whether it is a directory, query, authority.
 type Meaning<'a> = (&'a str, bool, Option<&'a str>, Option<&'a str>);
 
 #[track_caller]
@@ -21,7 +21,7 @@ fn check(raw: &str, want: Result<Meaning<'_>, Refusal>) {
     }
 }
 
-/// What `encoded_path` writes means the same target, and no other host to any browser.
+/// `encoded_path` must mean the same target, and not another host to any browser.
 #[track_caller]
 fn check_round_trip(target: &Target<'_>) {
     let encoded = target.encoded_path();
@@ -148,7 +148,8 @@ fn names_are_encoded() {
 /// Any name that a folder can hold.
 fn name() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![any::<u8>(), prop::sample::select(b"%.2eE\\ab".to_vec())];
-    // What no name holds is replaced, not refused: a long run would have too many refusals.
+    // Bytes that no name contains are replaced, not rejected: long runs would be rejected too
+    // often.
     let byte = byte.prop_map(|byte| if matches!(byte, 0 | b'/') { b'x' } else { byte });
     prop::collection::vec(byte, 1..12).prop_map(|mut name| {
         if matches!(&name[..], b"." | b"..") {
@@ -158,7 +159,7 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A target made of the parts that matter.
+/// A target made of the significant parts.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let tokens =
         ["/", "/", "//", ".", "..", "%2e", "%2F", "%5c", "\\", "%00", "%", "%25", "a", "ä"];

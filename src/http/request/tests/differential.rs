@@ -1,12 +1,12 @@
-//! The same heads read by `httparse`: where both accept, they must read the same; elsewhere the
-//! verdict must be about what only one of the two knows.
+//! The same heads read by `httparse`: if both accept one, they must agree on it; otherwise the
+//! verdict must be about a rule that only one of them has.
 
 use proptest::prelude::*;
 
 use super::heads::{head, soup};
 use super::*;
 
-/// What the peer read.
+/// The peer's reading of a head.
 struct Peer<'a> {
     line: String,
     fields: Vec<(&'a str, &'a [u8])>,
@@ -24,9 +24,9 @@ fn peer(bytes: &[u8]) -> Result<Option<Peer<'_>>, httparse::Error> {
     Ok(Some(Peer { line, fields, length }))
 }
 
-/// Whether we may refuse what the peer takes: it skips any number of blank lines, leaves the limits
-/// to its caller, takes any token for a method and anything visible for a target, and gives no
-/// field a meaning.
+/// Whether we may refuse a head that the peer accepts: it skips any number of blank lines, leaves
+/// limits to its caller, accepts any token as a method and any visible characters as a target, and
+/// gives no field a meaning.
 fn is_unknown_to_the_peer(refusal: Refusal) -> bool {
     refusal.is_of_method_or_target()
         || matches!(
@@ -43,8 +43,8 @@ fn is_unknown_to_the_peer(refusal: Refusal) -> bool {
         )
 }
 
-/// Whether the peer may refuse what we take: it knows neither HTTP/0.9 nor a later minor version,
-/// and its target is text.
+/// Whether the peer may refuse a head that we accept: it knows neither HTTP/0.9 nor later minor
+/// versions, and its target is text.
 fn is_unknown_to_us(error: httparse::Error, line: &[u8]) -> bool {
     let words: Vec<_> = line.split(|&byte| byte == b' ').collect();
     match (&words[..], error) {
@@ -69,7 +69,7 @@ fn check_alike(bytes: &[u8]) {
                 assert!(request.fields.all(name).eq(named.map(|&(_, value)| value)), "{shown}");
             }
         }
-        // The peer judges each byte, we each line: so let the line end, and the head with it.
+        // The peer judges every byte, we judge lines: so end the line, and the head with it.
         (Ok(Parsed::Partial), Err(_)) if !bytes.ends_with(b"\n\n") => {
             check_alike(&[bytes, b"\n\n"].concat());
         }

@@ -1,4 +1,4 @@
-//! Field lines by table: their grammar, and what Host and the body's framing must be.
+//! Field lines by table: their grammar, and the rules for Host and the body's framing.
 
 use super::*;
 

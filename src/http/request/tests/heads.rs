@@ -1,4 +1,4 @@
-//! Made-up heads, some nearly right, some mere soup, and what holds for all of them.
+//! Generated heads, some nearly right, some mere soup, and the properties of them all.
 
 use proptest::prelude::*;
 
@@ -56,7 +56,7 @@ fn field_bytes() -> impl Strategy<Value = Vec<u8>> {
     (name, colon, value).prop_map(|(name, colon, value)| [name, colon, value].concat())
 }
 
-/// A head that is mostly right, then struck by up to two changes of a byte.
+/// A mostly valid head with up to two changed bytes.
 pub(super) fn head() -> impl Strategy<Value = Vec<u8>> {
     let host = prop_oneof![3 => one_of(&[b"Host: a\r\n"]), 1 => one_of(&[b""])];
     let line = |text: (Vec<u8>, &[u8])| [&text.0, text.1].concat();
