@@ -1,8 +1,8 @@
-//! What is served: a request becomes a response here, from routes, files, folders and pages.
+//! The site: turns a request into a response, from routes, files, folders and pages.
 //!
-//! Decide first: `Site::find` finds out what a target is, and one `match` here makes the response
-//! from it. The methods that a target takes follow from the same, so that Allow agrees with GET. An
-//! error becomes a status in `Site::failed`, which logs its cause.
+//! It decides first: `Site::find` finds out what a target is, and one `match` here makes the
+//! response. The methods of a target follow from the same, so Allow agrees with GET. An error
+//! becomes a status in `Site::failed`, which also names its cause.
 
 mod access;
 mod archive;
@@ -39,36 +39,36 @@ use crate::http::status::Status;
 use crate::http::target::{Target, encode_segment};
 use crate::lock::LogOnce;
 
-/// The methods that some target takes, as Allow lists them for the server as a whole.
+/// The methods of all targets together: Allow for the server as a whole.
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
-/// The page for 404, if the root has one of its own.
+/// The page for 404, if the root has its own.
 const NOT_FOUND_PAGE: &[u8] = b"404.html";
 
-/// How the site is served.
+/// The settings of the site.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Paths that have moved.
+    /// Redirected paths.
     pub(crate) redirects: Vec<Redirect>,
-    /// Names that are served for a folder: the first one that is found.
+    /// Names of index pages: a folder gets the first that exists.
     pub(crate) index: Vec<Vec<u8>>,
-    /// Whether a folder without an index is listed; otherwise it is not found.
+    /// Whether folders without an index are listed; otherwise they are not found.
     pub(crate) listing: bool,
-    /// Entries that a listing shows at most.
+    /// The most entries shown in a listing.
     pub(crate) listing_limit: usize,
-    /// Entries that an archive has at most; none is made where this is 0.
+    /// The most entries in an archive; 0 disables archives.
     pub(crate) archive_limit: usize,
-    /// What becomes of names that start with a dot.
+    /// The treatment of hidden files.
     pub(crate) dotfiles: Dotfiles,
-    /// Whether `/about` is `about.html`, where there is no `about`.
+    /// Whether `/about` is `about.html` if there is no `about`.
     pub(crate) pretty_urls: bool,
-    /// Whether the root's index answers where nothing is found.
+    /// Whether the root's index answers unknown paths.
     pub(crate) spa: bool,
-    /// Media types by file extension, in small letters; asked before the well-known ones.
+    /// Media types by file extension, in lower case; they take precedence over the well-known ones.
     pub(crate) media_types: HashMap<String, String>,
 }
 
-/// The folder that is served, and how.
+/// The served folder, with its settings.
 pub(crate) struct Site {
     root: Arc<Root>,
     options: Options,
@@ -78,30 +78,30 @@ pub(crate) struct Site {
     failed: LogOnce,
 }
 
-/// What a target is, in the order in which it is looked for.
+/// The kinds of targets, in the order of the search.
 enum Found<'a> {
-    /// A path that has moved, and where to.
+    /// A redirected path, with its new place.
     Moved(&'a str),
     /// A file.
     File(Representation),
     /// A folder without an index.
     Folder(OwnedFd),
-    /// A folder, whose target should end in a slash.
+    /// A folder whose target should end in a slash.
     WithoutSlash,
-    /// What the route table has for it.
+    /// A row of the route table.
     BuiltIn(Handler),
 }
 
-/// What a request comes to.
+/// An answer to a request.
 pub(crate) enum Answer {
     /// The response.
     Response(Response),
-    /// The response can be made by that function, once the request's body is there.
+    /// A function that makes the response from the request's body.
     Form(fn(&[u8]) -> Response),
 }
 
 impl Site {
-    /// The site below `root`, for those who have access.
+    /// The site below `root`, for clients with access.
     pub(crate) fn new(root: Root, options: Options, access: Access) -> Self {
         let log_once = || LogOnce::new(module_path!());
         Self {
@@ -114,12 +114,12 @@ impl Site {
         }
     }
 
-    /// Who may ask.
+    /// The rules of access.
     pub(crate) fn access(&self) -> &Access {
         &self.access
     }
 
-    /// Answers a request of a client that may ask; `now` is when it came.
+    /// Answers a request of an authorized client; `now` is when it came.
     pub(crate) fn answer(
         &self,
         _proof: &Authorized<'_>,
@@ -136,7 +136,7 @@ impl Site {
         }
     }
 
-    /// The page of an error status: the site's own for 404, where there is one.
+    /// The page of an error status: for 404 the site's own, if there is one.
     fn error(&self, status: Status, target: &Target<'_>) -> Response {
         let own_page = (status == Status::NotFound).then(|| self.root.file(NOT_FOUND_PAGE).ok());
         let Some((file, metadata)) = own_page.flatten() else {
@@ -147,7 +147,8 @@ impl Site {
             .with("Content-Type", "text/html; charset=utf-8")
     }
 
-    /// What the target is: redirects, what is stored, built-in pages, the fallback, in this order.
+    /// Finds the target among redirects, stored files and folders, built-in pages and the fallback,
+    /// in this order.
     fn find(&self, request: &Request<'_>) -> Result<Found<'_>, OpenError> {
         let mut redirects = self.options.redirects.iter();
         if let Some(to) = redirects.find_map(|redirect| redirect.new_place(&request.target)) {
@@ -177,7 +178,7 @@ impl Site {
             Found::Folder(folder) => return self.folder(folder, request, now, requester),
             Found::WithoutSlash => {
                 // Relative (RFC 9110 section 10.2.2), since a proxy may serve us below a path of
-                // its own. A name that is encoded has nothing of a scheme or a host.
+                // its own. An encoded name cannot look like a scheme or a host.
                 let name = target.names().last().unwrap_or_default();
                 let location = encode_segment(name).to_string() + "/";
                 pages::redirect(routes::with_query(&location, target.query()))
@@ -190,8 +191,8 @@ impl Site {
         })
     }
 
-    /// Every method but GET and HEAD: OPTIONS says what a target takes, and only the built-in rows
-    /// take any other.
+    /// All methods but GET and HEAD: OPTIONS lists the methods of a target; only built-in rows take
+    /// any others.
     fn other(&self, request: &Request<'_>) -> Answer {
         let (method, target) = (request.method, &request.target);
         if let (Method::Post, Some(Handler::Form(form))) = (method, routes::built_in(target)) {
@@ -207,7 +208,7 @@ impl Site {
         })
     }
 
-    /// The methods that the target takes, as the Allow field lists them; empty where there is none.
+    /// The methods of the target, as the Allow field lists them; empty if there is no target.
     fn allow(&self, request: &Request<'_>) -> &'static str {
         if request.target.is_asterisk() {
             return METHODS;
@@ -225,14 +226,14 @@ impl Site {
         }
     }
 
-    /// The response for what was not found or could not be made; the cause is for the log.
+    /// The response for a target that was not found or could not be made; the cause is for the log.
     fn failed(&self, request: &Request<'_>, failure: &Failure) -> Response {
         let target = &request.target;
         let (status, errno) = match failure {
             Failure::TooLarge => {
                 return pages::archive_refused(self.options.archive_limit, target);
             }
-            // Of a client that has gone, no one reads it.
+            // If the client has gone, nobody reads it.
             Failure::Denied => {
                 let page = pages::error_at(Status::ServiceUnavailable, target);
                 return page.because("listings-busy");
@@ -255,7 +256,7 @@ impl Site {
     }
 }
 
-/// What the file system said, as a word for the log.
+/// The file system's error, as a word for the log.
 fn cause(errno: Errno) -> &'static str {
     match errno {
         Errno::MFILE | Errno::NFILE => "no-descriptors",

@@ -1,7 +1,7 @@
-//! Who may ask: the Host first, then the password, before anything else is looked at.
+//! The access check: first the Host, then the password, before anything else is looked at.
 //!
-//! Without an [`Authorized`] the site looks at no method and no path, and only this file makes one.
-//! Exempt are preflights alone, whose answer is the same for every target.
+//! Without an [`Authorized`], the site looks at no method and no path, and only this file makes
+//! one. Only preflights are exempt: their answer is the same for every target.
 
 use super::pages;
 use crate::auth::{Credentials, Passwords};
@@ -12,23 +12,23 @@ use crate::http::request::{Fields, Request};
 use crate::http::response::Response;
 use crate::http::status::Status;
 
-/// Who may ask.
+/// The rules of access.
 #[derive(Debug)]
 pub(crate) struct Access {
-    /// The names that Host may carry, beside local ones; `*` is any.
+    /// The names allowed in Host, beside local ones; `*` allows any.
     pub(crate) allowed_hosts: Vec<String>,
-    /// Whether pages of other origins may read what is served.
+    /// Whether pages of other origins may read responses.
     pub(crate) cors: bool,
     /// The users; `None` lets everyone in.
     pub(crate) passwords: Option<Passwords>,
 }
 
-/// Proof that a client may ask.
+/// Proof that a client is authorized.
 pub(crate) struct Authorized<'a> {
     user: Option<&'a str>,
 }
 
-/// What becomes of a client that may not.
+/// The fate of a client without access.
 pub(crate) enum Unauthorized {
     /// It gets this answer.
     Answer(Response),
@@ -37,33 +37,33 @@ pub(crate) enum Unauthorized {
 }
 
 impl<'a> Authorized<'a> {
-    /// The name in the password file, where there is one.
+    /// The name in the password file, if passwords are required.
     pub(crate) fn user(&self) -> Option<&'a str> {
         self.user
     }
 }
 
 impl Access {
-    /// Whether only those may ask who have a password.
+    /// Whether a password is required.
     pub(crate) fn needs_credentials(&self) -> bool {
         self.passwords.is_some()
     }
 
-    /// Judges who sends this request.
+    /// Authorizes the client of this request.
     pub(crate) fn authorize(
         &self,
         request: &Request<'_>,
         requester: &dyn Requester,
     ) -> Result<Authorized<'_>, Unauthorized> {
         self.check_host(request.host())?;
-        // It comes without credentials, and is answered without a look at what is asked for.
+        // It comes without credentials, and its answer does not depend on the target.
         if self.cors && cors::is_preflight(request) {
             return Err(Unauthorized::Answer(cors::preflight(&request.fields)));
         }
         self.check_password(&request.fields, requester)
     }
 
-    /// Judges who sends a head that is refused, by those of its fields that are known.
+    /// Authorizes the client of a refused head, by the fields known of it.
     pub(crate) fn authorize_refused(
         &self,
         fields: &Fields<'_>,

@@ -1,11 +1,11 @@
-//! A folder becomes a response that is an archive of it and all below it.
+//! A folder as an archive of everything below it.
 //!
-//! A walk notes what there is; from that follow the length, the entity-tag and what each byte is,
-//! so an archive is sent whole or in part like a file. A walk permits nothing: its files are opened
-//! only while they are sent, one after the other, and must still be what the walk noted. What has
-//! grown is cut at its noted size; what is gone, has shrunk, or was replaced or rewritten ends the
-//! response, since the client would take the bytes of two states for one. A file that was rewritten
-//! in place with more bytes cannot be told from one that has grown.
+//! A walk notes the entries. They determine the length, the entity-tag and every byte, so an
+//! archive is sent whole or in part like a file. The walk grants nothing: files are opened one by
+//! one while they are sent, and must still be as noted. A file that has grown is cut at its noted
+//! size. One that is gone, shorter, replaced or rewritten ends the response, since the client would
+//! mistake the bytes of two states for one. A file rewritten in place with more bytes looks like
+//! one that has grown.
 
 mod plan;
 
@@ -29,20 +29,20 @@ use crate::http::request::Request;
 use crate::http::response::{self, Chunk, Response, Stream};
 use crate::memory;
 
-/// The name of the archived folder where it has none: the root of the file system.
+/// The name of the archived folder if it has none: the root of the file system.
 const UNNAMED: &[u8] = b"root";
 
-/// The longest path that can be opened, in bytes. What is deeper cannot be asked for, either.
+/// The longest path that can be opened, in bytes. Deeper files cannot be requested either.
 const PATH_BYTES_MAX: usize = 4095;
 
-/// So many bytes of a path count as another entry, so that the limit on entries bounds the memory
-/// that their paths take, too.
+/// This many bytes of a path count as another entry, so that the limit on entries also bounds the
+/// memory for their paths.
 const PATH_BYTES_OF_ONE: usize = 512;
 
-/// Entries after which we look whether the client is still there.
+/// Checks whether the client is still there after this many entries.
 const LOOK_INTERVAL: usize = 16;
 
-/// An archive on its way.
+/// An archive being sent.
 #[derive(Debug)]
 struct Archive {
     root: Arc<Root>,
@@ -53,7 +53,7 @@ struct Archive {
 }
 
 impl Site {
-    /// The response for a folder as an archive.
+    /// The response with a folder as an archive.
     pub(super) fn archive(
         &self,
         folder: OwnedFd,
@@ -76,7 +76,7 @@ impl Site {
         let representation = Representation {
             length: plan.length(),
             media_type: "application/x-tar".to_owned(),
-            // No date: that of the newest file would stay when another is replaced by an older.
+            // No date: if an older file replaced the newest, the date would stay the same.
             etag: plan.etag(),
             modified: None,
             coding: None,
@@ -103,7 +103,7 @@ impl Stream for Archive {
 }
 
 impl Archive {
-    /// Opens the file of an entry, if it still is what it was.
+    /// Opens the file of an entry, if it is still the same.
     fn open(&self, entry: usize) -> Option<File> {
         let entry = self.plan.planned(entry);
         let (path, noted) = (self.plan.path_below(entry), entry.metadata);
@@ -127,13 +127,12 @@ impl Archive {
     }
 }
 
-/// A walk through a folder and all below it: what of it an archive has.
+/// A walk through a folder and everything below it, for the entries of an archive.
 ///
-/// It has what listings show: names that may be seen, and links only where they lead to a file. A
-/// link to a folder is left out, so a walk goes down and never in a circle. Left out as well is
-/// what may not be read, and what lies too deep to be asked for. Only that: where an entry cannot
-/// be looked at for now, the walk fails, since an archive that silently lacks something is worse
-/// than none.
+/// They are those of listings: visible names, and links only if they lead to a file. Links to
+/// folders are left out, so the walk always goes down and never in a circle. Unreadable ones are
+/// left out too, and paths too long to be requested. Any other entry that cannot be examined at the
+/// moment fails the walk: an archive that silently lacks something is worse than none.
 struct Walk<'a> {
     site: &'a Site,
     /// The folder's path below the root.
@@ -141,15 +140,15 @@ struct Walk<'a> {
     requester: &'a dyn Requester,
     maker: &'a Permit,
     plan: Plan,
-    /// What is still to come, the next one last. Only the names wait here: no folder is open while
-    /// we go through those in it.
+    /// The entries to come, the next one last. Only their names wait here: no folder stays open
+    /// during the walk through its entries.
     rest: Vec<Entry>,
-    /// How many entries there were so far.
+    /// The number of entries so far.
     seen: usize,
 }
 
 impl Walk<'_> {
-    /// The plan of an archive of `folder`, in which that is called `name`.
+    /// The plan of an archive of `folder`, which it calls `name`.
     fn plan(mut self, folder: &OwnedFd, name: &[u8]) -> Result<Plan, Failure> {
         let metadata = Metadata::of(folder).map_err(OpenError::from)?;
         self.rest.push(self.plan.entry(None, name, Kind::Folder, metadata)?);
@@ -158,7 +157,7 @@ impl Walk<'_> {
                 let path = self.plan.path_below(&entry);
                 let below = match self.site.root.entry_below(folder, path) {
                     Ok(Opened::Directory(below)) => below,
-                    // It was there a moment ago; the archived folder itself still must be.
+                    // It was there a moment ago. Only the archived folder itself must still be.
                     Err(OpenError::NotFound | OpenError::Forbidden) if !path.is_empty() => continue,
                     Ok(Opened::File(..)) => continue,
                     Err(error) => return Err(error.into()),
@@ -173,8 +172,7 @@ impl Walk<'_> {
         Ok(self.plan.finish())
     }
 
-    /// Appends what is in a folder, as far as it may be seen. It counts as seen, even if it may not
-    /// be read.
+    /// Appends the visible entries of a folder. They count as seen even if they cannot be read.
     fn read(&mut self, folder: &OwnedFd, entry: &Entry) -> Result<(), Failure> {
         let path = self.plan.path_below(entry);
         let (length_above, from_root) = (path.len(), files::join(self.path, path));
@@ -204,13 +202,13 @@ impl Walk<'_> {
             Ok(())
         });
         match read {
-            // The folder was removed a moment ago; the archived one itself was not there.
+            // The folder was removed a moment ago. For the archived one itself, that is an error.
             Err(Failure::Open(OpenError::NotFound)) if length_above > 0 => Ok(()),
             read => read,
         }
     }
 
-    /// What that name in the folder, which is at `path` below the root, is in an archive.
+    /// Examines this name, for an archive, in the folder at `path` below the root.
     fn look(
         &self,
         folder: &OwnedFd,

@@ -1,10 +1,10 @@
-//! Bodies that are made in memory and stay there until the client has taken them: listings, and the
-//! plans of archives.
+//! Generated bodies, which stay in memory until the client has taken them: listings, and the plans
+//! of archives.
 //!
-//! A listing of 10,000 entries takes a core for 10 ms, and 2 MB for as long as its client takes it.
-//! So as many are made at a time as there are cores; one whose disk hangs is not counted. And what
-//! is held is within a budget, fairly by source. Small ones are always within it. For a large one
-//! that is not, what was made is dropped, and made again when there is room.
+//! A listing of 10,000 entries takes a core for 10 ms, and 2 MB until its client has taken it. So
+//! at most as many are made at once as there are cores, not counting those whose disk hangs. The
+//! memory has a budget, shared fairly by source; small bodies are always within it. A large one
+//! that is not is dropped, and made again once there is room.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -14,22 +14,22 @@ use super::root::OpenError;
 use crate::gate::{Denied, Gate, Limits, Permit, Relief, Requester};
 use crate::memory::OutOfMemory;
 
-/// Bytes that are held at once, at most.
+/// The memory budget, in bytes.
 const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Bytes up to which a body is made whatever is held.
+/// Bodies of up to this many bytes are made regardless of the budget.
 const SMALL_BYTES_MAX: usize = 256 * 1024;
 
-/// How long a request waits for its body to be made.
+/// How long a request may wait for its body.
 const WAITING_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How many requests wait. Each has a thread.
+/// The most requests that wait. Each has a thread.
 const WAITING_MAX: usize = 64;
 
-/// One without progress for so long is not counted: its disk hangs.
+/// A body without progress for this long is not counted: its disk hangs.
 const STUCK_TIME_MIN: Duration = Duration::from_millis(100);
 
-/// What lets bodies be made and held.
+/// The gates for making and holding bodies.
 pub(crate) struct Bodies {
     makers: Arc<Gate>,
     budget: Arc<Gate>,
@@ -40,7 +40,7 @@ pub(crate) struct Bodies {
 pub(crate) enum Failure {
     /// More entries than the limit, or more bytes than can be counted.
     TooLarge,
-    /// Too many others are made or held, or the client has gone meanwhile.
+    /// Too many others are being made or held, or the client has gone meanwhile.
     Denied,
     /// A file or folder could not be opened.
     Open(OpenError),
@@ -63,8 +63,8 @@ impl Bodies {
         }
     }
 
-    /// Makes something, of which `bytes` tells how much it holds. `make` is called once or twice,
-    /// with a permit on which to note progress. The other permit is for as long as what was made.
+    /// Makes a body of the size that `bytes` returns. Calls `make` once or twice, with a permit on
+    /// which to note progress. The returned permit is held as long as the body.
     pub(crate) fn make<T>(
         &self,
         requester: &dyn Requester,

@@ -1,7 +1,7 @@
-//! A target becomes a file or a folder.
+//! Turns a target into a file or a folder.
 //!
-//! Looks a target up below the root, and chooses among the codings that a file is stored in. What
-//! could not be opened is an error, whose status is decided in `site`.
+//! Looks a target up below the root, and chooses among the stored codings of a file. A failure to
+//! open is an error, whose status is decided in `site`.
 
 use std::fs::File;
 
@@ -13,7 +13,7 @@ use crate::http::negotiation;
 use crate::http::request::Request;
 use crate::http::target::Target;
 
-/// What becomes of names that start with a dot. `.well-known` (RFC 8615) is always served.
+/// The treatment of hidden files. `.well-known` (RFC 8615) is always served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dotfiles {
     /// They are not found.
@@ -25,12 +25,12 @@ pub(crate) enum Dotfiles {
 }
 
 impl Dotfiles {
-    /// Whether an entry of that name is served.
+    /// Whether an entry with this name is served.
     pub(crate) fn serves(self, name: &[u8]) -> bool {
         self != Self::Deny || !is_hidden(name)
     }
 
-    /// Whether an entry of that name is listed.
+    /// Whether an entry with this name is listed.
     pub(crate) fn lists(self, name: &[u8]) -> bool {
         self == Self::Serve || !is_hidden(name)
     }
@@ -41,7 +41,7 @@ fn is_hidden(name: &[u8]) -> bool {
 }
 
 impl Site {
-    /// What the request's target is below the root.
+    /// The target of the request below the root.
     pub(super) fn find_stored(&self, request: &Request<'_>) -> Result<Found<'_>, OpenError> {
         let target = &request.target;
         let path = target.path();
@@ -63,7 +63,7 @@ impl Site {
             Err(OpenError::NotFound) => {}
             result => return result.map(Found::File),
         }
-        // `about.html` for `about`, if URLs may be so written.
+        // `about.html` for `about`, if this is enabled.
         if self.options.pretty_urls && !path.is_empty() {
             match self.file(&[path, b".html"].concat(), request) {
                 Err(OpenError::NotFound) => {}
@@ -79,16 +79,16 @@ impl Site {
         Err(OpenError::NotFound)
     }
 
-    /// The first index that is found in the folder at `path`.
+    /// The first existing index page of the folder at `path`.
     fn index_of(&self, path: &[u8], request: &Request<'_>) -> Result<Representation, OpenError> {
         let files = self.options.index.iter().map(|name| self.file(&join(path, name), request));
         let mut found = files.filter(|result| !matches!(result, Err(OpenError::NotFound)));
         found.next().unwrap_or(Err(OpenError::NotFound))
     }
 
-    /// What answers where nothing is found: the root's index, for an application with one page,
-    /// whose script shows what each path means (`--spa`). Neither where a file is meant, nor for
-    /// clients that want something else than HTML.
+    /// The answer for unknown paths: the root's index, for a single-page application whose script
+    /// gives each path its meaning (`--spa`). Not for paths of files, nor for clients that prefer
+    /// something else to HTML.
     pub(super) fn fallback(&self, request: &Request<'_>) -> Result<Representation, OpenError> {
         let accept = request.fields.list("accept");
         if !self.has_fallback(&request.target) || !negotiation::prefers_html(accept.as_deref()) {
@@ -98,7 +98,7 @@ impl Site {
         Ok(Representation { varies_by: Some("Accept, Accept-Encoding"), ..index })
     }
 
-    /// Whether only Accept decides if the index answers where nothing is found.
+    /// Whether only Accept decides if the index answers an unknown path.
     pub(super) fn has_fallback(&self, target: &Target<'_>) -> bool {
         self.options.spa && is_place(target)
     }
@@ -109,7 +109,7 @@ impl Site {
         Ok(self.represent(path, file, request))
     }
 
-    /// Chooses the file itself, or what lies beside it in a coding that the client prefers.
+    /// Chooses the file itself, or one beside it in a coding that the client prefers.
     fn represent(
         &self,
         path: &[u8],
@@ -118,7 +118,7 @@ impl Site {
     ) -> Representation {
         let accepted = request.fields.list("accept-encoding");
         let mut codings = negotiation::acceptable_codings(accepted.as_deref());
-        // Whatever keeps a coded one from being opened, the plain file will do.
+        // If a coded file cannot be opened for any reason, the plain one will do.
         let coded = codings.find_map(|coding| {
             let file = self.root.file(&[path, coding.extension().as_bytes()].concat());
             Some((file.ok()?, Some(coding)))
@@ -139,9 +139,9 @@ impl Site {
     }
 }
 
-/// Whether an application could have such a path. A last name with an extension is that of a file;
-/// a name that starts with a dot is hidden, or it is `.well-known`, where programs look for what
-/// they know (RFC 8615).
+/// Whether the path could be one of an application. A last name with an extension is a file's; one
+/// that starts with a dot is hidden, or it is `.well-known`, where programs look for certain files
+/// (RFC 8615).
 fn is_place(target: &Target<'_>) -> bool {
     let has_dot_name = target.names().any(|name| name.starts_with(b"."));
     let last = target.names().last().unwrap_or_default();

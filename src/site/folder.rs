@@ -1,8 +1,8 @@
-//! A folder becomes a response: its entries are read, those that may be seen are chosen and shown.
+//! Turns a folder into a response: reads its entries and shows the visible ones.
 //!
-//! Nothing is listed for which a request gets 404, and only that is left out: where an entry
-//! cannot be looked at for now, the whole listing fails. Only links are opened, to see where they
-//! lead; everything else is known from the folder itself.
+//! An entry is left out if, and only if, a request for it gets 404. If an entry cannot be examined
+//! at the moment, the whole listing fails. Only links are opened, to see where they lead;
+//! everything else is known from the folder itself.
 
 use std::ffi::CStr;
 use std::io::Read;
@@ -23,27 +23,27 @@ use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 use crate::memory;
 
-/// The files that are shown below the list, the first one found.
+/// The files shown below the list: the first that exists.
 const README_NAMES: [&[u8]; 4] = [b"README.md", b"README.markdown", b"README", b"README.txt"];
 
-/// Bytes of names that are read from a folder at once.
+/// Bytes of names read from a folder at once.
 const NAMES_BYTES: usize = 32 * 1024;
 
-/// Names that are read before it is noted that the disk still answers, and before we look again
-/// whether there is memory for more.
+/// Names read between two notes of progress, which show that the disk still answers, and two checks
+/// for free memory.
 const NAMES_BETWEEN_CHECKS: usize = 64;
 
-/// What a name in a folder leads to.
+/// The entry behind a name in a folder.
 pub(super) struct Entry {
     pub(super) kind: Kind,
     pub(super) is_link: bool,
-    /// Unknown of what is there, but may not be read.
+    /// `None` if it exists but may not be read.
     pub(super) metadata: Option<Metadata>,
 }
 
 impl Site {
-    /// The response for a folder without an index, in the form that the client wants: `?format=`
-    /// decides; without it, Accept does.
+    /// The response for a folder without an index, in the form that the client wants: as `?format=`
+    /// says or, without it, Accept.
     pub(super) fn folder(
         &self,
         folder: OwnedFd,
@@ -93,12 +93,12 @@ impl Site {
             .with("Content-Type", media_type)
             .with("Cache-Control", "no-cache")
             .with("Vary", "Accept")
-            // JSON has no place for it, and cut at the limit it looks whole.
+            // JSON has no place for it, and would look complete when cut at the limit.
             .with("X-Total-Count", total.to_string())
             .with("Content-Security-Policy", listing::CONTENT_SECURITY_POLICY))
     }
 
-    /// The entries that may be seen: the first ones in that order, at most `listing_limit`.
+    /// The visible entries: the first ones in this order, at most `listing_limit`.
     fn list(
         &self,
         folder: &OwnedFd,
@@ -120,7 +120,7 @@ impl Site {
                 }
                 // A request for it would get 404, or it has vanished.
                 Err(OpenError::NotFound) => Ok(()),
-                // Anything else may be over in a moment: no listing lacks an entry because of it.
+                // Other errors may be over in a moment: they must not make a listing incomplete.
                 Err(error) => Err(error),
             }
         })?;
@@ -128,8 +128,8 @@ impl Site {
     }
 }
 
-/// Calls `take` with each name in the folder but its own and its parent's, from the first one on,
-/// until that fails. So that names can be kept, it fails where memory is short.
+/// Calls `take` with each name in the folder but `.` and `..`, until it fails. Also fails if memory
+/// is short, so that names can be kept.
 pub(super) fn each_name<E: From<OpenError>>(
     folder: &OwnedFd,
     maker: &Permit,
@@ -153,8 +153,8 @@ pub(super) fn each_name<E: From<OpenError>>(
     Ok(())
 }
 
-/// What that name leads to, in the folder that is at `path` below the root. There is nothing for
-/// which a request gets 404.
+/// Examines a name in the folder at `path` below the root. An entry is not found if, and only if, a
+/// request for it gets 404.
 pub(super) fn look(
     root: &Root,
     folder: &OwnedFd,
@@ -170,7 +170,7 @@ pub(super) fn look(
         FileType::Symlink => match root.entry(&files::join(path, name.to_bytes())) {
             Ok(Opened::File(_, metadata)) => (Kind::File, Some(metadata)),
             Ok(Opened::Directory(folder)) => (Kind::Directory, Some(Metadata::of(&folder)?)),
-            // A request for it would get 403, so it is there; what it is cannot be known.
+            // A request for it would get 403, so it exists, but its kind is unknown.
             Err(OpenError::Forbidden) => (Kind::Other, None),
             Err(error) => return Err(error),
         },
@@ -179,7 +179,7 @@ pub(super) fn look(
     Ok(Entry { kind, is_link, metadata })
 }
 
-/// The first README that is there and may be read, and as much of it as the page takes.
+/// The first README that exists and may be read, up to the length that the page shows.
 fn read_me(root: &Root, path: &[u8]) -> Result<Option<Readme>, OpenError> {
     for name in README_NAMES {
         match root.file(&files::join(path, name)) {

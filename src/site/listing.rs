@@ -1,10 +1,10 @@
 //! Folder listings: entries in, HTML or JSON out.
 //!
 //! Pure: `site::folder` reads the folder, decides what may be listed and answers the request; this
-//! module neither opens a file nor asks a clock. A folder may hold any number of entries with any
-//! names: a [`Listing`] holds no more than twice as many as are shown, and whatever a name consists
-//! of, it is shown harmlessly and linked exactly. Comparing allocates nothing, and is a total
-//! order: where a list is cut and how it is sorted must agree.
+//! module neither opens files nor reads clocks. A folder may have any number of entries with any
+//! names: a [`Listing`] keeps at most twice as many as it shows, and every name is shown harmlessly
+//! and linked exactly. Comparing allocates nothing, and is a total order, so that cutting and
+//! sorting a list agree.
 
 mod page;
 mod readme;
@@ -18,45 +18,45 @@ use crate::memory::{self, OutOfMemory};
 pub(super) use page::{BASE_STYLE, CONTENT_SECURITY_POLICY, PAGE_START, json, page};
 pub(super) use readme::{README_BYTES_MAX, Readme};
 
-/// What a name in a folder leads to.
+/// The kinds of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A folder, linked with a slash at its end.
     Directory,
     /// A regular file.
     File,
-    /// A socket, a FIFO, a device: there, but without content to serve.
+    /// A socket, a FIFO, a device: it exists, but has no content to serve.
     Other,
 }
 
-/// A name in a folder and what is known of the thing it names.
+/// A name in a folder, with its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The bytes of the name: any but `/` and NUL, in any encoding or none.
     pub(super) name: Vec<u8>,
-    /// What the name leads to.
+    /// The kind of the entry.
     pub(super) kind: Kind,
-    /// Bytes of content, which only a file has.
+    /// Bytes of content, for files only.
     pub(super) size: Option<u64>,
-    /// When the content changed; `None` where HTTP can't write that moment.
+    /// When the content changed; `None` if HTTP cannot write that time.
     pub(super) modified: Option<Date>,
-    /// The start of the name in a form that decides most comparisons at once.
+    /// The start of the name, in a form that decides most comparisons at once.
     start: u128,
 }
 
-/// The column that a listing is sorted by.
+/// The column to sort by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Key {
-    /// Natural order: `file2` before `file10`, capitals beside small letters.
+    /// Natural order: `file2` before `file10`, upper case beside lower case.
     #[default]
     Name,
-    /// The unknown, the oldest, the newest.
+    /// Unknown times, then the oldest, the newest last.
     Modified,
-    /// What has no size, the smallest, the largest.
+    /// Entries without a size, then the smallest, the largest last.
     Size,
 }
 
-/// A column and a direction; by name, ascending, unless asked otherwise.
+/// A column and a direction; by default by name, ascending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Order {
     /// The column.
@@ -66,20 +66,20 @@ pub(super) struct Order {
 }
 
 /// The first entries of a folder in some order, and the sums over all of them. It takes them one by
-/// one; whenever it holds twice as many as will be shown, it throws the later half away.
+/// one; when it has twice as many as it shows, it drops the later half.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
     order: Order,
-    /// Entries that are shown, at most.
+    /// The most entries shown.
     limit: usize,
     entries: Vec<Entry>,
-    /// How many folders there were, shown or not.
+    /// The number of folders, shown or not.
     directories: usize,
-    /// How many files there were, shown or not.
+    /// The number of files, shown or not.
     files: usize,
-    /// How many entries there were that are neither, shown or not.
+    /// The number of other entries, shown or not.
     others: usize,
-    /// The sizes of all files together, shown or not.
+    /// The total size of all files, shown or not.
     bytes: u64,
 }
 
@@ -103,7 +103,7 @@ impl Key {
     /// The columns from left to right.
     const ALL: [Self; 3] = [Self::Name, Self::Modified, Self::Size];
 
-    /// The word for it in a query.
+    /// Its word in a query.
     fn word(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -133,7 +133,7 @@ impl Order {
         if self.descending { "desc" } else { "asc" }
     }
 
-    /// What a link in HTML to another listing in this order ends with.
+    /// The end of a link in HTML to another listing in this order.
     fn query(self) -> String {
         if self == Self::default() {
             return String::new();
@@ -141,14 +141,15 @@ impl Order {
         format!("?sort={}&amp;order={}", self.key.word(), self.direction())
     }
 
-    /// The order that a click on that column's heading asks for: the current column turns round;
-    /// of the others, names start at the top, and times and sizes with the newest and largest.
+    /// The order after a click on the heading of this column. The current column reverses its
+    /// direction; of the others, names start ascending, times and sizes with the newest and
+    /// largest.
     fn clicked(self, key: Key) -> Self {
         let descending = if key == self.key { !self.descending } else { key != Key::Name };
         Self { key, descending }
     }
 
-    /// Which of the two is listed first; equal only for equal names.
+    /// The order of two entries; equal only for equal names.
     fn compare(self, a: &Entry, b: &Entry) -> Ordering {
         if a.is_directory() != b.is_directory() {
             return b.is_directory().cmp(&a.is_directory());
@@ -170,7 +171,7 @@ impl Listing {
         Self { order, limit, ..Self::default() }
     }
 
-    /// Counts the entry, and keeps it if it may be among those that are shown.
+    /// Counts the entry, and keeps it if it may be among those shown.
     pub(super) fn push(&mut self, entry: Entry) -> Result<(), OutOfMemory> {
         match entry.kind {
             Kind::Directory => self.directories += 1,
@@ -186,14 +187,14 @@ impl Listing {
         Ok(())
     }
 
-    /// No more entries come: those that are shown are in their order.
+    /// No more entries come: sorts those that are shown.
     pub(super) fn finish(mut self) -> Self {
         self.cut();
         self.entries.sort_unstable_by(|a, b| self.order.compare(a, b));
         self
     }
 
-    /// Leaves the entries that would be shown.
+    /// Keeps the entries that would be shown.
     fn cut(&mut self) {
         if self.entries.len() > self.limit {
             let order = self.order;
@@ -202,19 +203,19 @@ impl Listing {
         }
     }
 
-    /// How many entries there were, shown or not.
+    /// The number of entries, shown or not.
     pub(super) fn total(&self) -> usize {
         self.directories + self.files + self.others
     }
 }
 
-/// Natural order: runs of digits by their value, other bytes without regard to the case of ASCII
-/// letters; names that differ in nothing else (`a01` and `A1`) by their bytes.
+/// Natural order: runs of digits by their value, other bytes ignoring the case of ASCII letters;
+/// names that are still equal (`a01` and `A1`) by their bytes.
 ///
-/// Total, because it compares sequences of numbers and bytes, and a byte that is no digit is either
-/// below all digits or above all of them.
+/// It is total, because it compares sequences of numbers and bytes, and every other byte is either
+/// below all digits or above them.
 fn natural(a: &[u8], b: &[u8]) -> Ordering {
-    // What both begin with decides nothing, unless it ends within a number.
+    // A common start decides nothing, unless it ends within a number.
     let common = a.iter().zip(b).take_while(|(left, right)| left == right).count();
     let digits = a[..common].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (mut left, mut right) = (&a[common - digits..], &b[common - digits..]);
@@ -236,8 +237,8 @@ fn natural(a: &[u8], b: &[u8]) -> Ordering {
     left.len().cmp(&right.len()).then_with(|| a.cmp(b))
 }
 
-/// The start of a name as a number: it is less only where `natural` is `Less`, and equal where the
-/// start does not decide. Its bytes are small letters; a number is a digit for its length, then its
+/// The start of a name as a number: less only if `natural` is `Less`, and equal if the start does
+/// not decide. Its bytes are in lower case; a number becomes a digit for its length and then its
 /// digits.
 fn start(name: &[u8]) -> u128 {
     let mut bytes = [0; size_of::<u128>()];
@@ -263,7 +264,7 @@ fn start(name: &[u8]) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-/// The digits at the start, without leading zeros, and what follows them.
+/// The digits at the start, without leading zeros, and the rest.
 fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);

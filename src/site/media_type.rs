@@ -1,7 +1,7 @@
-//! Which Content-Type a file's name stands for.
+//! The Content-Type of a file, by its name.
 //!
-//! By its name only: a file's content is never looked at, and browsers are asked not to guess from
-//! it either (`X-Content-Type-Options: nosniff`). All text is taken to be UTF-8.
+//! A file's content is never looked at, and browsers are asked not to guess from it either
+//! (`X-Content-Type-Options: nosniff`). All text is assumed to be UTF-8.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -10,24 +10,24 @@ use std::path::Path;
 /// For names without a known extension.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// Text that has no type of its own, or one that browsers save instead of showing it.
+/// For text without a type of its own, or with one that browsers save instead of showing it.
 const TEXT: &str = "text/plain";
 
-/// Names without an extension that are known to be text wherever they turn up, up to a hyphen.
+/// Names without an extension that always mean text, whole or up to a hyphen.
 const TEXT_NAMES: &str = "authors changelog changes containerfile contributing copying dockerfile \
     gemfile jenkinsfile justfile license makefile news notice procfile rakefile readme todo \
     vagrantfile";
 
-/// Extensions of text, mostly of programs, that the well-known table lacks or has a type for that
-/// nobody expects from a server. Of `ts` the older meaning is a film.
+/// Extensions of text, mostly of programs, that the well-known table lacks or gives an unexpected
+/// type. `ts` used to mean a film.
 const TEXT_EXTENSIONS: &str = "\
     adoc awk bash bat bib clj cls cmake cts dart diff el erl ex exs fish go gradle graphql \
     groovy hcl hs java jl jsonc jsonl jsx kt kts lisp lock ml ndjson nim nix patch php pl pm po \
     properties proto ps1 r rb rst scala sed service sh socket sql srt sty svelte swift tcl tex \
     tf timer ts tsx vim vue zig zsh";
 
-/// The media type of a file of that name, with a charset where it is text. `own` has the user's
-/// types by extension in small letters (`--media-type`), which are asked before the well-known
+/// The media type of a file with this name, with a charset if it is text. `own` has the user's
+/// types by extension in lower case (`--media-type`), which take precedence over the well-known
 /// ones.
 pub(super) fn of(name: &[u8], own: &HashMap<String, String>) -> String {
     let name = String::from_utf8_lossy(name);
@@ -44,7 +44,7 @@ pub(super) fn of(name: &[u8], own: &HashMap<String, String>) -> String {
     with_charset(correction(&extension).unwrap_or(known))
 }
 
-/// Where the well-known table lacks an extension, or has a type that nobody expects from a server.
+/// Types for extensions that the well-known table lacks or gives an unexpected type.
 fn correction(extension: &str) -> Option<&'static str> {
     match extension {
         "ipynb" => Some("application/json"),
@@ -60,8 +60,8 @@ fn has_word(list: &str, word: &str) -> bool {
     list.split(' ').any(|other| other == word)
 }
 
-/// A type of text with its charset: everything is taken to be UTF-8. JSON is not text, for its type
-/// has no such parameter (RFC 8259 section 11).
+/// A text type with its charset, always UTF-8. JSON is not text: its type has no such parameter
+/// (RFC 8259 section 11).
 fn with_charset(media_type: &str) -> String {
     let is_text = media_type.starts_with("text/") || media_type.ends_with("+xml");
     if is_text { format!("{media_type}; charset=utf-8") } else { media_type.to_owned() }

@@ -1,7 +1,7 @@
-//! The built-in pages: the program's own words, in HTML for people.
+//! The built-in pages, in HTML for people.
 //!
-//! An error page explains its status in a sentence. It never has the cause, which is for the log,
-//! nor a byte of the request that is not escaped.
+//! An error page explains its status in a sentence. It never contains the cause, which is for the
+//! log, nor an unescaped byte of the request.
 
 use std::borrow::Cow;
 
@@ -15,10 +15,10 @@ use crate::text::escape_html;
 /// The answer to a form without an `id`.
 const NO_ID: &str = "You did not post your student id correctly.";
 
-/// When a client that gets 503 may try again.
+/// When to try again after 503.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "5";
 
-/// Beside the style that it shares with listings.
+/// Added to the style shared with listings.
 const STYLE: &str = "\
     main,footer{padding:0 .75rem}\
     h1{margin:0 0 1rem; font-size:1.4rem; font-weight:600; line-height:1.3}\
@@ -38,7 +38,7 @@ pub(crate) fn head() -> Response {
     page(Status::Ok, "HEAD works", text)
 }
 
-/// `POST /post.html`: the posted `id`, or a sentence that there was none.
+/// `POST /post.html`: the posted `id`, or a sentence that it is missing.
 pub(crate) fn echo_id(form: &[u8]) -> Response {
     let id = form_urlencoded::parse(form).find(|(name, _)| name == "id").map(|(_, value)| value);
     let text = match id.filter(|id| !id.is_empty()) {
@@ -60,7 +60,7 @@ pub(crate) fn error(status: Status) -> Response {
     error_with(status, explanation(status), "")
 }
 
-/// The page of an error status, with a link from that target to the root.
+/// The page of an error status, with a link to the root from this target.
 pub(crate) fn error_at(status: Status, target: &Target<'_>) -> Response {
     error_with(status, explanation(status), &link_home(target))
 }
@@ -80,17 +80,17 @@ fn error_with(status: Status, text: &str, link: &str) -> Response {
     }
 }
 
-/// 401: a user and a password are wanted (RFC 9110 section 15.5.2).
+/// 401: a user and a password are required (RFC 9110 section 15.5.2).
 pub(crate) fn unauthorized() -> Response {
     error(Status::Unauthorized).with("WWW-Authenticate", CHALLENGE)
 }
 
-/// 405, with the methods that the target does take (RFC 9110 section 15.5.6).
+/// 405, with the methods that the target takes (RFC 9110 section 15.5.6).
 pub(crate) fn method_not_allowed(allow: &'static str, target: &Target<'_>) -> Response {
     error_at(Status::MethodNotAllowed, target).with("Allow", allow)
 }
 
-/// 400: a form that no folder has.
+/// 400: an unknown form of a folder.
 pub(crate) fn unknown_format(target: &Target<'_>) -> Response {
     let text = "<code>?format=</code> takes <code>html</code>, <code>json</code> or \
                 <code>tar</code>.";
@@ -109,7 +109,7 @@ pub(crate) fn misdirected(host: &[u8]) -> Response {
     error_with(Status::MisdirectedRequest, &text, "")
 }
 
-/// 403: a folder that has more entries than an archive may have.
+/// 403: a folder with more entries than an archive may have.
 pub(crate) fn archive_refused(limit: usize, target: &Target<'_>) -> Response {
     let text = if limit == 0 {
         "This server makes no archives: it was started with <code>--archive-limit 0</code>."

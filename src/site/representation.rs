@@ -1,9 +1,8 @@
-//! A representation becomes a response: all of it, part of it, or none, as the request's conditions
-//! decide.
+//! Turns a representation into a response: all of it, part of it, or none, as the request's
+//! conditions decide.
 //!
-//! The preconditions come first and then the ranges, in the order of RFC 9110 section 13.2.2. That
-//! is the same for a file and for an archive; what they are, [`files`](super::files) and
-//! [`archive`](super::archive) find out.
+//! Preconditions come first and then ranges, in the order of RFC 9110 section 13.2.2, for files and
+//! archives alike; [`files`](super::files) and [`archive`](super::archive) provide them.
 
 use std::collections::hash_map::RandomState;
 use std::fs::File;
@@ -18,24 +17,24 @@ use crate::http::request::{Method, Request};
 use crate::http::response::{Body, Response, Segment, Stream};
 use crate::http::status::Status;
 
-/// What the target of a request has to offer.
+/// The content of a target with its metadata.
 pub(super) struct Representation {
     pub(super) content: Content,
-    /// Bytes of all of it.
+    /// The full length in bytes.
     pub(super) length: u64,
     pub(super) media_type: String,
     pub(super) etag: ETag,
-    /// When it was modified, where HTTP can write that.
+    /// When it was modified, if HTTP can write that time.
     pub(super) modified: Option<Date>,
-    /// Which coding it is in, if in any.
+    /// Its content coding, if any.
     pub(super) coding: Option<Coding>,
-    /// Which fields of the request it was chosen by.
+    /// The request fields that it was chosen by.
     pub(super) varies_by: Option<&'static str>,
-    /// How it is to be saved, where it is not shown.
+    /// How to save it, if it is not to be shown.
     pub(super) disposition: Option<String>,
 }
 
-/// Where the bytes come from.
+/// The source of the bytes.
 pub(super) enum Content {
     File(File),
     Stream(Box<dyn Stream>),
@@ -55,7 +54,7 @@ pub(super) fn respond(it: Representation, request: &Request<'_>, now: Date) -> R
     }
     let mut content_range = None;
     let ranges = requested_ranges(request, &validators, length)
-        // Content-Encoding would say that the multipart itself is coded, which it is not.
+        // Content-Encoding would mean that the multipart itself is coded, but it is not.
         .filter(|ranges| ranges.len() < 2 || coding.is_none());
     let (status, segments) = match ranges.as_deref() {
         None => (Status::Ok, vec![Segment::ByteRange(ByteRange { first: 0, length })]),
@@ -68,7 +67,7 @@ pub(super) fn respond(it: Representation, request: &Request<'_>, now: Date) -> R
             (Status::PartialContent, vec![Segment::ByteRange(span)])
         }
         Some(spans) => {
-            // It cannot be guessed, so no file can be made to contain it.
+            // Nobody can guess it, so no file can be made to contain it.
             let boundary = format!("{:016x}", RandomState::new().build_hasher().finish());
             let segments = range::multipart(&boundary, &media_type, spans, length);
             media_type = format!("multipart/byteranges; boundary={boundary}");
@@ -96,8 +95,8 @@ pub(super) fn respond(it: Representation, request: &Request<'_>, now: Date) -> R
     response
 }
 
-/// The fields by which a cache knows the state that it may keep. A 304 has these, and of what it
-/// leaves out the client has the values already (RFC 9110 section 15.4.5).
+/// Adds the fields by which caches know the state to keep. A 304 has these; the client has the
+/// values of all others already (RFC 9110 section 15.4.5).
 fn identify(
     response: Response,
     validators: &Validators,
@@ -111,7 +110,8 @@ fn identify(
     }
 }
 
-/// Range only applies to GET (RFC 9110 section 14.2), and to the state that If-Range names.
+/// The ranges, which only apply to GET (RFC 9110 section 14.2), and to the state that If-Range
+/// names.
 fn requested_ranges(
     request: &Request<'_>,
     validators: &Validators,

@@ -1,9 +1,8 @@
-//! The only module that opens what is served.
+//! The only module that opens served files.
 //!
-//! Opening is the check: each path is opened below a descriptor of the root by one call of
-//! `openat2` with `RESOLVE_BENEATH`, and what is known of it is read from the descriptor that came
-//! back. Where there is no `openat2`, paths are opened name by name, and no link is followed. No
-//! path is ever tested and then opened.
+//! Opening is the check: one call of `openat2` with `RESOLVE_BENEATH` opens each path below a
+//! descriptor of the root, and all metadata is read from the new descriptor. Without `openat2`,
+//! paths are opened name by name, and no link is followed. No path is ever tested and then opened.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -18,7 +17,7 @@ use rustix::io::Errno;
 use crate::http::date::Date;
 use crate::memory::OutOfMemory;
 
-/// How often a path is tried again when a rename raced with it, before we give up.
+/// How often to retry a path that races with a rename, before giving up.
 const RACES_MAX: usize = 8;
 
 /// `O_NONBLOCK`, so that opening a FIFO does not block; `O_NOCTTY`, so that no terminal becomes our
@@ -26,7 +25,7 @@ const RACES_MAX: usize = 8;
 const OPEN: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 
-/// `O_PATH`, so that a folder on the way need not be readable: `openat2` does not need that either.
+/// `O_PATH`, so that a folder on the way need not be readable, just as with `openat2`.
 const OPEN_ON_THE_WAY: OFlags =
     OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -35,37 +34,37 @@ const OPEN_ON_THE_WAY: OFlags =
 pub(crate) enum Symlinks {
     /// None.
     Deny,
-    /// Those that lead to something below the root.
+    /// Links to targets below the root.
     Within,
     /// All.
     Follow,
 }
 
-/// The folder that is served.
+/// The served folder.
 #[derive(Debug)]
 pub(crate) struct Root {
     directory: OwnedFd,
     real_path: PathBuf,
     symlinks: Symlinks,
-    /// Linux has it since 5.6; a seccomp filter may forbid it.
+    /// Available in Linux since 5.6; a seccomp filter may forbid it.
     has_openat2: bool,
 }
 
-/// Something below the root, open for reading.
+/// A file or folder below the root, open for reading.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    /// A regular file, and its metadata, read from its descriptor.
+    /// A regular file, with the metadata of its descriptor.
     File(File, Metadata),
     /// A folder.
     Directory(OwnedFd),
 }
 
-/// What the file system keeps about a file or folder.
+/// Metadata of a file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Metadata {
     /// Bytes.
     pub(crate) size: u64,
-    /// Last modification, seconds since 1970; before then negative.
+    /// Last modification, in seconds since 1970; negative before then.
     pub(crate) modified_seconds: i64,
     /// And its nanoseconds.
     pub(crate) modified_nanoseconds: u32,
@@ -76,11 +75,11 @@ pub(crate) struct Metadata {
 /// Why a path could not be opened.
 #[derive(Debug)]
 pub(crate) enum OpenError {
-    /// There is nothing that may be served under that path.
+    /// The path has nothing that may be served.
     NotFound,
-    /// It is there, but our user may not read it.
+    /// It exists, but our user may not read it.
     Forbidden,
-    /// Out of descriptors or memory, or renames raced with us each time: it may work later.
+    /// Out of descriptors or memory, or every attempt raced with a rename: it may work later.
     Unavailable(Errno),
     /// The file system failed.
     Failed(Errno),
@@ -95,8 +94,8 @@ impl Root {
         let beneath = ResolveFlags::BENEATH;
         let has_openat2 = match rustix::fs::openat2(&directory, ".", OPEN, Mode::empty(), beneath) {
             Ok(_) => true,
-            // Only a kernel without the call, or a seccomp filter that forbids it, is a reason to
-            // do without. Any other error, such as a lack of descriptors, may be over in a moment.
+            // Only a missing call, or a seccomp filter that forbids it, is a reason to do without.
+            // Other errors, such as a lack of descriptors, may be over in a moment.
             Err(Errno::NOSYS | Errno::PERM) => false,
             Err(errno) => return Err(errno.into()),
         };
@@ -108,8 +107,8 @@ impl Root {
         &self.real_path
     }
 
-    /// Whether the kernel guards each path that is opened. Without that, no link that should stay
-    /// inside can be followed safely, and none is.
+    /// Whether the kernel guards each opened path. Otherwise no link can be safely kept inside, and
+    /// none is followed.
     pub(crate) fn has_openat2(&self) -> bool {
         self.has_openat2
     }
@@ -122,14 +121,14 @@ impl Root {
         }
     }
 
-    /// Opens the file or folder at `path`, which is relative to the root, in its decoded form:
-    /// without empty names, `.` and `..`; empty for the root itself.
+    /// Opens the file or folder at `path`, decoded and relative to the root: without empty names,
+    /// `.` and `..`; empty for the root itself.
     pub(crate) fn entry(&self, path: &[u8]) -> Result<Opened, OpenError> {
         Opened::of(self.descriptor(path)?)
     }
 
-    /// Opens what is at `path` below a folder that is open already, where no link is followed: not
-    /// even one that `entry` would follow, so that a path leads down and nowhere else.
+    /// Opens `path` below an open folder without following any link, not even one that `entry`
+    /// would follow, so that a path only leads down.
     pub(crate) fn entry_below(&self, folder: &OwnedFd, path: &[u8]) -> Result<Opened, OpenError> {
         let path = if path.is_empty() { b"." } else { path };
         Opened::of(if self.has_openat2 {
@@ -139,7 +138,7 @@ impl Root {
         })
     }
 
-    /// As `entry`, for what is only wanted if it is a file.
+    /// Like `entry`, for files only.
     pub(crate) fn file(&self, path: &[u8]) -> Result<(File, Metadata), OpenError> {
         match self.entry(path)? {
             Opened::File(file, metadata) => Ok((file, metadata)),
@@ -166,8 +165,8 @@ impl Root {
         }
     }
 
-    /// For what `RESOLVE_BENEATH` refuses: an absolute link, even one that leads back inside. The
-    /// path's real form, if it lies below the root's, is opened without any link on the way; this
+    /// For paths that `RESOLVE_BENEATH` refuses: an absolute link, even one that leads back inside.
+    /// If the path's real form is below the root's, it is opened without any link on the way. This
     /// second open is the check, whatever has changed since.
     fn open_by_real_path(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
         let real = self.real_path.join(OsStr::from_bytes(path)).canonicalize();
@@ -180,7 +179,7 @@ impl Root {
 }
 
 impl Opened {
-    /// What that descriptor is of, by itself and not by any path.
+    /// The file or folder behind this descriptor, by itself and not by any path.
     fn of(descriptor: OwnedFd) -> Result<Self, OpenError> {
         let stat = rustix::fs::fstat(&descriptor).map_err(OpenError::from)?;
         match FileType::from_raw_mode(stat.st_mode) {
@@ -198,8 +197,8 @@ fn open_beneath(
 ) -> rustix::io::Result<OwnedFd> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | links;
     let path = OsStr::from_bytes(path);
-    // A lookup that the kernel starts again, since something was renamed meanwhile, counts its
-    // links twice: what seems a circle may be more than twenty links.
+    // When the kernel restarts a look-up after a rename, it counts links twice: what looks like a
+    // circle may be just over twenty links.
     let may_pass = |errno| match errno {
         Errno::AGAIN => true,
         Errno::LOOP => !links.contains(ResolveFlags::NO_SYMLINKS),
@@ -215,8 +214,8 @@ fn open_beneath(
     result
 }
 
-/// Without `openat2`: name by name, and no link at all. A decoded path has no `..`, by which a name
-/// could lead out.
+/// Without `openat2`: name by name, and without links. A decoded path has no `..` that could lead
+/// out.
 fn walk(start: &OwnedFd, path: &[u8]) -> rustix::io::Result<OwnedFd> {
     let mut names = path.split(|&byte| byte == b'/').map(OsStr::from_bytes).peekable();
     let mut directory: Option<OwnedFd> = None;
@@ -232,10 +231,10 @@ fn walk(start: &OwnedFd, path: &[u8]) -> rustix::io::Result<OwnedFd> {
 impl From<Errno> for OpenError {
     fn from(errno: Errno) -> Self {
         match errno {
-            // No such name; a file where a folder should be; a name that no file system could
-            // hold, or not this one (EILSEQ: bytes that are not UTF-8); a link that may not be
-            // followed or leads in circles (ELOOP) or out of the root (EXDEV); a socket or a device
-            // without a driver (ENXIO, ENODEV).
+            // No such name; a file in place of a folder; a name that no file system could hold, or
+            // not this one (EILSEQ: bytes that are not UTF-8); a link that may not be followed or
+            // leads in circles (ELOOP) or out of the root (EXDEV); a socket, or a device without a
+            // driver (ENXIO, ENODEV).
             Errno::NOENT
             | Errno::NOTDIR
             | Errno::NAMETOOLONG
@@ -254,7 +253,7 @@ impl From<Errno> for OpenError {
     }
 }
 
-/// What the kernel says where it is the one that has no memory.
+/// The error of a kernel without memory.
 impl From<OutOfMemory> for OpenError {
     fn from(_: OutOfMemory) -> Self {
         Self::Unavailable(Errno::NOMEM)
@@ -262,12 +261,12 @@ impl From<OutOfMemory> for OpenError {
 }
 
 impl Metadata {
-    /// That of a folder that is open.
+    /// The metadata of an open folder.
     pub(super) fn of(folder: &OwnedFd) -> rustix::io::Result<Self> {
         rustix::fs::fstat(folder).map(|stat| Self::from(&stat))
     }
 
-    /// When it was modified, where HTTP can write that.
+    /// When it was modified, if HTTP can write that time.
     pub(crate) fn modified(&self) -> Option<Date> {
         Date::from_unix(self.modified_seconds)
     }

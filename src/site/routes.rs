@@ -1,7 +1,7 @@
-//! The route table: which method on which path is answered by what.
+//! The route table: the handler of each method on each path.
 //!
 //! The user's redirects come first, then files, then the built-in rows, so that a real file of the
-//! same name wins and no user's folder is ever shadowed. A file only takes GET and HEAD, so
+//! same name wins and no user's folder is ever shadowed. A file takes only GET and HEAD, so
 //! `POST /post.html` works beside a file of that name.
 
 use std::str::FromStr;
@@ -10,16 +10,16 @@ use super::pages;
 use crate::http::response::Response;
 use crate::http::target::Target;
 
-/// What answers a request.
+/// The handler of a request.
 #[derive(Clone, Copy)]
 pub(super) enum Handler {
     /// A built-in page.
     Page(fn() -> Response),
-    /// 301 to that path.
+    /// 301 to this path.
     Redirect(&'static str),
     /// The 404 page.
     NotFound,
-    /// A page made from the body of a POST request. All others are for GET and HEAD.
+    /// A page made from the body of a POST request. All other handlers are for GET and HEAD.
     Form(fn(&[u8]) -> Response),
 }
 
@@ -32,7 +32,7 @@ const BUILT_IN: [(&str, Handler); 5] = [
     ("post.html", Handler::Form(pages::echo_id)),
 ];
 
-/// What the table has for that path, whatever the method.
+/// The row for this path, whatever the method.
 pub(super) fn built_in(target: &Target<'_>) -> Option<Handler> {
     let is_there =
         |&&(path, _): &&(&str, _)| !target.is_directory() && path.as_bytes() == target.path();
@@ -49,15 +49,15 @@ pub(crate) struct Redirect {
 }
 
 impl Redirect {
-    /// Where that target has moved to, if it is the one that has.
+    /// The new place of this target, if it is the redirected one.
     pub(super) fn new_place(&self, target: &Target<'_>) -> Option<&str> {
         let is_it = self.path == target.path() && self.is_directory == target.is_directory();
         is_it.then_some(&self.to)
     }
 }
 
-/// The new place, with the query unless it has one; only what may stand in a query is left as it
-/// came.
+/// The new place, with the query unless it has its own. Characters not allowed in a query are
+/// encoded.
 pub(super) fn with_query(to: &str, query: Option<&[u8]>) -> String {
     let mut location = to.to_owned();
     if let Some(query) = query.filter(|_| !to.contains(['?', '#'])) {

@@ -1,8 +1,8 @@
-//! What an archive is made of: what is known of a folder's entries in; a length, an entity-tag and
-//! the bytes of any span out.
+//! The layout of an archive: a folder's entries in; a length, an entity-tag and the bytes of any
+//! range out.
 //!
 //! Pure: `site::archive` reads the folders, and opens the files while they are sent. An archive is
-//! a function of the names, sizes and times alone, so two downloads of an unchanged folder have the
+//! a function of names, sizes and times alone, so two downloads of an unchanged folder have the
 //! same bytes, and their ranges fit together. The format is GNU tar's, which all readers know.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,50 +17,50 @@ use crate::memory;
 use crate::site::bodies::Failure;
 use crate::site::root::Metadata;
 
-/// All of an archive is in blocks of so many bytes.
+/// An archive consists of blocks of this many bytes.
 const BLOCK_BYTES: u64 = 512;
 
-/// Zeros at the end of an archive. It is not filled up to a record of twenty blocks, which only
+/// Zeros at the end of an archive. It is not padded to a record of twenty blocks, which only
 /// matters to tapes.
 const END_BYTES: u64 = 2 * BLOCK_BYTES;
 
-/// The bytes of a path that a header has room for.
+/// The longest path that fits in a header, in bytes.
 const NAME_BYTES_MAX: usize = 100;
 
-/// The plan of an archive: where in it each entry begins, and so what every byte of it is. It holds
-/// what was known of the entries when it was made, 64 bytes and the path of each. The first is the
-/// folder that is archived.
+/// The plan of an archive: the start of each entry, and so the meaning of every byte. It has the
+/// metadata of the entries at the time of the walk, 64 bytes each, and their paths. The first entry
+/// is the archived folder.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     entries: Vec<Entry>,
-    /// The paths of all entries, one after the other: one large buffer leaves no holes behind in
-    /// memory, thousands of names do. Each begins with the name of the folder that is archived, and
-    /// a folder's ends in a slash.
+    /// The paths of all entries, one after the other: one large buffer leaves no holes in memory,
+    /// unlike thousands of names. Each starts with the name of the archived folder, and a folder's
+    /// ends in a slash.
     paths: Vec<u8>,
     /// Bytes up to the end of the last entry.
     length: u64,
 }
 
-/// What an entry is in the folder.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// A folder.
     Folder,
     /// A file.
     File,
-    /// A link to a file, which is archived as that file.
+    /// A link to a file, archived as that file.
     Link,
 }
 
-/// An entry that is planned, or will be.
+/// An entry of the plan, before or after it is added.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) kind: Kind,
-    /// What is known of the folder or file; a folder's size is 0.
+    /// The metadata of the folder or file; a folder's size is 0.
     pub(super) metadata: Metadata,
-    /// Where its header begins.
+    /// The start of its header.
     start: u64,
-    /// Where in `paths` its path is.
+    /// The place of its path in `paths`.
     path: Range<usize>,
 }
 
@@ -69,13 +69,13 @@ pub(super) struct Entry {
 pub(super) enum Chunk {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// This span of the content of an entry.
+    /// This range of the content of an entry.
     Content { entry: usize, span: ByteRange },
 }
 
 impl Plan {
-    /// An entry of that name in a folder, which is an entry, too, unless it is the first; for
-    /// `push` to take.
+    /// A new entry for `push`, with this name, in a folder that is an entry itself; only the first
+    /// entry has none.
     pub(super) fn entry(
         &mut self,
         folder: Option<&Entry>,
@@ -94,7 +94,7 @@ impl Plan {
         Ok(Entry { kind, metadata, start: 0, path: start..self.paths.len() })
     }
 
-    /// Adds an entry behind all others.
+    /// Adds an entry at the end.
     pub(super) fn push(&mut self, entry: Entry) -> Result<(), Failure> {
         memory::reserve(&mut self.entries, 1)?;
         let entry = Entry { start: self.length, ..entry };
@@ -106,7 +106,7 @@ impl Plan {
         Ok(())
     }
 
-    /// No more entries come: gives back the memory that was kept for them.
+    /// No more entries come: frees the memory reserved for them.
     pub(super) fn finish(mut self) -> Self {
         self.entries.shrink_to_fit();
         self.paths.shrink_to_fit();
@@ -118,8 +118,8 @@ impl Plan {
         self.length + END_BYTES
     }
 
-    /// Changes whenever anything that is known of an entry does, and with the version, which may
-    /// write other headers. The digest is the same in each run of one build of the program.
+    /// Changes whenever the metadata of an entry does, and with the program's version, which may
+    /// write other headers. The digest is the same in all runs of one build.
     pub(super) fn etag(&self) -> ETag {
         let mut hasher = DefaultHasher::new();
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
@@ -129,7 +129,7 @@ impl Plan {
         ETag::from_digest(self.length(), hasher.finish())
     }
 
-    /// Bytes of memory that it takes.
+    /// The bytes of memory that it takes.
     pub(super) fn held_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<Entry>() + self.paths.capacity()
     }
@@ -143,15 +143,15 @@ impl Plan {
         &self.paths[entry.path.clone()]
     }
 
-    /// The path of an entry, relative to the folder that is archived, without a slash at its end;
-    /// empty for that folder.
+    /// The path of an entry, relative to the archived folder, without a slash at its end; empty for
+    /// that folder itself.
     pub(super) fn path_below(&self, entry: &Entry) -> &[u8] {
         let top = self.paths.iter().position(|&byte| byte == b'/').unwrap_or_default();
         let path = self.path(entry).get(top + "/".len()..).unwrap_or_default();
         path.strip_suffix(b"/").unwrap_or(path)
     }
 
-    /// Where its content begins: behind as many bytes as its `header` has.
+    /// The start of its content: after as many bytes as its `header` has.
     fn content_start(entry: &Entry) -> u64 {
         let path_bytes = entry.path.len() as u64 + 1;
         let is_long = entry.path.len() > NAME_BYTES_MAX;
@@ -159,7 +159,7 @@ impl Plan {
         entry.start + long.next_multiple_of(BLOCK_BYTES) + BLOCK_BYTES
     }
 
-    /// The parts that make up a span of the archive.
+    /// The parts of a range of the archive.
     pub(super) fn parts(&self, span: ByteRange) -> impl Iterator<Item = Chunk> {
         let mut position = span.first;
         iter::from_fn(move || {
@@ -172,7 +172,7 @@ impl Plan {
         })
     }
 
-    /// What is at a position: part of a header, of a content, or of what fills its last block.
+    /// The part at a position: of a header, of a content, or of the padding of its last block.
     fn part(&self, position: u64, end: u64) -> Chunk {
         let behind = self.entries.partition_point(|entry| entry.start <= position);
         let number = behind - 1;
@@ -195,9 +195,8 @@ impl Plan {
     }
 }
 
-/// What precedes an entry's content. A path for which the header has no room stands whole in an
-/// entry of its own before it, and numbers beyond octal digits are written in binary. Paths are
-/// bytes, and stay what they are.
+/// The header before an entry's content. A path too long for it is in an entry of its own before
+/// it, and numbers too large for octal digits are in binary. Paths are bytes, and stay unchanged.
 fn header(path: &[u8], metadata: &Metadata) -> Vec<u8> {
     let mut blocks = Vec::new();
     if path.len() > NAME_BYTES_MAX {
@@ -230,7 +229,8 @@ fn push_header(
     header.set_size(size);
     header.set_mtime(modified_seconds.unsigned_abs());
     if modified_seconds < 0 {
-        // The crate writes no negative number, which is the two's complement of all bytes.
+        // The crate writes no negative numbers. In this form they are the two's complement of all
+        // bytes.
         let field = &mut header.as_old_mut().mtime;
         field.fill(0xff);
         field[4..].copy_from_slice(&modified_seconds.to_be_bytes());

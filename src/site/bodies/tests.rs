@@ -1,4 +1,4 @@
-//! How often a body is made, and when it is not.
+//! How often a body is made, and when it is refused.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use crate::gate::{Holder, Source};
 
 const SOON: Duration = Duration::from_millis(20);
 
-/// A client that stays, and takes nothing.
+/// A client that stays connected and takes nothing.
 struct Client;
 
 impl Requester for Client {
@@ -34,7 +34,7 @@ impl Holder for Client {
     fn make_way(&self) {}
 }
 
-/// Makes a body of so many bytes. Gives how often that was tried.
+/// Makes a body of this many bytes. Returns the number of attempts, too.
 fn make(bodies: &Bodies, bytes: usize) -> (Result<(Vec<u8>, Permit), Failure>, usize) {
     let mut count = 0;
     let body = bodies.make(

@@ -1,9 +1,9 @@
-//! A listing as a page of HTML, and as JSON (RFC 8259) for scripts.
+//! A listing as an HTML page, and as JSON (RFC 8259) for scripts.
 //!
-//! The page works without script and asks for nothing beside itself: one style and one small script
-//! are inlined, and their hashes stand in the policy that the response must carry. A folder may
-//! hold ten thousand rows, so a row is little more than its own words: no classes, no optional end
-//! tags. JSON has the same entries in the same order.
+//! The page works without scripts and loads nothing else: one style and one small script are
+//! inlined, and their hashes are in the policy that the response must have. A folder may have ten
+//! thousand rows, so a row is little more than its own words: no classes, no optional end tags.
+//! JSON has the same entries in the same order.
 
 use super::readme::{self, README_BYTES_MAX, Readme};
 use super::text::{push_href, push_name, row_bytes_max};
@@ -11,32 +11,32 @@ use super::{Entry, Key, Kind, Listing, Order};
 use crate::memory::{self, OutOfMemory};
 use crate::text::{push_counted, push_grouped, push_human_size, write_json_string};
 
-/// What every page of the program begins with, up to its title. Its icon is a part of it, so that
-/// no browser looks for another.
+/// The start of every page of the program, up to its title. The icon is part of it, so that no
+/// browser requests one.
 pub(crate) const PAGE_START: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n\
     <meta charset=\"utf-8\">\n\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
     <link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
     viewBox='0 0 16 16'%3E%3Cpath fill='%2359e' \
     d='M2 1h4l2 2h6q2 0 2 2v7q0 2-2 2H2q-2 0-2-2V3q0-2 2-2'/%3E%3C/svg%3E\">\n<title>";
-/// Colours and text of every page.
+/// Colours and text of all pages.
 pub(crate) const BASE_STYLE: &str = include_str!("base.css");
-/// Its rows are grids, so that a browser lays out only those in view (`content-visibility`); that
-/// makes ten thousand of them several times quicker. They keep the roles of a table all the same.
+/// The rows are grids, so that a browser lays out only those in view (`content-visibility`), which
+/// makes ten thousand of them several times quicker. They still have the roles of a table.
 const STYLE: &str = concat!(include_str!("base.css"), include_str!("style.css"));
-/// Puts times into the reader's zone, and makes the filter box, which is absent without it.
+/// Shows times in the reader's zone, and creates the filter box, which needs it.
 const SCRIPT: &str = include_str!("filter.js");
 
-/// The value of `Content-Security-Policy` that the page goes with: its own style, script and icon,
-/// images of this site for a README, and nothing else at all. A test holds the hashes to the files.
+/// The page's `Content-Security-Policy`: its own style, script and icon, images of this site for a
+/// README, and nothing else. A test compares the hashes with the files.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     style-src 'sha256-8I515indHHD5WwXdL2dNMaHu3G3KiaGkozLnOwH5gG0='; \
     script-src 'sha256-rfLNcGqxg+ZizbSN97fAGIvkhW/ionCpF3GSOrnecF0='; \
     img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
-/// The page for the folder at `path`, which is the decoded path below the root: empty for the root
-/// itself, and slashes around it don't matter. `has_archive` says whether the folder can be had as
-/// an archive.
+/// The page for the folder at `path`, the decoded path below the root: empty for the root itself,
+/// with or without slashes around it. `has_archive` says whether the folder can be downloaded as an
+/// archive.
 pub(crate) fn page(
     path: &[u8],
     listing: &Listing,
@@ -75,9 +75,9 @@ fn push_path(out: &mut String, folders: &[&[u8]]) {
     }
 }
 
-/// The heading, in which each parent folder is a link and the folder itself is not. The links are
-/// relative, since a proxy may serve the root below a path of its own, and keep the order. Without
-/// a query they need no quotes: fsspec reads quoted links only, and takes all but `../` for entries.
+/// The heading, which links every parent folder but not the folder itself. The links are relative,
+/// since a proxy may serve the root below a path of its own, and keep the order. Without a query
+/// they need no quotes: fsspec reads only quoted links, and takes all but `../` for entries.
 fn push_breadcrumbs(out: &mut String, folders: &[&[u8]], query: &str) {
     out.push_str("<nav aria-label=\"Parent folders\"><h1><span>Index of</span> ");
     let Some((current, parents)) = folders.split_last() else {
@@ -132,8 +132,8 @@ fn push_table(
     Ok(())
 }
 
-/// A heading that sorts by its column; a second click turns the order round. It is a button, as for
-/// the archive, since programs that mirror a site follow each link.
+/// A heading that sorts by its column; a second click reverses the order. Like the one for the
+/// archive, it is a button, since programs that mirror a site follow every link.
 fn push_heading(out: &mut String, key: Key, order: Order) {
     let sorted = match (order.key == key, order.descending) {
         (false, _) => "",
@@ -179,7 +179,7 @@ fn push_size(out: &mut String, size: u64) {
     push_human_size(out, size);
 }
 
-/// The table's foot: counts and sizes of all that the folder holds, shown or not.
+/// The table's foot: counts and sizes of all entries of the folder, shown or not.
 fn push_sums(out: &mut String, listing: &Listing) {
     if listing.total() == 0 {
         out.push_str("<tr><th scope=row>This folder is empty<td><td>\n");
@@ -198,11 +198,11 @@ fn push_sums(out: &mut String, listing: &Listing) {
     out.push('\n');
 }
 
-/// An array of `{"name", "type", "size", "modified", "href"}`, one object a line.
+/// An array of `{"name", "type", "size", "modified", "href"}`, one object per line.
 ///
 /// `name` has U+FFFD for bytes that are not UTF-8; `type` is `directory`, `file` or `other`; `size`
-/// the bytes of a file, null for all else; `modified` an RFC 3339 moment in UTC, null where
-/// unknown; `href` a reference relative to the folder, percent-encoded from the exact bytes.
+/// is the bytes of a file, otherwise null; `modified` is an RFC 3339 time in UTC, or null if
+/// unknown; `href` is a reference relative to the folder, percent-encoded from the exact bytes.
 pub(crate) fn json(listing: &Listing) -> Result<Vec<u8>, OutOfMemory> {
     let mut out = String::new();
     memory::reserve_text(&mut out, 16 + 160 * listing.entries.len())?;
@@ -227,7 +227,7 @@ fn push_object(out: &mut String, entry: &Entry) {
         entry.modified.map_or("null".to_owned(), |date| format!("\"{}\"", date.rfc3339()));
     out.push_str(r#"{"name":"#);
     write_json_string(out, &String::from_utf8_lossy(&entry.name))
-        .expect("a String takes whatever is written");
+        .expect("writing to a String never fails");
     out.extend([r#","type":""#, kind, r#"","size":"#, &size, r#","modified":"#, &modified]);
     out.push_str(r#","href":""#);
     push_href(out, entry);

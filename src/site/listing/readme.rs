@@ -1,9 +1,9 @@
-//! A README below the list: as Markdown where its name says so, else as text.
+//! A README below the list: as Markdown if its name says so, otherwise as text.
 //!
-//! `pulldown-cmark` parses Markdown and writes the HTML; what it would write is made harmless in
-//! between, in `markdown`, whoever wrote the text. So HTML in it is text, links lead to pages or
-//! mail addresses only, and images come from this site. What a hostile text could blow up has a
-//! limit, above which the text is shown as it is.
+//! `pulldown-cmark` parses Markdown and writes the HTML. In between, `markdown` makes the output
+//! harmless, whoever wrote the text: HTML becomes text, links lead only to pages or mail addresses,
+//! and images come from this site. Everything that a hostile text could inflate has a limit, beyond
+//! which the text is shown unrendered.
 
 mod destination;
 mod markdown;
@@ -17,19 +17,19 @@ use crate::http::target::encode_segment;
 use crate::memory::{self, OutOfMemory};
 use crate::text::escape_html;
 
-/// How many bytes of a README are shown. The caller reads one byte more, so that the page can note
-/// when there is more.
+/// The most bytes of a README shown. The caller reads one byte more, so that the page can note that
+/// there is more.
 pub(crate) const README_BYTES_MAX: usize = 64 * 1024;
 
-/// The most bytes that a README takes while it is parsed and written.
+/// The most bytes of memory for parsing and writing a README.
 const PARSING_BYTES_MAX: usize = 24 * 1024 * 1024;
 
-/// Bytes of HTML that are written, at most. A real text becomes half as long again; short rows of
-/// wide tables could become a hundred times as long.
+/// The most bytes of HTML written. A real text grows by half; short rows of wide tables could grow
+/// a hundredfold.
 const HTML_BYTES_MAX: usize = 512 * 1024;
 
-/// Tags that are not written as they should be, and how they should. Text has no `<` of its own, so
-/// nothing else can look like one of these. The page's policy forbids the attribute `style`.
+/// Tags to rewrite, with their replacements. Text has no `<` of its own, so nothing else can look
+/// like one of these. The page's policy forbids the attribute `style`.
 const TAGS: [(&str, &str); 12] = [
     ("<td style=\"text-align: left\">", "<td class=\"left\">"),
     ("<td style=\"text-align: center\">", "<td class=\"center\">"),
@@ -46,7 +46,7 @@ const TAGS: [(&str, &str); 12] = [
     ("<a href=\"//", "<a rel=\"nofollow noreferrer\" href=\"//"),
 ];
 
-/// Quotes and items of lists within each other, at most.
+/// The deepest nesting of quotes and list items.
 const NESTING_MAX: usize = 100;
 
 /// The text shown below the list.
@@ -58,11 +58,11 @@ pub(crate) struct Readme {
     pub(crate) text: Vec<u8>,
 }
 
-/// HTML that may not become too long.
+/// HTML of limited length.
 #[derive(Default)]
 struct Html(String);
 
-/// Appends the section of the page that has the README.
+/// Appends the section of the page with the README.
 pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory> {
     memory::check(PARSING_BYTES_MAX)?;
     out.push_str("<section>\n<h2><a href=\"");
@@ -73,18 +73,19 @@ pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory>
     let is_cut = readme.text.len() > README_BYTES_MAX;
     let shown = &readme.text[..readme.text.len().min(README_BYTES_MAX)];
     let shown = match str::from_utf8(shown) {
-        // It is cut within a character.
+        // The cut is within a character.
         Err(error) if is_cut && error.error_len().is_none() => &shown[..error.valid_up_to()],
         _ => shown,
     };
-    // Without the mark of its encoding.
+    // Without its byte order mark.
     let text = String::from_utf8_lossy(shown.strip_prefix(b"\xef\xbb\xbf").unwrap_or(shown));
     let is_markdown = readme.name.ends_with(b".md") || readme.name.ends_with(b".markdown");
     let rendered = is_markdown.then(|| render(&text)).flatten();
     if let Some(html) = rendered {
         out.extend(["<article dir=\"auto\">\n", &html, "</article>\n"]);
     } else {
-        // The parser drops a line feed right after the tag, so the text can begin with its own.
+        // The parser drops a line feed right after the tag, so add one for the text to keep its
+        // own.
         out.push_str("<pre dir=\"auto\">\n");
         out.push_str(&escape_html(&visible_text(&text)));
         out.push_str("</pre>\n");
@@ -96,7 +97,7 @@ pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory>
     Ok(())
 }
 
-/// The text as HTML; `None` where it is nested too deeply, or becomes too long.
+/// The text as HTML; `None` if it is nested too deeply or becomes too long.
 fn render(text: &str) -> Option<String> {
     if nesting_max(text) > NESTING_MAX {
         return None;
@@ -123,17 +124,17 @@ impl fmt::Write for Html {
     }
 }
 
-/// No quotes and items of the text stand deeper in each other than this. It is asked before the
-/// parser, which goes through all of them for each line that continues a paragraph within them:
-/// 16,000 quotes in the first line and 16,000 short lines take a second.
+/// An upper bound on the nesting of quotes and list items. It is checked before the parser, which
+/// visits all of them for each line that continues a paragraph within them: 16,000 quotes in the
+/// first line and 16,000 short lines take a second.
 ///
-/// A line opens as many as it has markers, and leaves open, before these, the quotes that it marks
-/// again and the items that it is indented for, by two columns at least.
+/// A line opens one level per marker. Before these, it keeps open the quotes that it marks again
+/// and the items that it is indented for, by at least two columns each.
 fn nesting_max(text: &str) -> usize {
     text.split(['\n', '\r']).map(nesting_after).max().unwrap_or(0)
 }
 
-/// How many may be open after a line that opens any.
+/// An upper bound on the nesting after a line; 0 if it opens nothing.
 fn nesting_after(line: &str) -> usize {
     let (mut columns, mut markers) = (0, 0);
     let mut rest = line.as_bytes();

@@ -1,4 +1,5 @@
-//! Whole listings: what is selected and in which order, and that page and JSON show any name truly.
+//! Whole listings: the selection and the order of entries, and any name shown truly on the page and
+//! in JSON.
 
 use super::*;
 use crate::http::date::Date;
@@ -11,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 /// 2025-11-13 02:13:20 UTC.
 const MOMENT: i64 = 1_763_000_000;
 
-/// Names that a file system can hold and a careless page can't.
+/// Names that a file system allows and a careless page mishandles.
 #[rustfmt::skip]
 const NAMES: [&[u8]; 24] = [
     b"plain.txt", b"two  spaces ", b"\"double\" 'single' `back`", b"<script>alert(1)</script>",
@@ -43,7 +44,7 @@ fn html(path: &[u8], listing: &Listing) -> String {
     String::from_utf8(page(path, listing, None, true).unwrap()).unwrap()
 }
 
-/// What stands between the two, wherever they follow each other.
+/// The texts between these two, wherever one follows the other.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
     let segments = text.split(before).skip(1);
     segments.map(|segment| segment.split(after).next().unwrap_or_default()).collect()
@@ -84,7 +85,7 @@ fn queries_are_read_and_unknown_words_are_the_default() {
     assert_eq!(order, Order::default());
 }
 
-/// The names must come out in the order in which they stand.
+/// The names must come out in the order given.
 #[track_caller]
 fn check_names(names: &[&[u8]]) {
     for (at, a) in names.iter().enumerate() {
@@ -165,7 +166,7 @@ fn the_heading_jumps_to_each_parent() {
     );
     check_contains(&page, "<a href=\"../\" title=\"Parent folder\">../</a>");
     check_contains(&page, "This folder is empty");
-    // However its slashes stand, a path never gives a link to another host.
+    // No arrangement of slashes in a path makes a link to another host.
     assert_eq!(html(b"//evil.example//x", &Listing::default()).matches("href=\"/").count(), 0);
 
     for root in [&b""[..], b"/"] {
@@ -176,7 +177,7 @@ fn the_heading_jumps_to_each_parent() {
     }
 }
 
-/// A button that asks for that order by that column.
+/// A button for this order by this column.
 fn heading(sorted: &str, sort: &str, label: &str, order: &str) -> String {
     format!(
         "{sorted}><form><button name=\"sort\" value=\"{sort}\">{label}</button>\
@@ -282,7 +283,7 @@ fn json_has_the_same() {
     assert_eq!(String::from_utf8(json(&all(entries)).unwrap()).unwrap(), want);
 }
 
-/// Bytes of every sort, and often those that mean something in HTML, a link or a terminal.
+/// Bytes of every kind, and often characters special in HTML, links or terminals.
 fn any_name() -> impl Strategy<Value = Vec<u8>> {
     let special = prop::sample::select(&b"<>&\"'/%#?:;+\\\n\t\x1b\x80\xe2\xff019aA"[..]);
     let byte = prop_oneof![any::<u8>(), special];
@@ -305,12 +306,12 @@ fn any_order() -> impl Strategy<Value = Order> {
     (key, any::<bool>()).prop_map(|(key, descending)| Order { key, descending })
 }
 
-/// Short names from few letters, so that equal beginnings and leading zeros are common.
+/// Short names of few letters, so that equal starts and leading zeros are common.
 fn alike() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(prop::sample::select(&b"0012aAb. \xff"[..]), 0..7)
 }
 
-/// Pieces of names with much in common; numbers become too long for `start` to hold.
+/// Pieces of names with much in common; some numbers become too long for `start`.
 const PIECES: [&[u8]; 7] = [b"0", b"12345678", b"9", b"a", b"A", b"\0", b"-x"];
 
 fn longer() -> impl Strategy<Value = Vec<u8>> {
@@ -342,7 +343,8 @@ proptest! {
     ) {
         let chosen = listing(order, limit, entries.iter().cloned());
         prop_assert_eq!(chosen.total(), entries.len());
-        // Two entries of one folder never share a name; made-up ones may, and then either will do.
+        // Two entries of one folder never share a name; generated ones may, and then either order
+        // will do.
         let mut sorted = entries;
         sorted.sort_by(|a, b| order.compare(a, b));
         let want: Vec<_> = sorted.iter().take(limit).map(|entry| entry.name.clone()).collect();
@@ -375,7 +377,7 @@ proptest! {
         }
     }
 
-    /// What the Markdown in it becomes is looked at in `markdown/tests.rs`.
+    /// The Markdown in it is tested in `readme/tests.rs`.
     #[test]
     fn a_readme_of_any_bytes_leaves_the_page_as_it_is(
         segments in prop::collection::vec(any_name(), 0..8),

@@ -1,14 +1,14 @@
-//! How names, links and texts are written into a listing.
+//! Names, links and texts in a listing.
 //!
-//! The one place that decides which characters of a name reach a page. What is shown may differ
-//! from the name, since a name may not be text at all; what is linked is always the name's bytes.
+//! The one place that decides which characters of a name reach a page. The name shown may differ,
+//! since a name may not be text at all; the link always has its exact bytes.
 
 use super::Entry;
 use crate::http::target::encode_segment;
 use crate::text::{is_unprintable, push_escaped_html};
 
-/// The most bytes that an entry takes in a listing: its name as a link and as text, of which a byte
-/// may become three and six, and what stands around.
+/// The most bytes of an entry in a listing: its name as a link, in which a byte may become three,
+/// and as text, in which it may become six, and the markup around them.
 pub(super) fn row_bytes_max(entry: &Entry) -> usize {
     256 + (3 + 6) * entry.name.len()
 }
@@ -22,10 +22,10 @@ pub(super) fn push_href(out: &mut String, entry: &Entry) {
     }
 }
 
-/// A name as HTML shows it, in one line and in one direction.
+/// A name as HTML: on one line and in one direction.
 pub(super) fn push_name(out: &mut String, name: &[u8]) {
     let stands_for_itself = |byte: &u8| matches!(byte, b' '..=b'~') && !b"&<>\"'".contains(byte);
-    // Nearly every name is as plain as that, and a listing may hold ten thousand.
+    // Nearly every name is as plain as this, and a listing may have ten thousand.
     if name.iter().all(stands_for_itself)
         && let Ok(plain) = str::from_utf8(name)
     {
@@ -36,12 +36,12 @@ pub(super) fn push_name(out: &mut String, name: &[u8]) {
     }
 }
 
-/// A name with signs for what would not be seen.
+/// A name with visible signs for invisible characters.
 pub(super) fn visible_name(name: &str) -> String {
     name.chars().map(visible).collect()
 }
 
-/// A text of several lines with signs for control characters; its writing may run in both
+/// A text of several lines, with visible signs for control characters; it may run in both
 /// directions.
 pub(super) fn visible_text(text: &str) -> String {
     let shown = |character: char| match character {
@@ -52,8 +52,8 @@ pub(super) fn visible_text(text: &str) -> String {
     text.replace("\r\n", "\n").chars().map(shown).collect()
 }
 
-/// The sign that stands for an unprintable character, which would be invisible, break the line or
-/// turn the direction of writing.
+/// The visible sign for an unprintable character, which would be invisible, break the line or
+/// change the direction of writing.
 fn visible(character: char) -> char {
     match character {
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),

@@ -1,4 +1,4 @@
-//! One table of paths for both ways to open them: by `openat2`, and name by name.
+//! One table of paths for both ways to open them: with `openat2`, and name by name.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 
 use super::*;
 
-/// A folder that holds `root` and `outside`, and the root opened by both ways.
+/// A folder with `root` and `outside`, and the root opened in both ways.
 struct Tree {
     _folder: tempfile::TempDir,
     by_openat2: Root,
@@ -54,7 +54,7 @@ impl Tree {
         Self { _folder: folder, by_openat2, by_walk }
     }
 
-    /// Both ways come to `want`: no link on this path may be followed.
+    /// Both ways return `want`: no link on this path may be followed.
     #[track_caller]
     fn check(&self, path: &str, want: &str) {
         self.check_bytes(path.as_bytes(), want, want);
@@ -155,7 +155,7 @@ fn only_what_is_opened_itself_need_be_readable() {
     tree.check("search-only/missing", "not found");
     tree.check("names-only", "folder");
     tree.check("names-only/file", "forbidden");
-    // What may not be read or entered could not be removed either.
+    // Files that cannot be read or entered could not be removed either.
     set_mode("search-only", 0o755);
     set_mode("names-only", 0o755);
 }

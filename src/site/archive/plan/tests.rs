@@ -1,4 +1,4 @@
-//! Archives are read back with the `tar` crate, and every span of them is held to the whole.
+//! Archives are read back with the `tar` crate, and every range of them is compared with the whole.
 
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +14,7 @@ fn metadata(size: u64, modified_seconds: i64) -> Metadata {
     Metadata { size, modified_seconds, modified_nanoseconds: 5, inode: 7 }
 }
 
-/// A plan in which only the archived folder is.
+/// A plan with only the archived folder.
 fn plan_of(name: &[u8]) -> Plan {
     let mut plan = Plan::default();
     let top = plan.entry(None, name, Kind::Folder, metadata(4096, 1)).unwrap();
@@ -22,14 +22,14 @@ fn plan_of(name: &[u8]) -> Plan {
     plan
 }
 
-/// Adds what is at a path below the archived folder.
+/// Adds an entry at a path below the archived folder.
 fn push(plan: &mut Plan, path: &[u8], kind: Kind, metadata: Metadata) -> Result<(), Failure> {
     let top = Entry { path: plan.planned(0).path.clone(), ..*plan.planned(0) };
     let entry = plan.entry(Some(&top), path, kind, metadata)?;
     plan.push(entry)
 }
 
-/// The bytes of a file's content: other ones for each entry.
+/// The content of a file, different for each entry.
 fn content(entry: usize, span: ByteRange) -> Vec<u8> {
     (span.first..span.end()).map(|at| (at * 31 + entry as u64 * 7 + 1).to_le_bytes()[0]).collect()
 }
@@ -46,7 +46,7 @@ fn whole(plan: &Plan) -> Vec<u8> {
     read(plan, ByteRange { first: 0, length: plan.length() })
 }
 
-/// What a reader makes of it: path, whether it is a folder, mode, time, content.
+/// An entry as unpacked: path, whether it is a folder, mode, time, content.
 type Unpacked = (Vec<u8>, bool, u32, i64, Vec<u8>);
 
 fn unpacked(archive: &[u8]) -> Vec<Unpacked> {
@@ -65,8 +65,8 @@ fn unpacked(archive: &[u8]) -> Vec<Unpacked> {
     entries.collect()
 }
 
-/// Checks that a file of that path below the folder `top` comes back, and in how many blocks its
-/// header is.
+/// Checks that a file at this path below the folder `top` comes back, and the number of blocks of
+/// its header.
 #[track_caller]
 fn check(path: &[u8], modified_seconds: i64, want_blocks: u64) {
     let mut plan = plan_of(b"top");
@@ -171,7 +171,7 @@ fn the_tag_changes_with_all_that_is_known() {
     }
 }
 
-/// Entries, each in one of the folders before it.
+/// Entries, each in an earlier folder.
 fn plans() -> impl Strategy<Value = Plan> {
     let name = prop_oneof![
         "[a-z]{1,9}".prop_map(String::into_bytes),

@@ -1,13 +1,13 @@
-//! Where the links of a README may lead.
+//! The destinations of links in a README.
 //!
 //! A destination is first written in the characters of a URL (RFC 3986 section 2), and only then
-//! judged. So there is nothing left that browsers would drop before they look for a scheme, such as
-//! tabs in `java\tscript:`, nor a backslash, which they take for a slash.
+//! judged. So nothing is left that browsers drop before they look for a scheme, such as the tab in
+//! `java\tscript:`, and no backslash, which they take for a slash.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What no URL holds as it is. Beyond ASCII, everything is encoded anyway. A percent sign is taken
-/// for one of an encoding.
+/// Characters that must be encoded in a URL. All beyond ASCII are encoded anyway. A percent sign is
+/// assumed to belong to an encoding.
 const NOT_IN_URLS: AsciiSet = CONTROLS
     .add(b' ')
     .add(b'"')
@@ -20,18 +20,18 @@ const NOT_IN_URLS: AsciiSet = CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// What the names of headings begin with, so that none is a name that the page itself may use.
+/// The prefix of headings' names, so that none is a name that the page itself may use.
 pub(super) const ANCHOR_PREFIX: &str = "readme-";
 
-/// The schemes that links may have.
+/// The schemes allowed in links.
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
-/// A destination, written so that it stays what it is.
+/// A destination, in a form that keeps its meaning.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Destination {
-    /// A reference that stays on this site.
+    /// A reference within this site.
     Within(String),
-    /// A page of another site, or an address of mail; its scheme in small letters.
+    /// A page of another site, or a mail address; its scheme in lower case.
     Elsewhere(String),
     /// Anything else, such as a script.
     Refused,
@@ -53,7 +53,7 @@ impl Destination {
     }
 }
 
-/// The scheme that a browser would find (RFC 3986 section 3.1).
+/// The scheme as a browser finds it (RFC 3986 section 3.1).
 fn scheme(url: &str) -> Option<&str> {
     let (scheme, _) = url.split_once(':')?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -61,8 +61,8 @@ fn scheme(url: &str) -> Option<&str> {
     is_scheme.then_some(scheme)
 }
 
-/// A reference without a scheme, led to the anchors of this page where it is one, and begun so that
-/// nothing in it can be taken for a scheme (RFC 3986 section 4.2).
+/// A reference without a scheme. One to an anchor is pointed to the anchors of this text; any other
+/// gets a start that cannot be read as a scheme (RFC 3986 section 4.2).
 fn within(url: String) -> String {
     if let Some(fragment) = url.strip_prefix('#') {
         format!("#{ANCHOR_PREFIX}{fragment}")

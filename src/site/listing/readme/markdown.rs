@@ -1,8 +1,8 @@
-//! What the parser finds, made harmless before it becomes HTML.
+//! The parser's events, made harmless before they become HTML.
 //!
-//! HTML becomes text; only check boxes and the titles of alerts, which are ours, are passed on as
-//! HTML. Where links and images lead is judged here, and headings and footnotes get the names by
-//! which links find them.
+//! HTML becomes text; only our own check boxes and titles of alerts are passed on as HTML. This
+//! file judges the destinations of links and images, and names headings and footnotes so that links
+//! find them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,40 +12,40 @@ use pulldown_cmark::{Tag, TagEnd};
 use super::destination::{ANCHOR_PREFIX, Destination};
 use crate::site::listing::text::{visible_name, visible_text};
 
-/// Elements within each other, at most. Chromium flattens what is deeper than 512.
+/// The deepest nesting of elements. Chromium flattens anything deeper than 512.
 const DEPTH_MAX: usize = 256;
 
-/// Characters of a heading that count for its name.
+/// The most characters of a heading that form its name.
 const ANCHOR_CHARACTERS_MAX: usize = 100;
 
-/// What the names of footnotes begin with. Those of headings begin otherwise.
+/// The prefix of footnotes' names. Those of headings have another.
 const FOOTNOTE_PREFIX: &str = "footnote-";
 
-/// What has become of the events so far.
+/// The rewritten events so far.
 #[derive(Default)]
 struct Events<'a> {
     done: Vec<Event<'a>>,
     /// Footnotes, which come last.
     footnotes: Vec<Event<'a>>,
-    /// Their numbers by their names in the text.
+    /// The numbers of footnotes by their names in the text.
     footnote_numbers: HashMap<CowStr<'a>, usize>,
-    /// The names in the page of those that there are.
+    /// The names in the page of the footnotes seen.
     footnote_names: HashSet<CowStr<'a>>,
-    /// The names of headings, each with the number of those that wanted it.
+    /// The names of headings, each with the number to try next.
     anchors: HashMap<String, usize>,
-    /// Where the heading that is open begins.
+    /// The start of the open heading.
     heading: usize,
-    /// The footnotes that are open: where they begin, and their names in the page.
+    /// The open footnotes: their starts, and their names in the page.
     footnotes_open: Vec<(usize, CowStr<'a>)>,
-    /// Where the HTML that is open begins, if it stands as a block of its own.
+    /// The start of the open HTML block, if there is one.
     html_block: Option<usize>,
-    /// The links and images that are open: how they end, if they are one in the page, too; and
-    /// where their text begins.
+    /// The open links and images: their ends, if they are shown as such, and the starts of their
+    /// texts.
     links: Vec<(Option<TagEnd>, usize)>,
 }
 
-/// The events, so that no HTML that is written from them does harm; `None` where they are nested
-/// too deeply.
+/// The events, rewritten so that the HTML made from them is harmless; `None` if they are nested too
+/// deeply.
 pub(super) fn harmless<'a>(
     parser: impl Iterator<Item = Event<'a>>,
 ) -> Option<impl Iterator<Item = Event<'a>>> {
@@ -100,7 +100,7 @@ impl<'a> Events<'a> {
                 let (id, classes, attrs) = (None, Vec::new(), Vec::new());
                 Tag::Heading { level: shown_level(level), id, classes, attrs }
             }
-            // Without the name of its language, of which nothing comes.
+            // Without the name of its language, which nothing uses.
             Tag::CodeBlock(_) => Tag::CodeBlock(CodeBlockKind::Indented),
             Tag::HtmlBlock => {
                 self.html_block = Some(self.done.len());
@@ -146,7 +146,7 @@ impl<'a> Events<'a> {
                 self.done.push(Event::End(tag));
                 if let Some((start, name)) = self.footnotes_open.pop() {
                     let footnote = self.done.drain(start..);
-                    // Of two with one name, the first counts.
+                    // The first of two footnotes with one name counts.
                     if self.footnote_names.insert(name) {
                         self.footnotes.extend(footnote);
                     }
@@ -156,8 +156,8 @@ impl<'a> Events<'a> {
         }
     }
 
-    /// Where a link may not lead there, or is in another one, its text is all that is left. The
-    /// page loads nothing from elsewhere: an image from there is a link.
+    /// A link to a forbidden destination, or within another link, is reduced to its text. The page
+    /// loads nothing from other sites: an image from there becomes a link.
     fn start_link(&mut self, is_image: bool, url: &str, title: &str) {
         let (link_type, id, title) = (LinkType::Inline, "".into(), visible_name(title).into());
         let is_in_link = self.links.iter().any(|(end, _)| *end == Some(TagEnd::Link));
@@ -183,7 +183,7 @@ impl<'a> Events<'a> {
         self.done.extend(end.map(Event::End));
     }
 
-    /// The name of a footnote in the page, which has nothing of the one in the text.
+    /// The name of a footnote in the page, which contains nothing of its name in the text.
     fn footnote_name(&mut self, name: CowStr<'a>) -> CowStr<'a> {
         let number = self.footnote_numbers.len() + 1;
         let number = self.footnote_numbers.entry(name).or_insert(number);
@@ -191,7 +191,7 @@ impl<'a> Events<'a> {
     }
 }
 
-/// The level at which a heading is shown: the page has an `h1`, and an `h2` above the text.
+/// The level at which a heading is shown: below the page's `h1` and the `h2` above the text.
 fn shown_level(level: HeadingLevel) -> HeadingLevel {
     HeadingLevel::try_from(level as usize + 2).unwrap_or(HeadingLevel::H6)
 }
@@ -206,13 +206,13 @@ fn text_of(events: &[Event<'_>]) -> String {
     texts.collect()
 }
 
-/// A check box of a task list, with a label for those who do not see it.
+/// A check box of a task list, with a label for screen readers.
 fn check_box(is_done: bool) -> CowStr<'static> {
     let (checked, label) = if is_done { (" checked", "Done") } else { ("", "To do") };
     format!("<input type=\"checkbox\" disabled{checked} aria-label=\"{label}\"> ").into()
 }
 
-/// The line that says what an alert is (`> [!NOTE]`).
+/// The line that names the kind of an alert (`> [!NOTE]`).
 fn alert_title(kind: BlockQuoteKind) -> Event<'static> {
     let title = match kind {
         BlockQuoteKind::Note => "Note",
@@ -224,8 +224,8 @@ fn alert_title(kind: BlockQuoteKind) -> Event<'static> {
     Event::Html(format!("<p><strong>{title}</strong></p>\n").into())
 }
 
-/// A name for the heading with this text that no other one has, made as GitHub makes them, so that
-/// the links of a text work here too. It has only letters, digits, `-` and `_`.
+/// A unique name for the heading with this text, made as GitHub makes them, so that a text's own
+/// links work here too. It has only letters, digits, `-` and `_`.
 fn anchor(taken: &mut HashMap<String, usize>, heading: &str) -> String {
     let characters = heading.trim().chars().filter_map(|character| match character {
         ' ' | '\n' => Some('-'),
@@ -240,13 +240,13 @@ fn anchor(taken: &mut HashMap<String, usize>, heading: &str) -> String {
         name = format!("{wanted}-{number}");
         number += 1;
     }
-    // The next one with this text need not try the numbers that are taken.
+    // The next heading with this text skips the numbers that are taken.
     taken.insert(wanted, number.max(1));
     taken.entry(name.clone()).or_insert(1);
     format!("{ANCHOR_PREFIX}{name}")
 }
 
-/// Whether HTML is one comment and nothing else.
+/// Whether HTML is a single comment.
 fn is_comment(html: &str) -> bool {
     let inner = html.strip_prefix("<!--").and_then(|rest| rest.strip_suffix("-->"));
     inner.is_some_and(|inner| !inner.contains("-->"))

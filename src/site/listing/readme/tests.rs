@@ -1,4 +1,4 @@
-//! Texts as HTML: what each construct becomes, and that no text does harm or costs much.
+//! Texts as HTML: the output of each construct, and the harmlessness and cost of any text.
 
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Tag, TagEnd};
@@ -74,7 +74,7 @@ fn tables() {
     );
 }
 
-/// What a tag that is written by another one would be taken for is escaped in a text.
+/// Text that looks like one of the rewritten tags is escaped.
 #[test]
 fn no_text_is_taken_for_a_tag() {
     check(
@@ -193,14 +193,14 @@ fn images() {
     );
 }
 
-/// Texts that are small and would become large, deep or slow.
+/// Small texts that would become large, deep or slow.
 #[test]
 fn what_would_be_too_much_is_not_rendered() {
     let deep = [
         ">".repeat(65_536),
         "- ".repeat(32_768),
         "1. ".repeat(21_845),
-        // A second's work for the parser, if it were let.
+        // This would take the parser a second.
         "> ".repeat(16_384) + "\n" + &"a\n".repeat(16_384),
         "- ".repeat(16_384) + "a\n" + &"a\n".repeat(16_384),
         (0..2_000).map(|depth| "\t".repeat(depth / 2) + "- - - a\n").collect(),
@@ -252,7 +252,7 @@ fn markers_and_columns_count() {
     check_nesting(&"> ".repeat(1_000), 1_500);
 }
 
-/// How deeply quotes and items stand in each other, as the parser has it.
+/// The nesting of quotes and items as the parser finds it.
 fn depth(text: &str) -> usize {
     let (mut depth, mut max) = (0, 0);
     for event in Parser::new(text) {
@@ -266,7 +266,7 @@ fn depth(text: &str) -> usize {
     max
 }
 
-/// Every element that may stand in a text, with its attributes.
+/// All elements allowed in a text, with their attributes.
 #[rustfmt::skip]
 const ELEMENTS: [(&str, &[&str]); 27] = [
     ("a", &["href", "rel", "title"]), ("blockquote", &["class"]), ("br", &[]), ("code", &[]),
@@ -277,7 +277,7 @@ const ELEMENTS: [(&str, &[&str]); 27] = [
     ("td", &["class"]), ("th", &["class"]), ("thead", &[]), ("tr", &[]), ("ul", &[]),
 ];
 
-/// The classes that the page has a style for, and two that need none.
+/// The classes with a style in the page, and two that need none.
 #[rustfmt::skip]
 const CLASSES: [&str; 11] = [
     "center", "footnote-definition", "footnote-definition-label", "footnote-reference", "left",
@@ -288,8 +288,8 @@ const CLASSES: [&str; 11] = [
 /// The elements without an end tag.
 const VOID: [&str; 4] = ["br", "hr", "img", "input"];
 
-/// Reads HTML as strictly as no browser does: nothing but known elements that close in their order,
-/// known attributes in double quotes, harmless references, and escaped text.
+/// Reads HTML more strictly than any browser: only known elements closed in order, known attributes
+/// in double quotes, harmless references, and escaped text.
 fn check_harmless(html: &str) -> Result<(), String> {
     let mut open: Vec<&str> = Vec::new();
     let mut ids: Vec<&str> = Vec::new();
@@ -394,19 +394,19 @@ fn check_value(attribute: &str, value: &str) -> Result<(), String> {
     if is_right { Ok(()) } else { Err(format!("{attribute}={value:?}")) }
 }
 
-/// Whether a name in the page is one of the README's.
+/// Whether a name in the page belongs to the README.
 fn is_name(id: &str) -> bool {
     let footnote = id.strip_prefix("footnote-").map(str::parse::<usize>);
     footnote.is_some_and(|number| number.is_ok())
         || id.starts_with("readme-") && !id.contains(char::is_whitespace)
 }
 
-/// Whether a browser would take a URL for one of this site; or of another, if it may be.
+/// Whether a browser would stay on this site with this URL; or go to another, if that is allowed.
 fn is_harmless(url: &str, may_lead_elsewhere: bool) -> bool {
     if url.is_empty() || !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
         return false;
     }
-    // Even if other characters than those of a scheme were allowed before the colon.
+    // True even if a scheme could have other characters before the colon.
     let (first, _) = url.split_once(['/', '?', '#']).unwrap_or((url, ""));
     match first.split_once(':') {
         Some((scheme, _)) => {
@@ -446,7 +446,7 @@ fn the_strict_reader_finds_harm() {
     }
 }
 
-/// What means something to Markdown, to HTML or to whoever reads URLs.
+/// Special characters of Markdown, HTML and URLs.
 #[rustfmt::skip]
 const PIECES: [&str; 81] = [
     "[", "]", "(", ")", "![", "](", "][", "]: ", "<", ">", "\"", "'", "`", "```", "~~", "~", "*",
