@@ -1,16 +1,15 @@
-//! A blocking static file server: one OS thread for each client, HTTP/1.0, one request for each
-//! connection.
+//! A blocking static file server: one OS thread per client, HTTP/1.0, one request per connection.
 //!
-//! This is the library below the program, as far as examples and tests use it:
+//! The library below the program, as far as examples and tests use it:
 //!
-//! - [`net`]: sockets and threads; knows nothing of HTTP, so any protocol can stand on it;
+//! - [`net`]: sockets and threads; does not know HTTP, so any protocol can use it;
 //! - [`http`]: the protocol as pure functions: bytes in, a request or a refusal out;
 //! - [`outgoing`]: the other side, a connection to a server;
 //! - [`sandbox`]: the process locks itself into a folder;
-//! - [`signals`]: which signals stop it;
-//! - [`run`]: the program itself. What it serves and logs is not public.
+//! - [`signals`]: the signals that stop it;
+//! - [`run`]: the program itself. Its site and its logs are not public.
 //!
-//! A request is a value that goes one way: bytes, `Request`, route, outcome, `Response`, bytes.
+//! A request is a value that moves one way: bytes, `Request`, route, outcome, `Response`, bytes.
 //!
 //! ```
 //! use httpd::http::request::{self, Parsed};

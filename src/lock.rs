@@ -1,16 +1,16 @@
 //! Locks that outlive a panic, and a message that is logged at most once a minute.
 //!
-//! A panic costs one client, never the server: nothing here is held while foreign code runs, so
-//! what a lock guards is whole even where the thread that held it has panicked.
+//! A panic costs one client, never the server: no lock is held while foreign code runs, so the data
+//! behind it is intact even if its thread has panicked.
 
 use std::fmt::Display;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The same kind of trouble is logged at most this often.
+/// Trouble of one kind is logged at most this often.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// One kind of trouble, and when it was last logged.
+/// A kind of trouble, with the time of its last message.
 #[derive(Debug)]
 pub(crate) struct LogOnce {
     /// The module that the trouble is logged under.
@@ -24,7 +24,7 @@ impl LogOnce {
         Self { target, logged_at: Mutex::new(None) }
     }
 
-    /// Warns of `trouble`, unless that was done within the last minute.
+    /// Warns of `trouble`, at most once a minute.
     pub(crate) fn warn(&self, trouble: impl Display) {
         let now = Instant::now();
         let mut logged_at = lock(&self.logged_at);
@@ -42,7 +42,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until `condvar` is notified, but no longer than `time_max`.
+/// Waits up to `time_max` for a notification of `condvar`.
 pub(crate) fn wait_for<'a, T>(
     condvar: &Condvar,
     guard: MutexGuard<'a, T>,
@@ -51,7 +51,7 @@ pub(crate) fn wait_for<'a, T>(
     condvar.wait_timeout(guard, time_max).unwrap_or_else(PoisonError::into_inner).0
 }
 
-/// Waits while `condition` holds, but no longer than `time_max`.
+/// Waits up to `time_max` while `condition` holds.
 pub(crate) fn wait_while<'a, T>(
     condvar: &Condvar,
     guard: MutexGuard<'a, T>,

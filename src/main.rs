@@ -1,4 +1,4 @@
-//! The program; all of it stands in the library, below `program`.
+//! The program. All of it is in the library, below `program`.
 
 use std::process::ExitCode;
 

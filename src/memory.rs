@@ -1,11 +1,11 @@
-//! Asks for memory that may not be there, and gives it back to the system.
+//! Requests for memory that may be short, and its return to the system.
 //!
-//! An allocation that fails ends the process. So what may become large is asked for by [`reserve`]
-//! or [`reserve_text`] and can be refused, while there still is enough for all that is small.
+//! A failed allocation ends the process. So large buffers are requested by [`reserve`] or
+//! [`reserve_text`], which can refuse them while small allocations still succeed.
 //!
-//! The allocator keeps what has been freed, if it lies between pieces that are in use: 30 MB after
-//! 5,000 clients, where 3 MB was the start. And it learns from large buffers to keep them, in each
-//! of its arenas: 80 MB after 80 listings.
+//! The allocator keeps freed memory that lies between pieces in use: 30 MB after 5,000 clients, up
+//! from 3 MB at the start. It also learns to keep large buffers, in each of its arenas: 80 MB after
+//! 80 listings.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -16,34 +16,34 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::lock::lock;
 
-/// Bytes from which on a buffer goes back to the system as soon as it is freed.
+/// A buffer of this many bytes goes back to the system as soon as it is freed.
 #[cfg(target_env = "gnu")]
 const LARGE_BYTES: libc::c_int = 512 * 1024;
 
-/// Free bytes that each arena keeps at its end, so that smaller buffers are not asked for again.
+/// Free bytes that each arena keeps at its end, so that smaller buffers reuse them.
 #[cfg(target_env = "gnu")]
 const KEPT_BYTES: libc::c_int = 2 * LARGE_BYTES;
 
-/// Bytes that nothing large may take: what all threads need for small things. As much must be free
-/// before a thread is spawned.
+/// Bytes that large buffers must leave free, for the small allocations of all threads. Spawning a
+/// thread also needs this many.
 const SPARE_BYTES: usize = 33 * 1024 * 1024;
 
-/// Up to so many bytes are small: they come from what is spared, without asking.
+/// Up to this many bytes are small: they come from the spare bytes, without a check.
 const SMALL_BYTES_MAX: usize = 256 * 1024;
 
-/// What the kernel says of the size of this process (`statm` in proc(5)): opened before the sandbox
-/// closes `/proc`.
+/// The kernel's figures for the size of this process (`statm` in proc(5)), opened before the
+/// sandbox closes `/proc`.
 static OWN_SIZE: OnceLock<Option<File>> = OnceLock::new();
 
-/// Between a look at what is free and the taking of it, no other thread does the same.
+/// Makes the check for free memory and its allocation one step among all threads.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// There is no memory for something large.
+/// There is no memory for a large buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfMemory;
 
-/// Sets the allocator up, and takes note of the limits of this process. To be called before the
-/// sandbox and the second thread.
+/// Configures the allocator, and notes the limits of this process. To be called before the sandbox
+/// and before the second thread.
 pub(crate) fn prepare() {
     let is_limited = limits().iter().any(Option::is_some);
     set_up_allocator(is_limited);
@@ -54,13 +54,13 @@ fn own_size() -> Option<&'static File> {
     OWN_SIZE.get_or_init(|| File::open("/proc/self/statm").ok()).as_ref()
 }
 
-/// The limits of all address space, and of data and stacks.
+/// The limits of the address space, and of data and stacks.
 fn limits() -> [Option<u64>; 2] {
     [Resource::As, Resource::Data].map(|limit| getrlimit(limit).current)
 }
 
-/// Whether the limits of this process (`RLIMIT_AS`, `RLIMIT_DATA`) leave so many bytes, and some to
-/// spare. To allocate them in order to see would take them from the other threads for that moment.
+/// Whether the limits of this process (`RLIMIT_AS`, `RLIMIT_DATA`) leave this many bytes beside the
+/// spare ones. A trial allocation would take them from other threads for a moment.
 pub(crate) fn check(bytes: usize) -> Result<(), OutOfMemory> {
     let limits = limits();
     let file = own_size().filter(|_| limits.iter().any(Option::is_some));
@@ -71,7 +71,7 @@ pub(crate) fn check(bytes: usize) -> Result<(), OutOfMemory> {
     let pages: Vec<u64> =
         text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     let wanted = bytes.saturating_add(SPARE_BYTES) as u64;
-    // All of the address space is the first number; data and stack are the sixth.
+    // The first number is the address space, the sixth data and stacks.
     let is_enough = limits.into_iter().zip([0, 5]).all(|(limit, at)| {
         let taken = pages.get(at).unwrap_or(&0).saturating_mul(page_size() as u64);
         limit.is_none_or(|limit| taken.saturating_add(wanted) <= limit)
@@ -79,19 +79,19 @@ pub(crate) fn check(bytes: usize) -> Result<(), OutOfMemory> {
     if is_enough { Ok(()) } else { Err(OutOfMemory) }
 }
 
-/// Makes room for so many more items.
+/// Reserves room for this many more items.
 pub(crate) fn reserve<T>(items: &mut Vec<T>, more: usize) -> Result<(), OutOfMemory> {
     let _turn = admit(items.len(), items.capacity(), more, size_of::<T>())?;
     items.try_reserve(more).map_err(|_| OutOfMemory)
 }
 
-/// Makes room for so many more bytes of text.
+/// Reserves room for this many more bytes of text.
 pub(crate) fn reserve_text(text: &mut String, more: usize) -> Result<(), OutOfMemory> {
     let _turn = admit(text.len(), text.capacity(), more, 1)?;
     text.try_reserve(more).map_err(|_| OutOfMemory)
 }
 
-/// Whether so many more items may be asked for, until the guard is dropped.
+/// Permits a request for this many more items, until the guard is dropped.
 fn admit(
     length: usize,
     capacity: usize,
@@ -101,7 +101,7 @@ fn admit(
     if capacity - length >= more {
         return Ok(None);
     }
-    // As `try_reserve` does, so that many small steps cost little.
+    // The growth of `try_reserve`, which makes many small steps cheap.
     let count = length.saturating_add(more).max(2 * capacity);
     let bytes = count.saturating_mul(bytes_of_each);
     let turn = lock(&ONE_AT_A_TIME);
@@ -111,8 +111,8 @@ fn admit(
     Ok(Some(turn))
 }
 
-/// Lets the allocator never keep large buffers, whatever it sees of them. Each of its arenas takes
-/// 64 MiB of address space at once: where that is limited, there is one for all threads.
+/// Makes the allocator always return large buffers, whatever it learns. Each of its arenas takes
+/// 64 MiB of address space at once: under a limit, all threads share one.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "no safe wrapper offers mallopt")]
 fn set_up_allocator(is_limited: bool) {
@@ -120,13 +120,13 @@ fn set_up_allocator(is_limited: bool) {
         vec![(libc::M_MMAP_THRESHOLD, LARGE_BYTES), (libc::M_TRIM_THRESHOLD, KEPT_BYTES)];
     options.extend(is_limited.then_some((libc::M_ARENA_MAX, 1)));
     for (number, value) in options {
-        // SAFETY: it sets a number of the allocator's, or changes nothing (see mallopt(3)).
+        // SAFETY: it sets one of the allocator's numbers, or changes nothing (see mallopt(3)).
         unsafe { libc::mallopt(number, value) };
     }
 }
 
-/// Gives the free pages of the heap back to the system. It takes milliseconds, so this is for
-/// moments in which no client waits for the calling thread.
+/// Returns the free pages of the heap to the system. It takes milliseconds, so call it only while
+/// no client waits for this thread.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "no safe wrapper offers malloc_trim")]
 pub(crate) fn give_back() {

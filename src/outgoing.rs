@@ -1,19 +1,19 @@
-//! The other side: a connection to a server, and plain words for its errors.
+//! The client side: a connection to a server, and plain words for its errors.
 //!
-//! `--probe` and the clients in `examples/` stand on it. Every wait has a limit, so that a silent
+//! Used by `--probe` and the clients in `examples/`. Every wait has a limit, so that a silent
 //! server cannot hang a client for ever. Knows no protocol, and nothing of the server in `net`.
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// How long a server may take to accept a connection, at each of its addresses.
+/// Time limit for each of a server's addresses to accept a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How long a server may send nothing, or receive nothing.
+/// Time limit for a server that neither sends nor receives.
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Connects to the first of the host's addresses that accepts.
+/// Connects to the first address of the host that accepts.
 pub fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
     let addresses = (host, port).to_socket_addrs();
     let addresses = addresses.map_err(|error| format!("cannot find the host {host}: {error}"))?;
@@ -39,7 +39,7 @@ pub fn reason(error: &io::Error) -> String {
         ErrorKind::ConnectionRefused => "connection refused".to_owned(),
         ErrorKind::ConnectionReset => "connection reset by the server".to_owned(),
         ErrorKind::UnexpectedEof => "the connection closed too early".to_owned(),
-        // A socket's time-out shows as one of these two (socket(7)).
+        // A socket's timeout shows as one of these two (socket(7)).
         ErrorKind::TimedOut | ErrorKind::WouldBlock => "no answer in time".to_owned(),
         _ => error.to_string(),
     }

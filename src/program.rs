@@ -1,7 +1,7 @@
-//! The program: flags in, exit code out; the one place that wires all the modules together.
+//! The program: flags in, exit code out; the one place that wires all modules together.
 //!
-//! The order of the start is decided here: sockets are bound before the sandbox forbids it, and the
-//! sandbox comes before the second thread. Whatever fails on the way is one sentence on standard
+//! It decides the order of the start: sockets are bound before the sandbox forbids it, and the
+//! sandbox comes before the second thread. Any failure on the way is one sentence on standard
 //! error, and exit status 1.
 
 mod addresses;
@@ -46,15 +46,15 @@ pub(crate) fn run() -> ExitCode {
     match result {
         Ok(status) => status,
         Err(error) => {
-            // Where standard error is closed, only the exit status is left.
+            // If standard error is closed, only the exit status is left.
             let _ = writeln!(io::stderr(), "httpd: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Serves until a signal stops it, or until it has lost a listener: then it fails, so that a
-/// supervisor starts it again. An error is one plain sentence: why it could not start.
+/// Serves until a signal stops it, or until a listener is lost: then it fails, so that a supervisor
+/// restarts it. The error is one plain sentence: why it could not start.
 fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(page) = flags.generate {
         let mut out = io::stdout().lock();
@@ -71,7 +71,7 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let log = install_log(flags, &root)?;
     cli::warn_of_unknown_variables();
     passwords.iter().for_each(startup_checks::warn_of_cost);
-    // SIGHUP ends it as any program on a terminal, unless there is a log file to open anew.
+    // SIGHUP ends it like any program on a terminal, unless there is a log file to reopen.
     let mut signals = Signals::new(!flags.logs_to_terminal())?;
     let passed = systemd::passed_sockets()?;
     let are_inherited = !passed.is_empty();
@@ -124,14 +124,14 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Opens the log file, if the flags name one, and makes the logger: messages wait in it until its
-/// threads start.
+/// Opens the log file, if the flags name one, and installs the logger. Messages are queued until
+/// its threads start.
 fn install_log(flags: &Flags, root: &Root) -> Result<Arc<Logger>, Box<dyn Error>> {
     let open = |path: &Path| -> Result<_, Box<dyn Error>> {
         startup_checks::refuse_served(root, "the log file", path)?;
         let because = |error| format!("cannot open the log file {}: {error}", path.display());
         let file = Queue::open(Some(path)).map_err(because)?;
-        // Where it was a link to nothing, the file that it leads to has only now been made.
+        // If it was a dangling link, the file that it leads to exists only now.
         startup_checks::refuse_served(root, "the log file", path)?;
         Ok(file)
     };
@@ -143,7 +143,8 @@ fn install_log(flags: &Flags, root: &Root) -> Result<Arc<Logger>, Box<dyn Error>
     Ok(log)
 }
 
-/// What a person may have to wait for: so many responses, unless Ctrl-C is pressed again.
+/// The message at the stop: how many responses a person may have to wait for, unless Ctrl-C is
+/// pressed again.
 fn stopping(under_way: usize, drain: Duration, is_ctrl_c: bool) -> String {
     if under_way == 0 {
         return "stopping".to_owned();
@@ -154,7 +155,7 @@ fn stopping(under_way: usize, drain: Duration, is_ctrl_c: bool) -> String {
     line + &format!(" may finish within {drain:?}{again}")
 }
 
-/// The last line: what was served, and how many lines of the log were lost, if any were.
+/// The last line: what was served and, if any, how many log lines were lost.
 fn log_last_line(summary: Option<String>, lost: u64) {
     let level = if lost > 0 { log::Level::Warn } else { summary_level() };
     let lines_lost = (lost > 0).then(|| format!("lines lost: {lost}"));
@@ -164,15 +165,15 @@ fn log_last_line(summary: Option<String>, lost: u64) {
     }
 }
 
-/// The level of the last line: people at a terminal see it, a log only has it among the details.
+/// The level of the last line: shown to people at a terminal, a detail in a log.
 fn summary_level() -> log::Level {
     if io::stderr().is_terminal() { log::Level::Info } else { log::Level::Debug }
 }
 
-/// Reads the password file, if the flags name one: before the sandbox, which denies that.
+/// Reads the password file, if the flags name one: before the sandbox, which forbids it.
 fn read_passwords(flags: &Flags, root: &Root) -> Result<Option<Passwords>, Box<dyn Error>> {
     let Some(path) = flags.network.auth.as_deref() else { return Ok(None) };
-    // What was given may be a password, so it is not repeated.
+    // The value may be a password, so it is not repeated.
     if path.as_os_str().as_bytes().contains(&b':') && !path.exists() {
         return Err("--auth takes a file of users, which lies outside the served folder: \
                     htpasswd -B -C 12 -c FILE USER makes one"
@@ -182,7 +183,7 @@ fn read_passwords(flags: &Flags, root: &Root) -> Result<Option<Passwords>, Box<d
     Ok(Some(Passwords::read(path)?))
 }
 
-/// The options of the sockets and threads, with as many slots as the system has room for.
+/// The options of sockets and threads, with as many slots as the system has room for.
 fn net_options(flags: &Flags) -> net::Options {
     let options = limits::raise(flags.net());
     let (slots, wanted) = (options.max_connections, flags.limits.max_connections);
@@ -195,16 +196,16 @@ fn net_options(flags: &Flags) -> net::Options {
     options
 }
 
-/// Restricts the process to what it needs from here on. This is the only thread so far.
+/// Restricts the process to its needs from here on. This is still the only thread.
 fn lock_in(flags: &Flags, root: &Root) -> Result<Enforcement, Box<dyn Error>> {
     if flags.network.no_sandbox {
         return Ok(Enforcement::Off);
     }
-    // What has no real path (`/dev/stdout` may be a pipe) is in no folder that could be granted.
+    // A path without a real one (`/dev/stdout` may be a pipe) is in no folder to grant.
     let log_file = flags.log.log_file.as_deref().and_then(|path| path.canonicalize().ok());
     let notify_socket = systemd::notify_socket();
     let level = sandbox::restrict(sandbox::Rules {
-        // A link may lead anywhere if it may be followed.
+        // If all links are followed, they may lead anywhere.
         root: (root.symlinks() != Symlinks::Follow).then_some(root.real_path()),
         log_folder: log_file.as_deref().and_then(Path::parent),
         notify_socket: notify_socket.as_deref(),
@@ -216,7 +217,7 @@ fn lock_in(flags: &Flags, root: &Root) -> Result<Enforcement, Box<dyn Error>> {
     Ok(level)
 }
 
-/// Why a listener could not be had, and what helps.
+/// Why the server cannot listen, and what helps.
 fn no_listener(error: &BindError) -> String {
     let (address, port) = (error.address.ip(), error.address.port());
     match error.error.kind() {

@@ -1,9 +1,9 @@
 //! The process restricts itself, by Landlock, before it serves any client.
 //!
-//! Afterwards it can read below the root, add to its log, and use the sockets that it has. What it
-//! is denied, whatever a client makes of it, depends on the kernel: each version of Landlock has
-//! rules for more, and [`Enforcement`] names those that hold. Landlock binds the thread that asks
-//! for it and those that it makes later: so this is for the main thread, before there is any other.
+//! Afterwards it can only read below the root, add to its log, and use the sockets that it has. The
+//! denials hold whatever a client makes of the process, and depend on the kernel: each version of
+//! Landlock has more rules, and [`Enforcement`] names those in force. Landlock binds the calling
+//! thread and threads that it spawns later, so the main thread calls this before there are others.
 
 use std::error::Error;
 use std::fmt;
@@ -14,30 +14,30 @@ use landlock::{
     RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
-/// The newest rules that are asked for; an older kernel enforces those that it knows.
+/// The newest rules requested; an older kernel enforces those that it knows.
 const NEWEST: ABI = ABI::V10;
 
-/// The first versions that have rules for these.
+/// The first versions with rules for these.
 const FIRST_WITH_TCP: i32 = 4;
 const FIRST_WITH_SCOPES: i32 = 6;
 const FIRST_WITH_PATHNAME_SOCKETS: i32 = 9;
 const FIRST_WITH_UDP: i32 = 10;
 
-/// What the process may still do.
+/// The rights that the process keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     /// The folder that may be read; `None` leaves reading and writing files unrestricted.
     pub root: Option<&'a Path>,
-    /// The folder in which the log file may be made and written.
+    /// The folder in which the log file may be created and written.
     pub log_folder: Option<&'a Path>,
     /// The service manager's socket, which may be written to.
     pub notify_socket: Option<&'a Path>,
 }
 
-/// What the kernel enforces.
+/// The rules that the kernel enforces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enforcement {
-    /// The kernel enforces the rules, as far as this version of Landlock has them.
+    /// Landlock, as far as this version goes.
     Landlock {
         /// Its ABI version.
         version: i32,
@@ -46,11 +46,11 @@ pub enum Enforcement {
     },
     /// The kernel has no Landlock, or it is switched off or forbidden.
     Unavailable,
-    /// It was not asked for.
+    /// Disabled.
     Off,
 }
 
-/// Restricts the calling thread and every thread that it makes from now on, for good.
+/// Restricts the calling thread and all threads that it spawns later, for good.
 pub fn restrict(rules: Rules<'_>) -> Result<Enforcement, Box<dyn Error>> {
     let mut ruleset = Ruleset::default()
         .handle_access(AccessNet::from_all(NEWEST))?
@@ -61,7 +61,7 @@ pub fn restrict(rules: Rules<'_>) -> Result<Enforcement, Box<dyn Error>> {
     let mut ruleset = ruleset.create()?;
     let granted = [
         (rules.root, AccessFs::ReadFile | AccessFs::ReadDir),
-        // Making it again after a rename needs the folder; a rule on the file would not do.
+        // Creating it again after a rename needs the folder; a rule for the file would not do.
         (rules.root.and(rules.log_folder), AccessFs::WriteFile | AccessFs::MakeReg),
         (rules.root.and(rules.notify_socket), BitFlags::from(AccessFs::ResolveUnix)),
     ];
@@ -81,7 +81,7 @@ pub fn restrict(rules: Rules<'_>) -> Result<Enforcement, Box<dyn Error>> {
     })
 }
 
-/// As the banner and the log show it: what this version denies. Unix sockets are named as in
+/// As the banner and the log show it: the denials of this version. Unix sockets are named as in
 /// unix(7).
 impl fmt::Display for Enforcement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

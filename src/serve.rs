@@ -1,8 +1,8 @@
-//! One connection: read a request, answer it, close, hand a line to the log.
+//! One connection: read a request, answer it, close, log a line.
 //!
-//! This module joins the others and decides nothing that they can decide: whether a head is a
-//! request is the parser's matter, what answers it is the site's. Its own are deadlines, refusals
-//! and the way a connection ends.
+//! This module joins the others and leaves their decisions to them: the parser says whether a head
+//! is a request, the site how to answer it. Its own are deadlines, refusals and the end of a
+//! connection.
 
 mod dispatcher;
 mod read;
@@ -27,25 +27,25 @@ use dispatcher::{Dispatcher, Exchange};
 
 pub(crate) use statistics::Statistics;
 
-/// Up to this length, in bytes, an answer needs a slot only if the client makes it wait.
+/// An answer of up to this many bytes needs a slot only if the client makes it wait.
 const QUICK_BYTES_MAX: u64 = 256 * 1024;
 
-/// How connections are treated.
+/// Settings for all connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// From accept to the end of the request, head and body.
+    /// Time limit from accept to the end of the request, head and body.
     pub(crate) request_timeout: Duration,
-    /// Without progress while a response is sent.
+    /// Time limit without progress while sending a response.
     pub(crate) stall_timeout: Duration,
-    /// Fields that every response has.
+    /// Fields of every response.
     pub(crate) extra_fields: Vec<ExtraField>,
-    /// Proxies whose X-Forwarded-For is believed.
+    /// Proxies whose X-Forwarded-For is trusted.
     pub(crate) trusted_proxies: Vec<Network>,
-    /// How access lines look.
+    /// The format of access lines.
     pub(crate) log_format: Format,
-    /// Where responses that last are shown.
+    /// Shows long responses.
     pub(crate) transfers: Option<Transfers>,
-    /// What counts the responses.
+    /// Counts the responses.
     pub(crate) statistics: Option<Arc<Statistics>>,
 }
 
@@ -54,9 +54,9 @@ pub(crate) struct Options {
 pub(crate) struct Service {
     site: Arc<Site>,
     options: Arc<Options>,
-    /// What the client sent: the head, and perhaps the start of what follows.
+    /// The bytes received: the head, and perhaps the start of the body.
     input: Vec<u8>,
-    /// What is sent with one write: the head, and a small body.
+    /// The bytes for one write: the head, and a small body.
     output: Vec<u8>,
 }
 
@@ -66,7 +66,7 @@ impl Service {
         Self { site, options: Arc::new(options), input: Vec::new(), output: Vec::new() }
     }
 
-    /// Serves a connection and closes it, then hands its line to the log.
+    /// Serves a connection, closes it and logs its line.
     pub(crate) fn serve(&mut self, connection: Connection) {
         self.exchange(connection);
         self.forget_passwords();
@@ -86,7 +86,7 @@ impl Service {
         let dispatcher = Dispatcher { site, connection: &connection, trusted_proxies, deadline };
         input.clear();
         input.reserve_exact(HEAD_BYTES_MAX);
-        // When the head had come, or the wait for it ended; that may be long after accept.
+        // When the head was complete, or the wait for it ended; that may be long after accept.
         let mut time;
         let answer = loop {
             let result = dispatcher.more_of_head(input);
@@ -101,7 +101,7 @@ impl Service {
                     let now = Date::clamped(time);
                     break dispatcher.answer(request, &input[length..], now);
                 }
-                // Its credentials may still be to come.
+                // Its credentials may be yet to come.
                 Err(refusal) if !is_full && dispatcher.waits_for_fields(refusal, input) => {}
                 Err(refusal) => break dispatcher.refuse(refusal, HeadSummary::of(input)),
             }
@@ -121,7 +121,7 @@ impl Service {
         }
         let client = dispatcher.client(&exchange.summary.fields);
         let (bytes_sent, result) = match exchange.outcome {
-            // There is nobody to send it to.
+            // The client has lost its connection.
             Outcome::Evicted(_) => (0, Ok(())),
             _ => send(&connection, options, output, &exchange, (client, time)),
         };
@@ -146,15 +146,15 @@ impl Service {
     }
 }
 
-/// Also after a panic.
+/// Even after a panic.
 impl Drop for Service {
     fn drop(&mut self) {
         self.forget_passwords();
     }
 }
 
-/// Sends the answer, and waits for the end of what the client sends. Gives the bytes of the body
-/// that were sent, and how it ended if not well.
+/// Sends the answer, and waits for the client's end of the stream. Returns the number of bytes of
+/// the body that were sent, and the failure if there was one.
 fn send(
     connection: &Connection,
     options: &Options,
@@ -179,7 +179,7 @@ fn send(
         return (sent, result);
     }
     match connection.finish() {
-        // Where there was but no slot to wait in, the answer is out all the same.
+        // If only a slot for waiting was missing, the answer has been sent all the same.
         Ok(()) | Err(Lost::Evicted(Cause::NoSlot)) => (sent, Ok(())),
         Err(lost) => (sent, Err(lost.into())),
     }

@@ -1,4 +1,4 @@
-//! Which signals mean what: stop, stop at once, reopen the log; and one that must mean nothing.
+//! The meaning of signals: stop, stop at once, reopen the log; and one to be ignored.
 //!
 //! An ordinary thread waits for signals. A handler only sets a flag and, at the second signal, ends
 //! the process.
@@ -10,20 +10,21 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, iterator};
 
-/// Signals that were caught, to be waited for.
+/// Signals to catch and wait for.
 pub struct Signals {
     iterator: iterator::Signals,
 }
 
 impl Signals {
     /// Catches SIGINT and SIGTERM, and SIGHUP unless it should end the process. From the second
-    /// SIGINT or SIGTERM on, the process ends at once, with the status that a shell gives to such
-    /// an end. A log file that reaches a limit on its size ends nothing: SIGXFSZ only sets a flag
-    /// that is never read, and the write that caused it fails.
+    /// SIGINT or SIGTERM on, the process ends at once, with the status that a shell gives such an
+    /// end. A log file at its size limit ends nothing: SIGXFSZ only sets a flag that nobody reads,
+    /// and the write that caused it fails.
     pub fn new(catch_hangup: bool) -> io::Result<Self> {
         let is_second = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal only sets the flag that lets the second one end us.
+            // The order matters: the first signal only sets the flag that lets the second one end
+            // us.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&is_second))?;
             flag::register(signal, Arc::clone(&is_second))?;
         }
@@ -35,7 +36,7 @@ impl Signals {
         Ok(Self { iterator })
     }
 
-    /// What ends the wait without a signal, from any thread.
+    /// A function that ends the wait from any thread, without a signal.
     pub(crate) fn interrupt(&self) -> impl Fn() + Send + Sync + use<> {
         let handle = self.iterator.handle();
         move || handle.close()

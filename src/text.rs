@@ -1,9 +1,9 @@
-//! Text for people: numbers, sizes and times; which characters are unsafe to show; HTML and JSON.
+//! Text for people: numbers, sizes and times; characters unsafe to show; HTML and JSON.
 //!
-//! Sizes are in decimal units (1 kB is 1,000 bytes), as they are on disks and networks. Names and
-//! requests may be hostile: whatever shows them, the log, a listing or the banner, asks here which
-//! of their characters could break out of their line, command a terminal or reorder the text around
-//! them. How such a character is shown instead is up to each of them.
+//! Sizes are in decimal units (1 kB is 1,000 bytes), as for disks and networks. Names and requests
+//! may be hostile: the log, listings and the banner ask here which of their characters could break
+//! out of their line, command a terminal or reorder the text around them. Each of them decides how
+//! to show such a character.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) fn push_grouped(out: &mut String, number: u64) {
         push_grouped(out, thousands);
         write!(out, ",{rest:03}")
     };
-    written.expect("a String takes whatever is written");
+    written.expect("writing to a String never fails");
 }
 
 /// A size in its unit, rounded to two or three digits: `0 B`, `1.4 MB`, `734 MB`.
@@ -45,7 +45,7 @@ pub(crate) fn push_human_size(out: &mut String, bytes: u64) {
     } else {
         write!(out, "{} {name}", rounded(unit))
     };
-    written.expect("a String takes whatever is written");
+    written.expect("writing to a String never fails");
 }
 
 /// `1 file`, `2 files`, `1,000 files`.
@@ -81,14 +81,14 @@ pub(crate) fn is_unprintable(character: char) -> bool {
         )
 }
 
-/// Writes `text` as a JSON string. It escapes what RFC 8259 section 7 demands, and whatever is
-/// unprintable, so that it stays one harmless line.
+/// Writes `text` as a JSON string. Escapes the characters that RFC 8259 section 7 demands, and all
+/// that are unprintable, so that it stays one harmless line.
 pub(crate) fn write_json_string(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
     for character in text.chars() {
         match character {
             '"' | '\\' => write!(out, "\\{character}")?,
-            // All of them are in the Basic Multilingual Plane: four digits are enough.
+            // All of them are in the Basic Multilingual Plane, so four digits are enough.
             _ if is_unprintable(character) => write!(out, "\\u{:04x}", u32::from(character))?,
             _ => out.write_char(character)?,
         }
@@ -96,8 +96,8 @@ pub(crate) fn write_json_string(out: &mut impl Write, text: &str) -> fmt::Result
     out.write_char('"')
 }
 
-/// `text` with the characters that mean something to HTML written as references: safe between tags
-/// and in quoted attributes.
+/// `text` with the special characters of HTML as references: safe between tags and in quoted
+/// attributes.
 #[must_use]
 pub(crate) fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

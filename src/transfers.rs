@@ -1,9 +1,9 @@
-//! Responses that last: a terminal shows how far each has come, below the log.
+//! Long responses: a terminal shows the progress of each below the log.
 //!
-//! A line for each: bar, share, rate, time left, client, path. A sender's thread only keeps the
-//! time; once its response has lasted a second, it registers it here, and from then on stores a
-//! number now and then. The thread that writes the log asks for the lines. Without a terminal there
-//! is none of this.
+//! One line for each: bar, share, rate, time left, client, path. A sender's thread only keeps the
+//! time; once its response has lasted a second, it registers it here, and then stores a number now
+//! and then. The thread that writes the log asks for the lines. Without a terminal, this module
+//! does nothing.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,74 +14,73 @@ use crate::access_log::{self, Escaped, Queue, Size, Source};
 use crate::lock::lock;
 use crate::text::{Human, push_human_size};
 
-/// A response that has lasted for this long is shown.
+/// A response is shown after this time.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
-/// Responses that are shown at once; the others are counted.
+/// Responses shown at once; the others are counted.
 const SHOWN_MAX: usize = 5;
 
-/// The most that is kept of a target, in bytes before they are escaped: its end.
+/// The most bytes of a target kept, before escaping: its end.
 const TARGET_BYTES_MAX: usize = 256;
 
-/// Bars are this wide on terminals of at least so many columns.
+/// The width of bars on terminals of at least this many columns.
 const BAR_WIDTHS: [(usize, usize); 3] = [(96, 24), (72, 16), (0, 8)];
 
-/// Share, rate and time left, each as wide as it may get.
+/// Share, rate and time left at their greatest widths.
 const NUMBERS_WIDTH: usize = 1 + 4 + 1 + 8 + 1 + 11;
 
-/// Narrower terminals show none.
+/// Narrower terminals show no responses.
 const COLUMNS_MIN: usize = 48;
 
-/// Rows that are left to the log, at least.
+/// Rows left to the log, at least.
 const LOG_ROWS_MIN: usize = 4;
 
-/// Stands for what was cut off a target.
+/// Marks the cut in a target.
 const CUT_MARK: &str = "...";
 
-/// The rate is that of the last seconds: once or twice so many.
+/// The rate covers this time, or up to twice this time.
 const RATE_TIME: Duration = Duration::from_secs(4);
 
-/// Before this time, a rate says nothing, and is not shown.
+/// A rate over less time says nothing, and is not shown.
 const RATE_TIME_MIN: Duration = Duration::from_millis(500);
 
-/// The responses under way that have lasted a second; for all threads.
+/// The responses that have lasted a second and are under way; for all threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Transfers {
     state: Arc<Mutex<State>>,
-    /// Whose thread draws them.
+    /// The queue whose thread draws them.
     standard_error: Arc<Queue>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The oldest first; as many as there are slots, at most.
+    /// Oldest first; at most as many as there are slots.
     under_way: Vec<Arc<Transfer>>,
     is_closed: bool,
 }
 
-/// A response from its begin on, until this is dropped. It costs nothing until it has lasted a
-/// second.
+/// A response from its start until this is dropped. It costs nothing in its first second.
 pub(crate) struct Progress<'a> {
     transfers: Option<&'a Transfers>,
     client: IpAddr,
     target: &'a [u8],
-    /// The bytes that there are to send.
+    /// The bytes to send.
     bytes: u64,
     began: Instant,
     registered: Option<Arc<Transfer>>,
 }
 
-/// A response that is shown. One thread sends it, another draws it.
+/// A response on the screen. One thread sends it, another draws it.
 #[derive(Debug)]
 struct Transfer {
     client: IpAddr,
-    /// The request target as a terminal can show it.
+    /// The request target, made safe for a terminal.
     target: String,
     bytes: u64,
     began: Instant,
-    /// The bytes that are out.
+    /// The bytes sent.
     sent: AtomicU64,
-    /// What was sent by two moments of the last seconds.
+    /// The bytes sent by two moments in the last seconds.
     pace: Mutex<[(Instant, u64); 2]>,
 }
 
@@ -91,7 +90,7 @@ impl Transfers {
         Self { state: Arc::default(), standard_error: Arc::clone(standard_error) }
     }
 
-    /// The lines that show them.
+    /// The status lines.
     pub(crate) fn status_lines(&self, colour: bool) -> Source {
         let state = Arc::clone(&self.state);
         Box::new(move || {
@@ -104,8 +103,8 @@ impl Transfers {
         })
     }
 
-    /// Takes everything off the screen for good, and gives how many responses are under way that
-    /// have lasted a second.
+    /// Clears the status lines for good. Returns the number of responses under way that have lasted
+    /// a second.
     pub(crate) fn close(&self) -> usize {
         let mut state = lock(&self.state);
         state.is_closed = true;
@@ -125,7 +124,7 @@ impl Drop for Progress<'_> {
 }
 
 impl<'a> Progress<'a> {
-    /// A response of so many bytes that begins now; `None`: it is shown nowhere.
+    /// A response of this many bytes that starts now; with `None` it is never shown.
     pub(crate) fn new(
         transfers: Option<&'a Transfers>,
         client: IpAddr,
@@ -135,7 +134,7 @@ impl<'a> Progress<'a> {
         Self { transfers, client, target, bytes, began: Instant::now(), registered: None }
     }
 
-    /// Notes how many bytes are out by now.
+    /// Notes the number of bytes sent by now.
     pub(crate) fn note(&mut self, now: Instant, sent: u64) {
         let Some(transfers) = self.transfers else { return };
         match &self.registered {
@@ -155,12 +154,12 @@ impl<'a> Progress<'a> {
 }
 
 impl Transfer {
-    /// Some of it is out. Of the target, the end is kept.
+    /// Some bytes are already sent. Only the end of a long target is kept.
     fn new(progress: &Progress<'_>, sent: u64) -> Self {
         let Progress { client, target, bytes, began, .. } = *progress;
         let start = target.len().saturating_sub(TARGET_BYTES_MAX);
         let target = Escaped(&target[start..]).to_string();
-        // The kernel has taken the first megabytes at once: they say nothing of the rate.
+        // The kernel took the first megabytes at once: they say nothing about the rate.
         let pace = Mutex::new([(Instant::now(), sent); 2]);
         Self { client, target, bytes: bytes.max(1), began, sent: sent.into(), pace }
     }
@@ -178,7 +177,7 @@ impl Transfer {
             push_human_size(&mut speed, rate);
             speed.push_str("/s");
         }
-        // Nothing where nothing moves.
+        // Without progress, there is no estimate.
         let left = bytes.saturating_sub(sent).checked_div(rate.unwrap_or(0));
         let left = left.map(Duration::from_secs);
         let left = left.map_or(String::new(), |left| format!("{} left", Human(left)));
@@ -190,7 +189,7 @@ impl Transfer {
     }
 }
 
-/// Bytes a second, where so many have been sent by now; `None`: it is not known yet.
+/// Bytes per second, given the number sent by now; `None` if it is not known yet.
 fn rate(pace: &mut [(Instant, u64); 2], now: Instant, sent: u64) -> Option<u64> {
     if now.saturating_duration_since(pace[1].0) > RATE_TIME {
         *pace = [pace[1], (now, sent)];
@@ -204,12 +203,12 @@ fn rate(pace: &mut [(Instant, u64); 2], now: Instant, sent: u64) -> Option<u64> 
     Some(u64::try_from(rate).unwrap_or(u64::MAX))
 }
 
-/// The lines for the first of so many responses, as far as the terminal has room.
+/// The lines for the first of `count` responses, as far as the terminal has room.
 fn lines(first: &[Arc<Transfer>], count: usize, size: Size, colour: bool) -> Vec<String> {
     let room = size.rows.saturating_sub(LOG_ROWS_MIN);
     let room = if size.columns < COLUMNS_MIN { 0 } else { room };
     let shown = &first[..first.len().min(room)];
-    // The last column stays empty: a terminal may begin another row when it is filled.
+    // The last column stays empty: some terminals wrap when it is filled.
     let columns = size.columns.saturating_sub(1);
     let now = Instant::now();
     let mut lines: Vec<_> = shown.iter().map(|it| it.line(columns, colour, now)).collect();
@@ -219,19 +218,19 @@ fn lines(first: &[Arc<Transfer>], count: usize, size: Size, colour: bool) -> Vec
     lines
 }
 
-/// Filled, current, to come: what tells them apart without a colour, too.
+/// Filled, current and remaining cells, distinct even without colour.
 fn bar(filled: usize, has_begun: bool, width: usize) -> String {
     let current = usize::from(has_begun && filled < width);
     "━".repeat(filled) + &"╸".repeat(current) + &"─".repeat(width - filled - current)
 }
 
-/// So much of the whole as was sent of these bytes.
+/// The part of `whole` that corresponds to the bytes sent.
 fn part(sent: u64, bytes: u64, whole: usize) -> usize {
     let part = u128::from(sent.min(bytes)) * whole as u128 / u128::from(bytes);
     usize::try_from(part).unwrap_or(whole)
 }
 
-/// Both in so many columns: of a long target, only the end. Both are printable ASCII.
+/// Both in this many columns; a long target shows only its end. Both are printable ASCII.
 fn client_and_target(client: &str, target: &str, columns: usize) -> String {
     let text = format!("  {client}  ");
     let room = columns.saturating_sub(text.len());
@@ -250,7 +249,7 @@ mod tests {
 
     const TERMINAL: Size = Size { columns: 80, rows: 24 };
 
-    /// A response of 1000 bytes that begins now.
+    /// A response of 1000 bytes that starts now.
     fn progress<'a>(transfers: Option<&'a Transfers>, target: &'a [u8]) -> Progress<'a> {
         Progress::new(transfers, [192, 0, 2, 7].into(), target, 1000)
     }
@@ -332,7 +331,7 @@ mod tests {
         let want = " ━━━━━━━━╸───────  50%  200 B/s   2.0s left  192.0.2.7  /a";
         assert_eq!(line(2_000, false), want);
         assert!(line(2_000, true).starts_with(" \x1b[36m━━━━━━━━╸───────\x1b[0m  50% "));
-        // What was long ago is forgotten.
+        // Old progress is forgotten.
         for (time, rate) in [(5_000, 80), (6_000, 66), (10_000, 0), (15_000, 0)] {
             assert!(line(time, false).contains(&format!(" {rate} B/s ")), "{}", line(time, false));
         }

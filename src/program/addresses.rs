@@ -1,12 +1,13 @@
-//! The addresses at which this machine's listeners can be reached.
+//! The addresses by which clients reach this machine's listeners.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// Addresses that no machine has (RFC 5737, RFC 3849), and what a socket towards each is bound to.
+/// Addresses that no machine has (RFC 5737, RFC 3849), each with the local address for a socket to
+/// it.
 const ELSEWHERE: [(&str, &str); 2] = [("192.0.2.1:9", "0.0.0.0:0"), ("[2001:db8::1]:9", "[::]:0")];
 
-/// The addresses at which these listeners can be reached: this machine's own first, then those that
-/// lead to its network rather than, say, to its containers.
+/// The addresses of these listeners as clients reach them: this machine's own first, then its
+/// network's before others, such as those of its containers.
 pub(super) fn reachable(listeners: &[SocketAddr]) -> Vec<SocketAddr> {
     let interfaces: Vec<_> = if_addrs::get_if_addrs()
         .unwrap_or_default()
@@ -18,14 +19,14 @@ pub(super) fn reachable(listeners: &[SocketAddr]) -> Vec<SocketAddr> {
     ordered(listeners, &interfaces, &outward)
 }
 
-/// The address that this machine would send from. No packet is sent to find out.
+/// The address that this machine would send from. Finding it sends no packet.
 fn source_towards((address, any): (&str, &str)) -> Option<IpAddr> {
     let socket = UdpSocket::bind(any).ok()?;
     socket.connect(address).ok()?;
     Some(socket.local_addr().ok()?.ip())
 }
 
-/// The address by which a client on this machine reaches a server on that one.
+/// The address of a server as a client on this machine reaches it.
 pub(super) fn from_this_machine(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
@@ -41,7 +42,7 @@ fn ordered(listeners: &[SocketAddr], interfaces: &[IpAddr], outward: &[IpAddr]) 
             addresses.push(*listener);
             continue;
         }
-        // Loopback is always there, even where the interfaces cannot be listed.
+        // Loopback is always there, even if the interfaces cannot be listed.
         let loopback = from_this_machine(listener.ip());
         let own = interfaces.iter().filter(|own| own.is_ipv4() == listener.is_ipv4());
         let own = own.copied().chain([loopback]);

@@ -1,9 +1,9 @@
-//! What standard output gets at the start: a line for each listener, for scripts and people alike.
+//! The start on standard output: one line per listener, for scripts and people alike.
 //!
-//! On a terminal the lines follow a summary: who can reach what, by which rules, and how to stop.
-//! There each line is a URL that can be opened: a listener that stands for every address is named
-//! by the addresses of the machine's interfaces. With `--qr`, a QR code comes last. A script gets
-//! exactly one line for each listener.
+//! On a terminal they follow a summary: who can reach what, by which rules, and how to stop. There
+//! each line is a URL that can be opened: a listener on all addresses is shown with those of the
+//! machine's interfaces. With `--qr`, a QR code comes last. A script gets exactly one line per
+//! listener.
 
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
@@ -20,18 +20,18 @@ use crate::site::files::Dotfiles;
 use crate::site::root::{Root, Symlinks};
 use crate::text::is_unprintable;
 
-/// The columns of the rows' labels.
+/// The width of the rows' labels, in columns.
 const LABEL_WIDTH: usize = 16;
 
-/// Black on white, exactly: a theme may have its own idea of the first sixteen colours.
+/// Exact black on white: themes change the first sixteen colours.
 const BLACK_ON_WHITE: &str = "\x1b[38;5;16;48;5;231m";
 const RESET: &str = "\x1b[0m";
 
-/// What the banner describes.
+/// The contents of the banner.
 pub(crate) struct Banner<'a> {
     pub(crate) root: &'a Root,
     pub(crate) files: &'a site::Options,
-    /// How many may ask, where a password is needed.
+    /// The number of users, if a password is required.
     pub(crate) users: Option<usize>,
     pub(crate) sandbox: Enforcement,
 }
@@ -46,8 +46,8 @@ pub(crate) fn url_to_scan(listeners: &[SocketAddr]) -> Result<String, &'static s
     Ok(format!("http://{address}/"))
 }
 
-/// Prints the banner and the code on a terminal, and a line for each listener in any case. The log
-/// says what starts where no one sees the banner. It is no error if standard output is closed.
+/// Prints one line per listener; on a terminal, also the banner and the code. If nobody sees the
+/// banner, the log describes the start. A closed standard output is not an error.
 pub(crate) fn print(
     banner: &Banner<'_>,
     listeners: &[SocketAddr],
@@ -56,7 +56,7 @@ pub(crate) fn print(
     let text = if io::stdout().is_terminal() {
         let reachable = addresses::reachable(listeners);
         let size = tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0);
-        // One that does not tell is taken to have enough.
+        // A terminal that does not tell its width is assumed to be wide enough.
         let columns = size.map_or(usize::MAX, |size| size.ws_col.into());
         let colour = access_log::takes_colour(&io::stdout());
         let summary = banner.summary(&reach(listeners, &reachable), columns);
@@ -94,7 +94,7 @@ fn reach(listeners: &[SocketAddr], reachable: &[SocketAddr]) -> String {
     if urls.is_empty() { "the network, once there is one".to_owned() } else { urls.join(" ") }
 }
 
-/// A row of the summary: the value in lines of so many columns, if its words are short enough.
+/// A row of the summary: the value in lines of this many columns, if its words are short enough.
 fn row(label: &str, value: &str, columns: usize) -> String {
     let mut row = format!("  {label:<width$}", width = LABEL_WIDTH - 2);
     let mut used = LABEL_WIDTH;
@@ -109,13 +109,13 @@ fn row(label: &str, value: &str, columns: usize) -> String {
     row + "\n"
 }
 
-/// The URL, and below it its code for the camera of a phone, if the terminal has so many columns.
-/// Two modules share a character. Where colours are not wanted, the blocks are the light modules:
-/// right on a terminal whose text is light.
+/// The URL, with its code for a phone's camera below if the terminal has enough columns. Two
+/// modules share a character. Without colours, the blocks are the light modules, which is right on
+/// a terminal with light text.
 fn code(url: &str, columns: usize, colour: bool) -> String {
-    // A screen is clean: the lowest level makes the smallest code.
+    // A screen is clean, so the lowest level will do; it makes the smallest code.
     let code = QrCode::with_error_correction_level(url, EcLevel::L)
-        .expect("a URL of an address is far shorter than the longest that fits");
+        .expect("the URL of an address fits in a QR code");
     let (on, off, [dark, light]) = if colour {
         (BLACK_ON_WHITE, RESET, [Dense1x2::Dark, Dense1x2::Light])
     } else {
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(lines[0], "to scan: http://192.0.2.2:80/");
         assert_eq!(lines.len(), 1 + 17);
         assert!(lines[1..].iter().all(|line| line.chars().count() == 33));
-        // The quiet zone is light, and light is drawn.
+        // The quiet zone is light, and drawn as blocks.
         assert_eq!(lines[1], "█".repeat(33));
         assert_eq!(lines[3], format!("████ {}", &lines[3]["████ ".len()..]));
         assert_eq!(lines[17], "▀".repeat(33));

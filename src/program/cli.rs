@@ -1,7 +1,7 @@
 //! The command line and the environment, read and checked once.
 //!
-//! Each flag can also be set by an environment variable, `HTTPD_` and its name: `HTTPD_PORT`.
-//! `flags` names every flag; `options` turns them into what each module takes; `help` prints them.
+//! Each flag is also an environment variable, `HTTPD_` and its name: `HTTPD_PORT`. `flags` defines
+//! the flags; `options` turns them into the options of each module; `help` prints them.
 
 mod flags;
 mod help;
@@ -20,10 +20,10 @@ use clap::{Arg, ArgAction, ArgMatches, Error, FromArgMatches};
 
 pub(crate) use flags::Flags;
 
-/// What the names of the variables begin with.
+/// The prefix of the variables.
 const PREFIX: &str = "HTTPD_";
 
-/// What flags of other servers mean there, and what there is here.
+/// Flags of other servers, and what httpd has instead.
 const FOREIGN: [(&[&str], &str); 4] = [
     (&["-a"], "an address is '--bind ADDR', a password '--auth FILE'"),
     (&["--upload", "--upload-files", "--allow-upload"], "httpd only serves: it takes no uploads"),
@@ -31,7 +31,7 @@ const FOREIGN: [(&[&str], &str); 4] = [
     (&["--open", "-o"], "httpd opens no browser: it prints its URL"),
 ];
 
-/// Reads the command line and the environment. Wrong flags end the process with status 2.
+/// Reads the command line and the environment. Invalid flags end the process with status 2.
 pub(crate) fn read() -> Flags {
     let matches = matches(true).unwrap_or_else(|error| end(&advise(blame_variable(error))));
     help::print_if_asked(&matches);
@@ -48,13 +48,13 @@ fn variable(long: &str) -> String {
     format!("{PREFIX}{}", long.to_uppercase().replace('-', "_"))
 }
 
-/// The variable of a flag. One that only prints something has none.
+/// The variable of a flag. A flag that only prints has none.
 fn variable_of(flag: &Arg) -> Option<String> {
     flag.get_long().filter(|_| flag.get_help_heading() != Some(flags::ABOUT)).map(variable)
 }
 
-/// Warns of variables that are named as if they belonged to a flag, and belong to none: a wrong
-/// name would be ignored silently.
+/// Warns of variables with our prefix that belong to no flag: a misspelt name would be ignored
+/// silently.
 pub(crate) fn warn_of_unknown_variables() {
     let command = help::command();
     let known: Vec<_> = command.get_arguments().filter_map(variable_of).collect();
@@ -66,7 +66,7 @@ pub(crate) fn warn_of_unknown_variables() {
     }
 }
 
-/// What the flags are, with or without their variables. An empty one counts as unset.
+/// The parsed flags, with or without their variables. An empty variable counts as unset.
 fn matches(with_variables: bool) -> Result<ArgMatches, Error> {
     let is_set = |name: &String| env::var_os(name).is_some_and(|value| !value.is_empty());
     let command = help::command_with_help().mut_args(|flag| {
@@ -80,7 +80,7 @@ fn matches(with_variables: bool) -> Result<ArgMatches, Error> {
     command.try_get_matches()
 }
 
-/// Names the variable in an error that the command line alone does not give.
+/// Names the variable in an error that does not come from the command line.
 fn blame_variable(mut error: Error) -> Error {
     if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
         && let Some(name) = flag.strip_prefix("--").and_then(|flag| flag.split(' ').next())
@@ -91,14 +91,14 @@ fn blame_variable(mut error: Error) -> Error {
     error
 }
 
-/// What helps whoever takes `text` for a port.
+/// Advice for a user who meant `text` as a port.
 pub(crate) fn port_advice(text: &str) -> Option<String> {
     let port = text.parse::<u16>().ok()?;
     Some(format!("to serve on port {port}: httpd -p {port}"))
 }
 
-/// Says what to do instead, in an error about a word that is not known here. Of clap's own tips,
-/// those are left that are right: a flag that was misspelt, or a folder that looks like a flag.
+/// Adds advice to an error about an unknown word. Of clap's own tips, it keeps the right ones: for
+/// a misspelt flag, or a folder that looks like a flag.
 fn advise(mut error: Error) -> Error {
     let word = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => word.clone(),
@@ -121,15 +121,15 @@ fn advise(mut error: Error) -> Error {
     error
 }
 
-/// Whether one is the other's start, or has nearly the same letters.
+/// Whether one is a prefix of the other, or has nearly the same letters.
 fn is_alike(a: &str, b: &str) -> bool {
     let difference = |sign| a.matches(sign).count().abs_diff(b.matches(sign).count());
     let differences = ('a'..='z').chain(['-']).map(difference);
     a.starts_with(b) || b.starts_with(a) || differences.sum::<usize>() <= 2
 }
 
-/// Prints an error, or the help or the version that was asked for, and ends the process: with 1
-/// where what was asked for could not be printed.
+/// Prints an error, the help or the version, and ends the process: with status 1 if the help or the
+/// version could not be printed.
 fn end(error: &Error) -> ! {
     let printed = error.print().and_then(|()| io::stdout().flush());
     std::process::exit(error.exit_code().max(i32::from(printed.is_err())))

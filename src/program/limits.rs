@@ -1,4 +1,4 @@
-//! How many connections the system has descriptors and memory maps for.
+//! Fits the number of connections to the descriptors and memory maps of the system.
 
 use std::fs;
 
@@ -6,31 +6,31 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::net::Options;
 
-/// A connection has its socket, a file or folder, and while that is looked for a further one: what
-/// a link leads to, or what lies beside the file.
+/// A connection has its socket, a file or folder, and for a moment a third descriptor during the
+/// look-up: for the target of a link, or a file beside the one asked for.
 const DESCRIPTORS_PER_CONNECTION: usize = 3;
 
-/// A log that is reopened, what the system's libraries open for a moment, the sandbox, and clients
-/// that are served without a slot.
+/// For a log file being reopened, files that the system's libraries open for a moment, the sandbox,
+/// and clients that are served without a slot.
 const SPARE_DESCRIPTORS: usize = 10;
 
-/// Of the connections that there is room for, at least one in so many may be queued.
+/// At least one in this many of the possible connections may be queued.
 const QUEUE_SHARE: usize = 4;
 
-/// What is open where `/proc` does not tell.
+/// The number of open descriptors if `/proc` does not tell.
 const OPEN_GUESS: usize = 32;
 
-/// A thread's stack, its guard, the stack for its signals, and that one's guard. Where the last two
+/// A thread's stack, its guard, the stack for its signals, and the guard of that. If the last two
 /// are refused, the standard library aborts.
 const MAPS_PER_THREAD: usize = 4;
 
-/// Maps for all else: files that are part of the program, heaps, large buffers.
+/// Maps for everything else: the program's own files, heaps, large buffers.
 const SPARE_MAPS: usize = 4096;
 
-/// Raises the process's soft limit of descriptors (`RLIMIT_NOFILE`) to what `wanted` needs, as far
-/// as the hard limit allows it. Gives it with as many slots and places in the queue as there is
-/// room for, by this limit and by that of memory maps (`vm.max_map_count`, see `proc_sys_vm(5)`):
-/// never more than is wanted, at least one each.
+/// Raises the process's soft limit of descriptors (`RLIMIT_NOFILE`) to the need of `wanted`, as far
+/// as the hard limit allows. Returns `wanted`, with slots and places in the queue cut to the room
+/// within this limit and that of memory maps (`vm.max_map_count`, see `proc_sys_vm(5)`), but at
+/// least one of each.
 pub(crate) fn raise(wanted: Options) -> Options {
     let maps = fs::read_to_string("/proc/sys/vm/max_map_count");
     let maps_max = maps.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(usize::MAX);
@@ -40,7 +40,7 @@ pub(crate) fn raise(wanted: Options) -> Options {
     let needed = needed.saturating_add(open + SPARE_DESCRIPTORS);
     let mut limits = getrlimit(Resource::Nofile);
     let count = |limit| usize::try_from(limit).unwrap_or(usize::MAX);
-    // `None` is no limit at all.
+    // `None` means no limit.
     let Some(current) = limits.current.map(count) else { return wanted };
     if current >= needed {
         return wanted;
@@ -55,12 +55,12 @@ fn connections(options: &Options) -> usize {
     options.max_connections.saturating_add(options.queue_max)
 }
 
-/// As many connections as so many free descriptors are enough for.
+/// As many connections as this many free descriptors allow.
 fn within_descriptors(wanted: Options, free: usize) -> Options {
     within(wanted, free.saturating_sub(SPARE_DESCRIPTORS) / DESCRIPTORS_PER_CONNECTION)
 }
 
-/// As many connections as so many maps are enough for.
+/// As many connections as this many maps allow.
 fn within_maps(wanted: Options, maps: usize) -> Options {
     within(wanted, maps.saturating_sub(SPARE_MAPS) / MAPS_PER_THREAD)
 }

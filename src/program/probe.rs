@@ -1,7 +1,7 @@
-//! `--probe`: asks a server once whether it serves, for health checks where there is no curl.
+//! `--probe`: asks a server once whether it serves, for health checks without curl.
 //!
-//! The answer is the exit status, and one sentence where it is no. The request is HEAD, which gets
-//! the status of GET without the content. Knows nothing of this program's own way to serve.
+//! The answer is the exit status, and a sentence if it fails. The request is HEAD, which has the
+//! status of GET without the content. Knows nothing of how this program serves.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,10 +12,10 @@ use std::time::Duration;
 use crate::http::host;
 use crate::outgoing;
 
-/// How long everything together may take: finding the host, connecting, asking, and the answer.
+/// Time limit for everything: finding the host, connecting, asking, and the answer.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// How much of the answer is read.
+/// The most bytes of the answer read.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 
 /// The port of a URL without one (RFC 9110 section 4.2.1).
@@ -31,12 +31,12 @@ pub(crate) struct Url {
     target: String,
 }
 
-/// Reads a URL; an error is what was expected.
+/// Reads a URL. The error says what was expected.
 pub(crate) fn read_url(text: &str) -> Result<Url, &'static str> {
     parse(text).ok_or("expected http://HOST[:PORT][/PATH]")
 }
 
-/// A fragment is not sent, and so it is no part of what is asked for.
+/// A fragment is not sent, so it is not part of the request.
 fn parse(text: &str) -> Option<Url> {
     let rest = text.strip_prefix("http://")?.split('#').next()?;
     if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -50,7 +50,7 @@ fn parse(text: &str) -> Option<Url> {
     (!host.is_empty() && port != 0).then_some(Url { host, port, target })
 }
 
-/// As it is read, always with its port.
+/// In the form that is read, always with its port.
 impl fmt::Display for Url {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "http://{}{}", authority(self), self.target)
@@ -62,20 +62,20 @@ fn authority(Url { host, port, .. }: &Url) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// Asks the URL. Every answer but a success or a redirect is an error; so is none in time. A server
-/// that `wants_password` is known to serve by asking for it: a probe has none.
+/// Asks the URL. Anything but a success or a redirect in time is an error. A server that
+/// `wants_password` shows by asking for it that it serves: a probe has none.
 pub(crate) fn probe(url: &Url, wants_password: bool) -> Result<(), String> {
     let (sender, answer) = mpsc::channel();
     let asked = url.clone();
-    // In a thread of its own, since nothing bounds the time that the system takes to find a host.
+    // In its own thread, since nothing bounds the time in which the system finds a host.
     let in_thread = move || {
-        // Whoever would hear of an error has given up.
+        // If the receiver is gone, it has given up.
         let _ = sender.send(ask(&asked));
     };
     let answer = match thread::Builder::new().spawn(in_thread) {
         Ok(_) => answer.recv_timeout(PROBE_TIME_MAX),
-        // The server has all threads that the user may have. It is asked without a limit then: who
-        // runs a health check has one, too.
+        // The user has no threads left; they may all be the server's. Ask without a limit then:
+        // health checks have their own.
         Err(_) => Ok(ask(url)),
     };
     match answer {
@@ -87,8 +87,8 @@ pub(crate) fn probe(url: &Url, wants_password: bool) -> Result<(), String> {
     }
 }
 
-/// The status of the answer. The whole head is read, so that the server sees a client that stays
-/// to the end.
+/// The status of the answer. The whole head is read, so that the server sees a client that stays to
+/// the end.
 fn ask(url: &Url) -> Result<u16, String> {
     let mut stream = outgoing::connect(&url.host, url.port)?;
     let because = |error| format!("cannot ask {url}: {}", outgoing::reason(&error));

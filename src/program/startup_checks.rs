@@ -1,9 +1,9 @@
 //! Settings that are refused or warned about at the start.
 //!
-//! A file that the program writes or reads for itself must not lie in the served folder, where
-//! every client could get it: then it does not start. What may be unintended is warned about once,
-//! and stops nothing: who starts a server on `/`, or for the whole network, may well mean it. Only
-//! paths are compared: this module opens nothing.
+//! The program's own files must not be in the served folder, where every client could get them:
+//! that is refused. Settings that may be unintended cause one warning and stop nothing: serving
+//! `/`, or the whole network, may well be meant. Only paths are compared: this module opens
+//! nothing.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -15,15 +15,15 @@ use crate::site;
 use crate::site::files::Dotfiles;
 use crate::site::root::{Root, Symlinks};
 
-/// Names that are seldom meant to be served, where names that start with a dot are.
+/// Names seldom meant to be served, in case hidden files are.
 const PRIVATE_NAMES: [&str; 4] = [".git", ".env", ".ssh", ".htpasswd"];
 
-/// The cost of a password from which on a guess takes some 60 ms; `htpasswd -B` alone makes 5,
-/// which are 2 ms.
+/// The cost from which on a guess at a password takes some 60 ms. The default of `htpasswd -B` is
+/// 5, which takes 2 ms.
 const COST_MIN: u32 = 10;
 
-/// Refuses the file at `path` if it is served, or would be once it is made. `what` says what it is;
-/// the error is one plain sentence.
+/// Refuses the file at `path` if it is served, or would be once it exists. `what` names it; the
+/// error is one plain sentence.
 pub(crate) fn refuse_served(root: &Root, what: &str, path: &Path) -> Result<(), String> {
     if !is_served(root.real_path(), path) {
         return Ok(());
@@ -32,9 +32,9 @@ pub(crate) fn refuse_served(root: &Root, what: &str, path: &Path) -> Result<(), 
     Err(format!("{what} {path} is in the served folder {root}, where everyone could read it"))
 }
 
-/// Whether the file or the folder that it is in lies below `root`. The folder counts too: a log is
-/// made again in it, whatever stood there before. Only regular files are served, so a pipe, a
-/// terminal or `/dev/full` may be anywhere.
+/// Whether the file or its folder is below `root`. The folder counts too: a log is created in it
+/// again after a rename. Only regular files are served, so a pipe, a terminal or `/dev/full` may be
+/// anywhere.
 fn is_served(root: &Path, path: &Path) -> bool {
     let is_regular = path.metadata().map_or(true, |metadata| metadata.is_file());
     let is_below = |path: &Path| path.canonicalize().is_ok_and(|real| real.starts_with(root));
@@ -43,7 +43,7 @@ fn is_served(root: &Path, path: &Path) -> bool {
     is_regular && (is_below(path) || is_below(&folder))
 }
 
-/// Warns of listeners that other machines can reach, if that means what should be known.
+/// Warns of listeners that other machines can reach, if that has a consequence.
 pub(crate) fn warn_of_reach(addresses: &[SocketAddr], exposure: Option<&str>) {
     let Some(exposure) = exposure else { return };
     for address in addresses.iter().filter(|address| !address.ip().is_loopback()) {
@@ -59,8 +59,8 @@ pub(crate) fn warn_of_cost(passwords: &Passwords) {
     }
 }
 
-/// Warns of a root that may hold more than intended, or lacks the page of `--spa`, of a log that is
-/// served, and of links that cannot be followed.
+/// Warns of a root that may hold more than intended or lacks the page of `--spa`, of a served log,
+/// and of links that cannot be followed.
 pub(crate) fn warn(root: &Root, files: &site::Options) {
     let path = root.real_path();
     let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
@@ -69,7 +69,8 @@ pub(crate) fn warn(root: &Root, files: &site::Options) {
     } else if home.as_deref() == Some(path) {
         log::warn!("the root is a home folder: check what is in it");
     }
-    // Where a shell or `nohup` has put it. It has the access lines, unless another file has them.
+    // A shell or `nohup` may have redirected it. It has the access lines, unless there is a log
+    // file.
     if let Ok(file) = Path::new("/proc/self/fd/2").canonicalize()
         && is_served(path, &file)
     {

@@ -1,7 +1,7 @@
-//! What service managers such as systemd pass to a service, and what they wait for.
+//! Sockets and messages between service managers such as systemd and a service.
 //!
 //! They pass listening sockets (`LISTEN_FDS`), and wait for a message when the service is ready and
-//! when it stops (`NOTIFY_SOCKET`). Without these variables, nothing here does anything.
+//! when it stops (`NOTIFY_SOCKET`). Without these variables, this module does nothing.
 
 use std::fmt::Display;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use listenfd::ListenFd;
 use rustix::net::sockopt;
 use sd_notify::NotifyState;
 
-/// The listening sockets that were passed to this process.
+/// The listening sockets passed to this process.
 pub(crate) fn passed_sockets() -> Result<Vec<TcpListener>, String> {
     let mut passed = ListenFd::from_env();
     let mut sockets = Vec::new();
@@ -19,7 +19,7 @@ pub(crate) fn passed_sockets() -> Result<Vec<TcpListener>, String> {
         let because =
             |why: &dyn Display| format!("cannot use passed socket {index} (LISTEN_FDS): {why}");
         let socket = passed.take_tcp_listener(index).map_err(|error| because(&error))?;
-        // `listenfd` looks only at the kind. No client comes to a socket that does not listen.
+        // `listenfd` only checks the kind of socket. A socket that does not listen gets no clients.
         if socket.as_ref().is_some_and(|it| sockopt::socket_acceptconn(it) == Ok(false)) {
             return Err(because(&"it does not listen"));
         }
@@ -28,7 +28,7 @@ pub(crate) fn passed_sockets() -> Result<Vec<TcpListener>, String> {
     Ok(sockets)
 }
 
-/// The path of the service manager's socket, where it has one in the file system.
+/// The path of the service manager's socket, if it is in the file system.
 pub(crate) fn notify_socket() -> Option<PathBuf> {
     let path = std::env::var_os("NOTIFY_SOCKET").map(PathBuf::from);
     path.filter(|path| path.is_absolute() && path.exists())

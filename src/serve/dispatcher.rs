@@ -1,6 +1,6 @@
-//! Turns a parsed or rejected head into a response: first whether the client may ask, then what the
-//! site has for it. Reads the body where the answer is made from one. An `Exchange` is both: what
-//! is sent, and what the log says.
+//! Turns a parsed or rejected head into a response: first the access check, then the site's answer.
+//! Reads the body if the answer is made from it. An `Exchange` has both the response and its entry
+//! in the log.
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -17,50 +17,50 @@ use crate::http::status::Status;
 use crate::net::{Cause, Connection, Lost};
 use crate::site::{Answer, Site, Unauthorized, pages};
 
-/// The longest body of a request, in bytes.
+/// The longest request body, in bytes.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
 
-/// What the requests of one connection are dispatched with.
+/// The context in which a connection's requests are dispatched.
 pub(super) struct Dispatcher<'a, 'c> {
     pub(super) site: &'a Site,
     pub(super) connection: &'c Connection,
     pub(super) trusted_proxies: &'c [Network],
-    /// When the request must have come whole.
+    /// The deadline for the whole request.
     pub(super) deadline: Instant,
 }
 
-/// A connection whose request asks for something that takes long.
+/// The client of a request, for the gates.
 struct Asking<'c> {
     connection: &'c Connection,
     source: Source,
-    /// Its client was found to have gone.
+    /// Whether its client was found to have gone.
     was_gone: Cell<bool>,
 }
 
-/// A request, as far as it came, and what answers it.
+/// A request, as far as received, and its response.
 pub(super) struct Exchange<'a> {
     pub(super) summary: HeadSummary<'a>,
     pub(super) response: Response,
-    /// What the log says, if the response goes out whole.
+    /// The outcome for the log if all of the response is sent.
     pub(super) outcome: Outcome,
-    /// Who asks, where a password showed it.
+    /// The verified user.
     pub(super) user: Option<&'a str>,
-    /// What the client gets in place of the response, if it would not understand one.
+    /// Sent instead of the response to a client that would not understand one.
     pub(super) raw_reply: Option<&'static [u8]>,
-    /// Whether bytes of the client's may still be on their way, which a reset would answer.
+    /// Whether more bytes may be coming from the client, so that closing would cause a reset.
     pub(super) has_more_to_read: bool,
 }
 
 impl<'a> Dispatcher<'a, '_> {
-    /// The client's address, which behind a trusted proxy is not that of its connection.
+    /// The client's address; behind a trusted proxy, not that of the connection.
     pub(super) fn client(&self, fields: &Fields<'_>) -> IpAddr {
         let forwarded_for = fields.list("x-forwarded-for");
         let peer = self.connection.peer().ip();
         forwarded::client_address(peer, forwarded_for.as_deref(), self.trusted_proxies)
     }
 
-    /// Whether a head that is refused must come whole all the same: for the credentials, without
-    /// which the client does not learn why.
+    /// Whether a refused head must still be read to its end: for the credentials, without which the
+    /// client does not learn why.
     pub(super) fn waits_for_fields(&self, refusal: Refusal, head: &[u8]) -> bool {
         self.asks_who(refusal) && !HeadSummary::of(head).is_whole
     }
@@ -74,7 +74,7 @@ impl<'a> Dispatcher<'a, '_> {
         Asking { connection: self.connection, source, was_gone }
     }
 
-    /// The answer to a head that is no request. It gets none of the site's own pages.
+    /// The answer to a head that is not a request. It has none of the site's own pages.
     pub(super) fn refuse(
         &self,
         refusal: Refusal,
@@ -93,8 +93,8 @@ impl<'a> Dispatcher<'a, '_> {
         Ok(Exchange { user, raw_reply: refusal.raw_reply(), ..Exchange::new(summary, response) })
     }
 
-    /// Finds the answer to a request, reading its body if the answer is made from one. `rest` is
-    /// what came after the head.
+    /// Answers a request. Reads its body if the answer is made from it; `rest` is the bytes
+    /// received after the head.
     pub(super) fn answer(
         &self,
         request: Request<'a>,
@@ -104,7 +104,7 @@ impl<'a> Dispatcher<'a, '_> {
         let announces_body = !matches!(request.framing, Framing::None | Framing::Length(0));
         let mut has_more_to_read =
             announces_body || !rest.is_empty() || request.version == Version::Http09;
-        // Until it is known who asks, the connection may be evicted.
+        // Until the client is authorized, the connection may be evicted.
         let requester = self.requester(&request.fields);
         let authorized = match self.site.access().authorize(&request, &requester) {
             Ok(authorized) => authorized,
@@ -114,7 +114,7 @@ impl<'a> Dispatcher<'a, '_> {
             }
         };
         if !announces_body {
-            // It is whole, and is not evicted while we look for the answer.
+            // The request is complete: no eviction while we look for the answer.
             self.connection.begin_answer()?;
         }
         let response = match self.site.answer(&authorized, &request, now, &requester) {
@@ -131,7 +131,7 @@ impl<'a> Dispatcher<'a, '_> {
         Ok(Exchange { outcome, user: authorized.user(), has_more_to_read, ..exchange })
     }
 
-    /// The answer that is made from the body of the request, and whether there is more to read.
+    /// The answer made from the body of the request, and whether there is more to read.
     fn fill_in(
         &self,
         form: fn(&[u8]) -> Response,
@@ -150,7 +150,7 @@ impl<'a> Dispatcher<'a, '_> {
         Ok((form(&body), rest.len() > length))
     }
 
-    /// The answer to a client that may not ask.
+    /// The answer to a client without access.
     fn deny(&self, summary: HeadSummary<'a>, why: Unauthorized) -> Result<Exchange<'a>, Lost> {
         match why {
             Unauthorized::Answer(response) => Ok(Exchange::new(summary, response)),
@@ -179,13 +179,13 @@ impl Requester for Asking<'_> {
 }
 
 impl<'a> Exchange<'a> {
-    /// A request that is answered like this. More of it may be on its way.
+    /// A request with this response. More of the request may be on its way.
     pub(super) fn new(summary: HeadSummary<'a>, response: Response) -> Self {
         let outcome = response.cause().map_or(Outcome::Complete, Outcome::Refused);
         Self { summary, response, outcome, user: None, raw_reply: None, has_more_to_read: true }
     }
 
-    /// A request that did not come whole.
+    /// A request that did not arrive whole.
     pub(super) fn unfinished(summary: HeadSummary<'a>, lost: Lost) -> Self {
         let exchange = Self::new(summary, pages::error(Status::RequestTimeout));
         match lost {
@@ -194,7 +194,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// The same, on a connection that was lost before its first byte: 503 where it had no slot.
+    /// The same, on a connection lost before the first byte of the response: 503 if it had no slot.
     pub(super) fn lost(self, lost: Lost) -> Self {
         if lost != Lost::Evicted(Cause::NoSlot) {
             return Self { outcome: lost.into(), ..self };
@@ -205,7 +205,7 @@ impl<'a> Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// The body that follows the head, if one does.
+    /// The body after the head, if there is one.
     pub(super) fn body(&self) -> Option<&Body> {
         let is_omitted = self.summary.method == Some(Method::Head) || self.raw_reply.is_some();
         (!is_omitted).then(|| self.response.body())

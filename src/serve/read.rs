@@ -1,7 +1,7 @@
 //! Reads a request: head and body share one absolute deadline, and each has its named limit.
 //!
-//! No byte is read beyond what a buffer of fixed capacity holds, so nothing that a client sends
-//! makes us allocate without a bound.
+//! Reads go into buffers of fixed capacity and never beyond, so no client can make us allocate
+//! without a bound.
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
@@ -11,12 +11,12 @@ use super::dispatcher::Dispatcher;
 use crate::http::request::{self, Request, Version};
 use crate::net::Lost;
 
-/// What lets a client send its body that waits to be told so (RFC 9110 section 10.1.1). The version
-/// is the client's, since HTTP/1.0 has no interim responses.
+/// Tells a client to send its body if it waits for that (RFC 9110 section 10.1.1). The version is
+/// the client's, since HTTP/1.0 has no interim responses.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 impl Dispatcher<'_, '_> {
-    /// Appends to `input` what comes next of a head, until there is something to judge.
+    /// Appends the next bytes of a head to `input`, until there is something to judge.
     pub(super) fn more_of_head(&self, input: &mut Vec<u8>) -> Result<(), Lost> {
         loop {
             let length = input.len();
@@ -30,7 +30,7 @@ impl Dispatcher<'_, '_> {
         }
     }
 
-    /// Reads the body of a request, of so many bytes. `start` came with the head.
+    /// Reads the body of a request, of this many bytes. `start` came with the head.
     pub(super) fn body(
         &self,
         request: &Request<'_>,
@@ -42,7 +42,7 @@ impl Dispatcher<'_, '_> {
         let expectation = request.fields.first("expect");
         let is_waiting = expectation.is_some_and(|it| it.eq_ignore_ascii_case(b"100-continue"));
         if is_waiting && body.is_empty() && length > 0 && request.version == Version::Http11 {
-            // So few bytes always find room in a buffer that nothing has been sent into yet.
+            // A send buffer that is still empty always has room for so short a message.
             rustix::net::send(&self.connection.stream, CONTINUE, SendFlags::NOSIGNAL)
                 .map_err(|_| Lost::Gone)?;
         }
@@ -53,7 +53,7 @@ impl Dispatcher<'_, '_> {
         Ok(body)
     }
 
-    /// Appends what comes next to `buffer`, within its capacity.
+    /// Appends the next bytes to `buffer`, within its capacity.
     fn receive(&self, buffer: &mut Vec<u8>) -> Result<(), Lost> {
         let stream = &self.connection.stream;
         loop {
@@ -61,7 +61,7 @@ impl Dispatcher<'_, '_> {
                 Ok((length, _)) if length > 0 => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.connection.wait_to_receive(self.deadline)?,
-                // The end of the stream, or its loss, may be our own doing.
+                // The end or loss of the stream may be our own doing.
                 Ok(_) | Err(_) => return Err(self.connection.lost()),
             }
         }

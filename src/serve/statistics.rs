@@ -1,4 +1,4 @@
-//! How much was served, and to how many: for the line at the end.
+//! Counts of responses, bytes and clients, for the last line of the log.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -8,20 +8,20 @@ use std::time::Duration;
 use crate::lock::lock;
 use crate::text::{Human, push_counted, push_human_size};
 
-/// Addresses that are told apart. More of them are not counted, so that memory stays bounded: this
-/// many take less than 1 MB.
+/// The most addresses told apart; more are not counted, which bounds the memory. This many take
+/// less than 1 MB.
 const ADDRESSES_MAX: usize = 10_000;
 
-/// Counts every response that has an access line; for all threads.
+/// Counts every response that has an access line; shared by all threads.
 #[derive(Debug, Default)]
 pub(crate) struct Statistics(Mutex<Counted>);
 
 #[derive(Debug, Default)]
 struct Counted {
     responses: usize,
-    /// The bytes of their bodies that were sent.
+    /// The bytes sent of their bodies.
     bytes: u64,
-    /// The addresses that they were sent to, as far as these are told apart.
+    /// The addresses that they were sent to, as far as they are told apart.
     addresses: HashSet<IpAddr>,
 }
 
@@ -36,7 +36,7 @@ impl Statistics {
         }
     }
 
-    /// What was served in that time: `served 1,234 responses, 5.6 GB, to 3 addresses in 2h03m`.
+    /// A summary for this time: `served 1,234 responses, 5.6 GB, to 3 addresses in 2h03m`.
     pub(crate) fn summary(&self, time: Duration) -> String {
         let counted = lock(&self.0);
         if counted.responses == 0 {

@@ -1,9 +1,9 @@
-//! Writes a response: in slices, each of which must get somewhere within the stall timeout.
+//! Writes a response in slices, each of which must make progress within the stall timeout.
 //!
-//! A small body goes out with its head in one write; a large one straight from the file's pages
-//! with `sendfile`, or by reads where the file system cannot do that; an archive's small files many
-//! at once. Never more nor fewer bytes than Content-Length promised: where a file has become too
-//! short, the connection is reset, so that the client can't take the part for the whole.
+//! A small body is sent with its head in one write; a large one straight from the file's pages with
+//! `sendfile`, or by reads if the file system cannot do that; an archive's small files many at
+//! once. Exactly as many bytes are sent as Content-Length promised: if a file has become too short,
+//! the connection is reset, so that the client cannot take the part for the whole.
 
 use std::fs::File;
 use std::mem;
@@ -20,37 +20,37 @@ use crate::http::response::{Body, Chunk, Segment, Stream};
 use crate::net::{Connection, Lost};
 use crate::transfers::Progress;
 
-/// Up to this size, in bytes, a body or a part of one is sent with what precedes it in one write.
+/// A body or part of up to this many bytes is sent in one write with the bytes before it.
 const ONE_WRITE_BYTES_MAX: u64 = 32 * 1024;
 
-/// Bytes that one call of `sendfile` is asked for, so that progress is seen between the calls.
+/// The most bytes per call of `sendfile`, so that progress is seen between calls.
 const SLICE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// How long to wait for memory of the kernel's: nothing tells when it has some again.
+/// The pause after the kernel ran out of memory: nothing tells when it has some again.
 const NO_MEMORY_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Bytes that are gathered to be sent with one write, at most. A folder of a thousand small files
-/// would be thousands of small writes.
+/// The most bytes gathered for one write. A folder of a thousand small files would otherwise be
+/// thousands of small writes.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of the buffer that a thread keeps from one answer to the next: a small one, and its head.
+/// Bytes of the buffer that a thread keeps between answers: a small one, with its head.
 const KEPT_BYTES_MAX: usize = 36 * 1024;
 
-/// A response on its way.
+/// A response being sent.
 struct Writer<'a> {
     connection: &'a Connection,
-    /// What goes out next, with one write; first the head.
+    /// The bytes of the next write; first the head.
     gathered: &'a mut Vec<u8>,
     stall_timeout: Duration,
     last_progress: Instant,
-    /// Bytes that went out, head included.
+    /// Bytes sent, head included.
     sent: u64,
-    /// What is told how many they are.
+    /// Told about the bytes sent.
     progress: Progress<'a>,
 }
 
-/// Sends the head in `output` and then `body`; `None` where the head is all. Gives the bytes of the
-/// body that the kernel took, and how it ended if it did not go out whole.
+/// Sends the head in `output` and then `body`; `None` if there is only a head. Returns the number
+/// of bytes of the body that the kernel took, and the failure if not all of it was sent.
 pub(super) fn response(
     connection: &Connection,
     output: &mut Vec<u8>,
@@ -78,7 +78,7 @@ pub(super) fn response(
 impl Writer<'_> {
     fn head_and_body(&mut self, body: Option<&Body>) -> Result<(), Outcome> {
         let result = self.body(body);
-        // What precedes a file that has changed goes out all the same.
+        // The bytes before a file that has changed are still sent.
         if matches!(result, Ok(()) | Err(Outcome::Truncated(_))) {
             self.flush()?;
         }
@@ -115,7 +115,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A small span is read and gathered; while a large one is sent, no buffer is kept.
+    /// A small range is read and gathered; a large one is sent without a buffer.
     fn file(&mut self, file: &File, span: ByteRange) -> Result<(), Outcome> {
         if span.length > ONE_WRITE_BYTES_MAX {
             self.flush()?;
@@ -136,7 +136,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Sends what is gathered, where so many bytes more would be too many.
+    /// Sends the gathered bytes if this many more would be too many.
     fn make_room(&mut self, bytes: u64) -> Result<(), Outcome> {
         let is_enough = self.gathered.len() as u64 + bytes <= GATHERED_BYTES_MAX as u64;
         if is_enough { Ok(()) } else { self.flush() }
@@ -150,8 +150,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Sends bytes, holding back what does not fill a packet: it goes out with what follows, or
-    /// with the end of the stream, which the close that comes next sends. That saves a packet.
+    /// Sends bytes. A partly filled packet is held back until more bytes follow, or the end of the
+    /// stream, which the close sends next. That saves a packet.
     fn bytes(&mut self, mut bytes: &[u8]) -> Result<(), Outcome> {
         let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
         while !bytes.is_empty() {
@@ -172,10 +172,10 @@ impl Writer<'_> {
             let slice =
                 usize::try_from((span.end() - offset).min(SLICE_BYTES_MAX)).expect("one slice");
             match rustix::fs::sendfile(&self.connection.stream, file, Some(&mut offset), slice) {
-                // The file has become shorter than it was.
+                // The file has shrunk.
                 Ok(0) => return Err(Outcome::Truncated("file-shrank")),
                 Ok(length) => self.advance(length),
-                // A file system without pages to send from, as some in user space are.
+                // The file system has no pages to send from, like some in user space.
                 Err(Errno::INVAL) => {
                     let length = (span.end() - offset).min(ONE_WRITE_BYTES_MAX);
                     let slice = ByteRange { first: offset, length };
@@ -192,7 +192,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The kernel took `length` bytes.
+    /// Notes that the kernel took `length` bytes.
     fn advance(&mut self, length: usize) {
         self.sent += length as u64;
         self.last_progress = Instant::now();
@@ -200,7 +200,7 @@ impl Writer<'_> {
         self.connection.note_progress(length);
     }
 
-    /// The kernel took nothing: waits until it may, if that can go on.
+    /// The kernel took no bytes: waits until it may, unless the error is final.
     fn wait_on(&mut self, errno: Errno) -> Result<(), Outcome> {
         match errno {
             Errno::INTR => Ok(()),
@@ -214,7 +214,7 @@ impl Writer<'_> {
                 Ok(())
             }
             Errno::NOMEM | Errno::NOBUFS => Err(Outcome::TimedOut("no-memory")),
-            // Its loss may be our own doing.
+            // Losing the connection may be our own doing.
             _ => Err(match (self.connection.lost(), errno) {
                 (Lost::Gone, Errno::PIPE | Errno::CONNRESET) => Lost::Gone.into(),
                 (Lost::Gone, _) => Outcome::ClientGone("network-failed"),
@@ -224,10 +224,10 @@ impl Writer<'_> {
     }
 }
 
-/// Whether an error of `sendfile` comes from the socket or from a lack of memory, and so says
-/// nothing against the file.
+/// Whether an error of `sendfile` is one of the socket or a lack of memory, and so no fault of the
+/// file.
 fn is_of_the_connection(errno: Errno) -> bool {
-    // The kernel numbers those of the network in a row.
+    // The kernel numbers network errors consecutively.
     let network = Errno::NETDOWN.raw_os_error()..=Errno::HOSTUNREACH.raw_os_error();
     network.contains(&errno.raw_os_error())
         || matches!(errno, Errno::AGAIN | Errno::INTR | Errno::NOMEM | Errno::PIPE)
@@ -238,7 +238,7 @@ fn unreadable(errno: Errno) -> Outcome {
     Outcome::Truncated("io-error")
 }
 
-/// Appends a span of a file with as few reads as it takes; an error if not all of it was there.
+/// Appends a range of a file with as few reads as possible; fails if not all of it is there.
 fn append(output: &mut Vec<u8>, file: &File, span: ByteRange) -> Result<(), Outcome> {
     let start = output.len();
     let end = start + usize::try_from(span.length).expect("at most ONE_WRITE_BYTES_MAX");
@@ -251,7 +251,7 @@ fn append(output: &mut Vec<u8>, file: &File, span: ByteRange) -> Result<(), Outc
             Err(errno) => return Err(unreadable(errno)),
         }
     }
-    // The file may have grown meanwhile: no more than was promised.
+    // The file may have grown meanwhile: keep only as much as was promised.
     output.truncate(end);
     Ok(())
 }

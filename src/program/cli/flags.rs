@@ -1,8 +1,8 @@
-//! Every flag, with its help text, its default, and how its value is read.
+//! All flags, each with its help text, its default and its parser.
 //!
-//! A repeatable flag takes several values from its variable, one on each line; addresses, networks
-//! and host names may also be separated by commas. An error of a value is what was expected: clap
-//! adds the flag's name and the value. What the flags mean to each module is in `options`.
+//! The variable of a repeatable flag takes several values, one per line; addresses, networks and
+//! host names may also be separated by commas. The error of a value says what was expected: clap
+//! adds the flag's name and the value. `options` gives the flags their meaning for each module.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use crate::site::routes::Redirect;
 /// The heading of the flags about the program.
 pub(super) const ABOUT: &str = "About";
 
-/// The words of `--dotfiles`, each with its help text and what it stands for.
+/// The words of `--dotfiles`, with their help texts and meanings.
 const DOTFILES: [(&str, &str, Dotfiles); 3] = [
     ("deny", "Not found", Dotfiles::Deny),
     ("unlisted", "Served, but not listed", Dotfiles::Unlisted),
@@ -224,7 +224,7 @@ pub(crate) struct Limits {
 pub(crate) struct Log {
     /// Access lines: auto, short, common, combined or json
     #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = words(LOG_FORMATS))]
-    // With its path, it is no optional flag to clap.
+    // With its path, clap does not take it for an optional flag.
     pub(crate) log_format: std::option::Option<Format>,
 
     /// Log requests to this file, reopened on SIGHUP
@@ -249,7 +249,7 @@ pub(crate) enum Page {
     Fish,
 }
 
-/// An address, perhaps with a port of its own.
+/// An address with an optional port.
 fn listener(text: &str) -> Result<(IpAddr, Option<u16>), &'static str> {
     let numeric = match text.strip_prefix("localhost") {
         Some(rest) if rest.is_empty() || rest.starts_with(':') => format!("127.0.0.1{rest}"),
@@ -260,7 +260,7 @@ fn listener(text: &str) -> Result<(IpAddr, Option<u16>), &'static str> {
     address.map_err(|_| "expected an address, such as 0.0.0.0, ::1, localhost or [::1]:8080")
 }
 
-/// At least a millisecond: to a socket, a timeout of zero means none at all.
+/// At least a millisecond: for a socket, zero means no timeout.
 fn timeout(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
         timeout if timeout < Duration::from_millis(1) => Err("expected more than 0".to_owned()),
@@ -275,7 +275,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     seconds.ok_or_else(|| "expected seconds, such as 10 or 0.5".to_owned())
 }
 
-/// A number of slots, or of threads without a client.
+/// A number of slots or idle threads.
 fn count(min: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(min..=SLOTS_MAX)
 }
@@ -286,11 +286,11 @@ fn words<T: Copy + Send + Sync + 'static, const N: usize>(
     let names = words.map(|(name, help, _)| PossibleValue::new(name).help(help));
     PossibleValuesParser::new(names).map(move |word| {
         let found = words.iter().find(|(name, ..)| *name == word);
-        found.expect("the parser takes no others").2
+        found.expect("the parser accepts no others").2
     })
 }
 
-/// `EXT=TYPE`; a dot before the extension is ignored, and so is its case.
+/// `EXT=TYPE`; a leading dot and the case of the extension are ignored.
 fn media_type(text: &str) -> Result<(String, String), String> {
     let is_type = |kind: &str| {
         kind.split_once('/').is_some_and(|(kind, subtype)| !kind.is_empty() && !subtype.is_empty())

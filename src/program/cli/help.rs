@@ -1,8 +1,8 @@
-//! What `-h`, `--help` and `--generate` print: two tables of flags, the man page, completions.
+//! The output of `-h`, `--help` and `--generate`: two tables of flags, the man page, completions.
 //!
-//! All are made from the definitions of the flags, so they cannot miss one. clap's own long form
-//! gives each flag three lines and more; a table of all flags is shorter than two screens and is
-//! searched by eye. A flag's text names the values that it takes.
+//! All are made from the definitions of the flags, so none is missing. clap's own long form takes
+//! three or more lines per flag; a table of all flags fits two screens and is searched by eye. A
+//! flag's text names its values.
 
 use std::io::{self, Write};
 
@@ -13,11 +13,11 @@ use clap_mangen::roff::{Roff, bold, italic, roman};
 
 use super::flags::{ABOUT, Flags, Page};
 
-/// The flags that `-h` shows: what most people ever need.
+/// The flags of `-h`: all that most people need.
 const BRIEF: &str = "folder port bind qr auth index no_listing dotfiles symlinks cors log_format \
                      log_file brief help";
 
-/// Command lines, and what they do.
+/// Command lines with their purposes.
 const EXAMPLES: [(&str, &str); 6] = [
     ("httpd", "serve this folder at http://127.0.0.1:8080/"),
     ("httpd --port 0 ~/Downloads", "serve that folder on a free port"),
@@ -36,7 +36,7 @@ The exit status is 0 after Ctrl-C or SIGTERM, 1 when it cannot start, and 2 for
 wrong flags.
 The manual: httpd --generate man | man -l -";
 
-/// Chapters of the man page that are not about single flags.
+/// Chapters of the man page about more than single flags.
 const CHAPTERS: [(&str, &str); 3] = [
     (
         "ENVIRONMENT",
@@ -62,10 +62,10 @@ const CHAPTERS: [(&str, &str); 3] = [
     ),
 ];
 
-/// Addresses that are often meant.
+/// Common addresses.
 const ADDRESSES: [&str; 5] = ["127.0.0.1", "0.0.0.0", "::1", "::", "localhost"];
 
-/// The flags as clap takes them.
+/// The flags for clap.
 pub(super) fn command() -> Command {
     let brief = Arg::new("brief").short('h').action(ArgAction::SetTrue);
     let help = Arg::new("help").long("help").action(ArgAction::HelpShort);
@@ -80,7 +80,7 @@ pub(super) fn command() -> Command {
 
 /// The command line, with the whole table as its help.
 pub(super) fn command_with_help() -> Command {
-    // The flags' texts name the values.
+    // The flags' texts already name the values.
     let command = command().mut_args(|flag| {
         let takes_values = flag.get_action().takes_values();
         flag.hide_possible_values(takes_values)
@@ -88,7 +88,7 @@ pub(super) fn command_with_help() -> Command {
     command.after_help(format!("{}\n{VARIABLES}", examples()))
 }
 
-/// Prints the short table, if the flags ask for it, and ends the process.
+/// Prints the short table and ends the process, if the flags ask for it.
 pub(super) fn print_if_asked(matches: &ArgMatches) {
     if !matches.get_flag("brief") {
         return;
@@ -107,7 +107,7 @@ fn examples() -> String {
 }
 
 impl Page {
-    /// Its text.
+    /// The page's text.
     pub(crate) fn text(self) -> io::Result<Vec<u8>> {
         let shell = match self {
             Self::Man => return manual(),
@@ -117,17 +117,17 @@ impl Page {
         };
         let mut page = Vec::new();
         generate(shell, &mut command_to_complete(), "httpd", &mut page);
-        // Where nothing else is meant, the folder to serve is.
+        // Nothing else fits here, so offer folders to serve.
         let page = String::from_utf8_lossy(&page);
         Ok(page.replace("-o bashdefault -o default", "-o dirnames").into_bytes())
     }
 }
 
-/// The flags, with what their values are.
+/// The flags, with the kinds of their values.
 fn command_to_complete() -> Command {
     let command = command().mut_arg("bind", |flag| flag.value_parser(ADDRESSES));
     command.mut_args(|flag| {
-        // Shells offer files for what they know nothing of.
+        // Shells offer files for values of an unknown kind.
         let takes_any = flag.get_action().takes_values() && flag.get_possible_values().is_empty();
         let is_unknown = takes_any && flag.get_value_hint() == ValueHint::Unknown;
         if is_unknown { flag.value_hint(ValueHint::Other) } else { flag }

@@ -1,7 +1,7 @@
-//! The flags as the option types of the modules.
+//! The flags as option types of the modules.
 //!
-//! No module sees the flags, and none sees what only another needs: this is the one file that knows
-//! both sides. What takes more than one flag to decide is decided here.
+//! No module sees the flags or another module's options: this is the one file that knows both
+//! sides. Decisions that need more than one flag are made here.
 
 use std::io::{IsTerminal, stderr};
 use std::net::SocketAddr;
@@ -18,11 +18,11 @@ use crate::{net, serve, site};
 
 use super::flags::{Flags, Reachability};
 
-/// What only some may see is for no cache that others share (RFC 9111 section 5.2.2.7).
+/// Responses behind a password must not enter shared caches (RFC 9111 section 5.2.2.7).
 const PRIVATE: [(&str, &str); 1] = [("Cache-Control", "private, no-cache")];
 
 impl Flags {
-    /// What to ask instead of serving. Without a URL: the root of the server that these flags
+    /// The URL to probe instead of serving. Without one: the root of the server that these flags
     /// would start, at the first of its addresses.
     pub(crate) fn url_to_probe(&self) -> Result<Option<Url>, &'static str> {
         match (&self.probe, self.addresses().first()) {
@@ -43,14 +43,14 @@ impl Flags {
         folder.unwrap_or(Path::new("."))
     }
 
-    /// The addresses to listen on, each at its own port, or at that of all.
+    /// The addresses to listen on, each at its own port or at the common one.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let Reachability { bind, port: of_all, .. } = &self.network;
         bind.iter().map(|&(ip, port)| SocketAddr::new(ip, port.unwrap_or(*of_all))).collect()
     }
 
-    /// What it means that other machines can reach a listener; `None`: nothing to warn of, since a
-    /// proxy may speak TLS.
+    /// The consequence if other machines can reach a listener; `None` if there is nothing to warn
+    /// of, since a proxy may speak TLS.
     pub(crate) fn exposure(&self, are_inherited: bool) -> Option<&'static str> {
         match &self.network.auth {
             None => Some("they can read this folder"),
@@ -59,12 +59,12 @@ impl Flags {
         }
     }
 
-    /// Whether a proxy, or what passed the sockets, stands between the clients and us.
+    /// Whether a proxy, or the process that passed the sockets, stands between us and the clients.
     fn is_proxied(&self, are_inherited: bool) -> bool {
         are_inherited || !self.network.trusted_proxy.is_empty()
     }
 
-    /// How access lines look.
+    /// The format of access lines.
     pub(crate) fn log_format(&self) -> Format {
         let colour = self.logs_to_terminal() && access_log::takes_colour(&stderr());
         match self.log.log_format {
@@ -79,7 +79,7 @@ impl Flags {
         self.log.log_file.is_none() && stderr().is_terminal()
     }
 
-    /// Whether a terminal shows responses that last: one that has their access lines, too.
+    /// Whether a terminal shows long responses: only if it also has their access lines.
     pub(crate) fn shows_transfers(&self) -> bool {
         let is_on_standard_error = !self.log.quiet && self.log.log_file.is_none();
         is_on_standard_error && access_log::has_status_lines()
@@ -112,15 +112,16 @@ impl Flags {
         }
     }
 
-    /// Who may ask, of those who reach these listeners.
+    /// The rules of access for clients of these listeners.
     pub(crate) fn access(
         &self,
         listeners: &[SocketAddr],
         are_inherited: bool,
         passwords: Option<Passwords>,
     ) -> Access {
-        // Whether the Host is checked is decided here and nowhere else: on a server that only this
-        // machine reaches, unless a proxy, or what passed the sockets, answers for the names.
+        // The only place that decides whether the Host is checked: on a server that only this
+        // machine can reach, unless a proxy, or the process that passed the sockets, is responsible
+        // for the names.
         let is_loopback = listeners.iter().all(|listener| listener.ip().is_loopback());
         let allowed_hosts = if is_loopback && !self.is_proxied(are_inherited) {
             self.network.allow_host.clone()
@@ -130,8 +131,8 @@ impl Flags {
         Access { allowed_hosts, cors: self.responses.cors, passwords }
     }
 
-    /// The fields of every response: those of `--header`, which take the place of those of `--auth`
-    /// and `--cors` as they do of any other.
+    /// The fields of every response: those of `--header`, which replace those of `--auth` and
+    /// `--cors` like any others.
     fn extra_fields(&self) -> Vec<ExtraField> {
         let own = &self.responses.header;
         let auth = PRIVATE.iter().filter(|_| self.network.auth.is_some());
@@ -162,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    /// What `--probe` with these flags asks.
+    /// Checks the URL that `--probe` with these flags asks.
     #[track_caller]
     fn check_probe(flags: &[&str], want: Result<&str, ()>) {
         let flags = Flags::parse_from([&["httpd", "--probe"], flags].concat());
@@ -184,7 +185,7 @@ mod tests {
         check_probe(&["--bind", "127.0.0.1:0"], Err(()));
     }
 
-    /// Whether a server with these flags and listeners checks the Host.
+    /// Checks whether a server with these flags and listeners checks the Host.
     #[track_caller]
     fn check(flags: &[&str], listeners: &[&str], are_inherited: bool, is_checked: bool) {
         let flags = Flags::parse_from([&["httpd"], flags].concat());
