@@ -4,7 +4,7 @@
 //!     cargo run --example fetch -- 127.0.0.1 8080 /get.html
 //!
 //! `--head` requests only the head, and `--post id=12345` posts a form, as a browser would. The
-//! request is HTTP/1.0: one for each connection, and the answer ends where the connection does.
+//! request is HTTP/1.0: one per connection, and the answer ends where the connection does.
 
 #[path = "shared/command.rs"]
 mod command;
@@ -17,7 +17,7 @@ use clap::Parser;
 use httpd::outgoing;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What can't appear in a request line unencoded. Bytes that are not ASCII are always encoded.
+/// Characters that must be encoded in a request line. Bytes that are not ASCII are always encoded.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ');
 
 /// Fetch one file from a web server

@@ -3,7 +3,7 @@
 //!     cargo run --example hello -- --port 7000
 //!     curl -i http://127.0.0.1:7000/
 //!
-//! HTTP/1.0, one request for each connection, with the request parser and the response writer of
+//! HTTP/1.0, one request per connection, with the request parser and the response writer of
 //! `httpd`. What `httpd` adds to these sixty lines: files, deadlines, and a log.
 
 #[path = "shared/command.rs"]

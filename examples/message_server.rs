@@ -21,7 +21,7 @@ use httpd::net::Connection;
 use message::Message;
 use serde_json::{Value, json};
 
-/// What `search` finds.
+/// The table for `search`.
 const TABLE: [(&str, &str); 6] = [
     ("socket", "One end of a connection, held like a file."),
     ("port", "A number that tells the programs of one host apart."),

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use httpd::outgoing;
 
-/// Connections at once; the usual limit is 1024 open files and sockets for each process.
+/// Connections at once; the usual limit is 1024 open files and sockets per process.
 const CONNECTIONS_MAX: u16 = 1000;
 
 /// Send messages to echo on many connections at once

@@ -3,10 +3,9 @@
 //!     cargo run --example uppercase -- --port 7000
 //!     cargo run --example uppercase_client -- 127.0.0.1 7000
 //!
-//! Over TCP a sentence ends with its line, or where the client ends its stream. It is collected
-//! completely before it is decoded as text, since a character of several bytes may arrive in two
-//! pieces. After one sentence the connection closes. Over UDP each datagram is a sentence, and so
-//! is each answer.
+//! Over TCP a sentence ends with its line, or with the client's stream. It is collected completely
+//! before it is decoded as text, since a character of several bytes may arrive in two pieces. After
+//! one sentence the connection closes. Over UDP each datagram is a sentence, and so is each answer.
 
 #[path = "shared/command.rs"]
 mod command;

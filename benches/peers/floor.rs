@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use rustix::net::listen;
 
-/// As long a queue as the servers have; std's 128 is too short for 512 clients.
+/// As long as the servers' queues; std's 128 is too short for 512 clients.
 const BACKLOG: i32 = 4096;
 
 const ANSWER: &str = "HTTP/1.0 200 OK\r\nServer: floor\r\nConnection: close\r\n\

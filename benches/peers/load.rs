@@ -23,7 +23,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// The stack of a client's thread: there may be 512 of them.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// What is requested from which server, and what a correct answer is.
+/// What to request from which server, and the correct answer.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) port: u16,
@@ -41,7 +41,7 @@ pub(crate) enum Body {
     AtLeast(u64),
 }
 
-/// What the clients of one round saw.
+/// The results of the clients in one round.
 pub(crate) struct Round {
     /// Correct answers per second.
     pub(crate) rate: f64,
@@ -66,7 +66,7 @@ struct Part {
     first_failure: Option<String>,
 }
 
-/// A request's bytes and a buffer for its answer, made once for each client.
+/// A request's bytes and a buffer for its answer, made once per client.
 pub(crate) struct Client {
     request: Request,
     address: SocketAddrV4,

@@ -89,7 +89,8 @@ impl Bench<'_> {
             for turn in 0..count {
                 contestants[(round + turn) % count].compete(load.clients, self.round)?;
             }
-            // All clients of a server without answers have timed out; more rounds only take time.
+            // All clients of a server without answers have timed out; more rounds would only take
+            // time.
             contestants.retain(|contestant| contestant.is_alive(table));
         }
         for contestant in contestants {

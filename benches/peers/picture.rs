@@ -1,6 +1,6 @@
 //! The picture: requests per second as bars, in SVG, for readers who skip tables.
 //!
-//! Only what was measured in this run is drawn, each server in order of what it answered.
+//! Only this run's measurements are drawn, the servers in order of their answers per second.
 
 use std::fmt::Write as _;
 
@@ -52,7 +52,7 @@ pub(crate) fn requests(tables: &[Table]) -> Option<String> {
     ))
 }
 
-/// The servers that took part and what they answered, the most first.
+/// The servers that took part and their answers per second, the most first.
 fn bars(table: &Table) -> Vec<(&'static str, f64)> {
     let servers = table.rows.iter().map(|row| row.server).filter(|&server| server != FLOOR);
     let mut bars: Vec<_> = servers.filter_map(|it| Some((it, table.value(it, KEY)?))).collect();

@@ -193,7 +193,7 @@ impl Setting {
     }
 }
 
-/// One table for each value, with a line for each workload and a column for each server.
+/// One table per value, with a line per workload and a column per server.
 pub(crate) fn summary(servers: &[Server], tables: &[Table]) -> String {
     let mut text = String::new();
     for (key, words) in SUMMARY {

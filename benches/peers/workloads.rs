@@ -1,4 +1,4 @@
-//! The workloads: what is requested, by how many clients at once, and from which servers.
+//! The workloads: the requests, the number of clients at once, and the servers.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(crate) enum Measure {
 
 pub(crate) struct Load {
     pub(crate) path: String,
-    /// What follows the path, for that server.
+    /// The query after the path, for this server.
     pub(crate) query: fn(Kind) -> &'static str,
     pub(crate) status: u16,
     pub(crate) body: Body,

@@ -1,4 +1,4 @@
-//! What every program here has in common: flags in, an exit status out.
+//! The common part of the programs here: flags in, an exit status out.
 //!
 //! Every error, wrong flags included, becomes one plain sentence on standard error and exit status
 //! 1. Decides nothing about what a program does.

@@ -41,7 +41,7 @@ pub(crate) enum Decoded {
     Complete(Message, usize),
 }
 
-/// Why bytes are not a message. Where the next one would start is then unknown.
+/// Why bytes are not a message. The start of the next message is then unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
     HeaderTooLong(usize),

@@ -1,4 +1,4 @@
-//! What every server here has in common: `--port`, the listening line, and the end on Ctrl-C.
+//! The common part of the servers here: `--port`, the listening line, and the end on Ctrl-C.
 //!
 //! The accept loop, the threads and the shutdown are those of `httpd` itself. Knows no protocol.
 
@@ -19,7 +19,7 @@ const DRAIN_TIME_MAX: Duration = Duration::from_millis(500);
 // Its name would clash with the group of a program that has more flags.
 #[group(skip)]
 pub(crate) struct Flags {
-    /// Port to listen on; 0 takes a free one
+    /// Port to listen on; 0 picks a free one
     #[arg(short, long, default_value_t = 7000)]
     pub(crate) port: u16,
 }

@@ -1,5 +1,5 @@
-//! A folder as one file: what it has, and that it can be had whole, in part, or not at all, like
-//! any other file.
+//! Folders as archives: their contents, and requests for all, part or none of one, as for any other
+//! file.
 
 mod changes;
 mod tools;
@@ -19,7 +19,7 @@ use crate::support::{Httpd, Reply, Tree, has_words, is_root, pattern, tool};
 
 const TARGET: &str = "/?format=tar";
 
-/// A user of that number exists nowhere.
+/// No user has this number.
 const SOMEONE: &str = "471200";
 
 /// The paths in an archive, in their order.
@@ -31,7 +31,7 @@ fn paths(archive: &[u8]) -> Vec<String> {
     entries.map(|entry| path(entry.unwrap())).collect()
 }
 
-/// Checks what an archive has, without the name of the folder that each path begins with.
+/// Checks the contents of an archive, without the name of the folder that starts each path.
 #[track_caller]
 fn check(httpd: &Httpd, target: &str, want: &[&str]) {
     let reply = httpd.get(target);
@@ -91,8 +91,7 @@ fn names_are_sorted_and_two_archives_of_one_state_are_the_same() {
     assert!(whole_url.body == first.body);
 }
 
-/// Each range of it is that part of the whole, whichever pieces it cuts. The plan's own tests cut
-/// it everywhere.
+/// Every range is that part of the whole, wherever it cuts. The plan's own tests cut it everywhere.
 #[test]
 fn ranges_fit_together() {
     let tree = Tree::with(&[
@@ -142,7 +141,7 @@ fn preconditions_hold_for_all_that_an_archive_has() {
     let fields = format!("If-None-Match: {before}\r\n");
     assert_eq!(ask_for(&httpd, TARGET, &fields).status, 304);
     assert_eq!(ask_for(&httpd, TARGET, "If-Match: \"x\"\r\n").status, 412);
-    // No date says whether it changed, so none is asked for.
+    // No date says whether it changed, so a condition on one is ignored.
     let date = "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n";
     assert_eq!(ask_for(&httpd, TARGET, date).status, 200);
     let changes: [(&str, &dyn Fn()); 3] = [
@@ -193,7 +192,7 @@ fn an_archive_has_what_listings_show() {
     ];
     let with = |more: &[&'static str]| {
         let mut all = [&no_links[..], more].concat();
-        // A folder's slash does not count for the order of these names.
+        // The slash of a folder does not matter for the order of these names.
         all.sort_unstable();
         all
     };
@@ -207,9 +206,9 @@ fn an_archive_has_what_listings_show() {
     let hidden = [".hidden", "folder/.git/", "folder/.git/config"];
     let all = with(&[&["absolute", "folder/up", "to-file"], &hidden[..]].concat());
     check(&serve(&["--dotfiles", "serve"]), TARGET, &all);
-    // A folder may be asked for by way of a link; those in it lead as they do for requests.
+    // A folder may be requested through a link; links in it lead where they do for requests.
     check(&serve(&[]), "/to-folder/?format=tar", &["file", "up"]);
-    // The content of a link is that of the file.
+    // A link has the content of its file.
     let archive = serve(&[]).get(TARGET).body;
     let mut archive = tar::Archive::new(&archive[..]);
     let mut entries = archive.entries().unwrap().map(|entry| entry.unwrap());
@@ -218,7 +217,7 @@ fn an_archive_has_what_listings_show() {
 }
 
 #[test]
-fn where_no_listing_is_there_is_no_archive() {
+fn without_a_listing_there_is_no_archive() {
     let tree = Tree::with(&[("site/index.html", b"<h1>"), ("listed/a", b""), ("file", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &[]);
     assert_eq!(httpd.get("/site/?format=tar").body, b"<h1>", "an index is the folder");
@@ -255,7 +254,7 @@ fn the_limit_is_on_entries() {
     assert!(reply.status == 403 && reply.text().contains("--archive-limit 0"));
 }
 
-/// So many entries could have paths of four thousand bytes each, which a plan holds.
+/// This many entries could each have a path of four thousand bytes, which a plan holds.
 #[test]
 fn long_paths_count_as_several_entries() {
     let folder = "f".repeat(255);
@@ -267,7 +266,7 @@ fn long_paths_count_as_several_entries() {
     assert_eq!((status("5"), status("6")), (403, 200));
 }
 
-/// Serves as a user to whom file permissions apply. `None` where that takes what is missing.
+/// Serves as a user bound by file permissions. `None` if something needed for that is missing.
 fn serve_as_someone(tree: &Tree) -> Option<Httpd> {
     if !is_root() {
         return Some(Httpd::serve(&tree.join("www"), &[]));
@@ -281,9 +280,9 @@ fn serve_as_someone(tree: &Tree) -> Option<Httpd> {
     Some(Httpd::spawn(command))
 }
 
-/// A client could not get them either; what a listing shows of them is a name.
+/// A client could not get them either; a listing shows only their names.
 #[test]
-fn what_may_not_be_read_is_left_out() {
+fn unreadable_entries_are_left_out() {
     let tree = Tree::with(&[
         ("www/closed", b"secret"),
         ("www/closed-folder/inside", b"secret"),
@@ -311,10 +310,10 @@ fn what_may_not_be_read_is_left_out() {
     }
 }
 
-/// What lies deeper than the longest path that the system opens cannot be requested, and must not
-/// end the archive of what can.
+/// A file deeper than the longest path that the system opens cannot be requested, and must not end
+/// the archive of the others.
 #[test]
-fn what_lies_too_deep_to_be_opened_is_left_out() {
+fn paths_too_long_to_be_opened_are_left_out() {
     let tree = Tree::with(&[("www/a", b"hello"), ("www/z", b"the end")]);
     let mode = Mode::from_raw_mode(0o755);
     let folder_at = |above: &OwnedFd, name: &str| {

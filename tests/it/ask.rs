@@ -1,9 +1,9 @@
-//! How tests send requests: each GET also as HEAD, and each reply is checked for the fields that
-//! every response has, its frame.
+//! Requests for tests: each GET is repeated as HEAD, and each reply is checked for its frame, the
+//! fields of every response.
 
 use crate::support::{Httpd, Reply};
 
-/// The fields that every head starts with, in this order; a 204 and a 304 have no length.
+/// The first fields of every head, in this order; a 204 and a 304 have no length.
 const FRAME: [&str; 4] = ["Date", "Server", "Connection", "Content-Length"];
 
 /// Sends a request and checks the frame of its reply. A GET is repeated as HEAD, which must get the
@@ -31,7 +31,7 @@ pub fn ask_for(httpd: &Httpd, target: &str, fields: &str) -> Reply {
     ask(httpd, format!("GET {target} HTTP/1.0\r\n{fields}\r\n"))
 }
 
-/// Checks the fields that every response must have; its body has `length` bytes.
+/// Checks the fields of every response; its body has `length` bytes.
 #[track_caller]
 pub fn check_frame(reply: &Reply, length: usize) {
     assert!(reply.status_line.starts_with("HTTP/1.0 "), "{reply:?}");
@@ -49,8 +49,8 @@ pub fn check_frame(reply: &Reply, length: usize) {
     assert_eq!(reply.field("Content-Type").is_some(), has_length, "{reply:?}");
 }
 
-/// The fields without Date, and without a Last-Modified that was limited to that of one of the two
-/// replies: a second may have passed between them.
+/// The fields without Date, and without a Last-Modified that was limited to the Date of either
+/// reply: a second may have passed between them.
 fn without<'a>(reply: &'a Reply, dates: [Option<&str>; 2]) -> Vec<&'a (String, String)> {
     reply.fields.iter().filter(|(_, value)| !dates.contains(&Some(value.as_str()))).collect()
 }

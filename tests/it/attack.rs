@@ -1,7 +1,7 @@
-//! Attackers for other tests: they pace themselves, come back when they have lost their connection,
-//! and have addresses of their own (127.0.0.2 and so on).
+//! Attackers for other tests: they pace themselves, come back after losing their connection, and
+//! have addresses of their own (127.0.0.2 and so on).
 //!
-//! One thread drives all clients of an attack, none of which ever blocks it.
+//! One thread drives all clients of an attack, and none of them ever blocks it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -13,36 +13,36 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-/// What a slow sender sends, byte by byte; then the last one again and again.
+/// Sent byte by byte by a slow sender; then the last byte again and again.
 const ENDLESS_HEAD: &[u8] = b"GET / HTTP/1.0\r\nX: a";
 
-/// How often a client does what it does.
+/// The time between two actions of a client.
 const STEP: Duration = Duration::from_millis(100);
 
-/// How often an attack of slow clients looks which of them have something to do.
+/// The time between two looks for slow clients whose action is due.
 const TICK: Duration = Duration::from_millis(20);
 
 /// The start of a request with a body that is far too long.
 const ENDLESS_BODY: &[u8] = b"POST /post.html HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n";
 
-/// Bytes of a body that are sent at once.
+/// Bytes of a body sent at once.
 static FLOOD_BYTES: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
-/// How soon a client that has lost its connection comes back. Thousands of them would otherwise
-/// take all of the machine's time for connecting.
+/// The pause before a client that has lost its connection comes back. Thousands of them would
+/// otherwise spend all of the machine's time on connecting.
 const RETURN_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Bytes that an attacker's kernel takes for it.
+/// The receive buffer of an attacker in the kernel, in bytes.
 const RECEIVE_BUFFER_BYTES: usize = 8 * 1024;
 
-/// What the clients of an attack do.
+/// The behaviour of an attack's clients.
 #[derive(Clone, Debug)]
 pub enum Manner {
-    /// Sends a byte a second of a request that never ends.
+    /// Sends a byte per second of an endless request.
     Sends,
-    /// Sends a body that never ends, as fast as the server takes it.
+    /// Sends an endless body, as fast as the server takes it.
     Floods,
-    /// Asks for this path, and takes so many bytes of it a second; 0 takes none.
+    /// Requests this path, and takes this many bytes per second; 0 takes none.
     Takes { path: String, bytes_a_second: usize },
 }
 
@@ -54,7 +54,7 @@ pub struct Attack {
 }
 
 struct Attacker {
-    /// `None` while it is about to come back.
+    /// `None` until it comes back.
     stream: Option<TcpStream>,
     request: Vec<u8>,
     sent: usize,
@@ -62,12 +62,12 @@ struct Attacker {
     steps: usize,
 }
 
-/// An address of this machine's own: 127.0.0.`number`.
+/// One of this machine's own addresses: 127.0.0.`number`.
 pub fn loopback(number: u8) -> IpAddr {
     Ipv4Addr::new(127, 0, 0, number).into()
 }
 
-/// So many different addresses of this machine's own: 127.`network`.0.1 and so on.
+/// This many of this machine's own addresses: 127.`network`.0.1 and so on.
 pub fn loopbacks(network: u8, count: usize) -> Vec<IpAddr> {
     let address = |number: u16| {
         let [high, low] = number.to_be_bytes();
@@ -77,7 +77,7 @@ pub fn loopbacks(network: u8, count: usize) -> Vec<IpAddr> {
 }
 
 impl Manner {
-    /// How often an attack looks which of its clients have something to do.
+    /// The time between two looks for clients whose action is due.
     fn tick(&self) -> Duration {
         match self {
             Self::Floods => Duration::from_millis(1),
@@ -87,7 +87,7 @@ impl Manner {
 }
 
 impl Attack {
-    /// So many clients, from these sources in turn.
+    /// This many clients, from these sources in turn.
     pub fn start(server: SocketAddr, sources: &[IpAddr], count: usize, manner: Manner) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let returns = Arc::new(AtomicUsize::new(0));
@@ -97,7 +97,7 @@ impl Attack {
         Self { is_over, returns, thread: Some(thread) }
     }
 
-    /// How often one of them came back.
+    /// How often clients have come back.
     pub fn returns(&self) -> usize {
         self.returns.load(Ordering::Relaxed)
     }
@@ -122,7 +122,7 @@ fn attack(
         sources.iter().map(|&source| Attacker::new(server, source, manner)).collect();
     while !is_over.load(Ordering::Relaxed) {
         thread::sleep(manner.tick());
-        // A reset or an end is noticed by those who read nothing, too.
+        // Clients that read nothing must notice a reset or an end, too.
         let connected = attackers.iter().filter_map(|it| it.stream.as_ref());
         let mut sockets: Vec<_> = connected.map(|it| PollFd::new(it, PollFlags::RDHUP)).collect();
         rustix::event::poll(&mut sockets, Some(&Timespec::default())).unwrap();
@@ -148,10 +148,10 @@ impl Attacker {
         let socket =
             rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
         sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES).unwrap();
-        // Its port is free again at once: thousands a second would use up all that there are.
+        // Frees the port at once: thousands per second would use up all ports.
         sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
         rustix::net::bind(&socket, &SocketAddr::new(source, 0)).unwrap();
-        // It is under way, or the queue is full; a later step tells.
+        // It is under way, or the queue is full; a later step finds out.
         let _ = rustix::net::connect(&socket, &server);
         let request = match manner {
             Manner::Sends => ENDLESS_HEAD.to_vec(),
@@ -162,7 +162,7 @@ impl Attacker {
         Self { stream, request, sent: 0, next_step: Instant::now(), steps: 0 }
     }
 
-    /// Does what is due. Whether it still has its connection.
+    /// Acts if an action is due. Returns whether it still has its connection.
     fn step(&mut self, manner: &Manner) -> bool {
         if matches!(manner, Manner::Floods) && self.sent >= self.request.len() {
             return self.flood();
@@ -173,7 +173,7 @@ impl Attacker {
         self.next_step += STEP;
         self.steps += 1;
         match manner {
-            // Every tenth step is one a second.
+            // Every tenth step is one per second.
             Manner::Sends if self.steps % 10 == 1 => {
                 let at = self.sent.min(self.request.len() - 1);
                 self.send(at..at + 1)
@@ -195,7 +195,7 @@ impl Attacker {
         true
     }
 
-    /// Sends what the kernel takes at this moment.
+    /// Sends as much as the kernel takes at once.
     fn flood(&mut self) -> bool {
         let Some(stream) = &mut self.stream else { return false };
         match stream.write(&FLOOD_BYTES) {
@@ -215,7 +215,7 @@ impl Attacker {
     }
 }
 
-/// Whether the connection is only not there yet, or has nothing to read yet.
+/// Whether there is just no connection yet, or nothing to read yet.
 fn is_early(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
 }

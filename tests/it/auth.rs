@@ -1,4 +1,4 @@
-//! Passwords: who gets in, who doesn't, and that no one learns more than that.
+//! Passwords: who gets in and who does not, and that nobody learns more than that.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -16,30 +16,30 @@ use crate::support::{
     Ended, Httpd, Reply, Tree, connect_from, eventually, read_to_end, send_and_half_close,
 };
 
-/// As `htpasswd -nbB -C 4` made it for `open sesame`.
+/// From `htpasswd -nbB -C 4`, for `open sesame`.
 pub const ANN: &str = "ann:$2y$04$p6XiTurbYAm//pdYiZ07c.llCL0vZYZIhD/evJ6FB5S4.m382Ndfy";
 
 /// Likewise, for `tä:st"x`.
 pub const BOB: &str = "bob b:$2y$04$ZgwyYtNrkSpjjrV8Kn/eVeL5C4P2nDPG.ojtA9VtbU6ofdPtUFKle";
 
-/// Likewise, for a password whose end is beyond the 16 bytes that an allocator overwrites of what
-/// is freed, and that nothing else has.
+/// Likewise, for a password whose end occurs nowhere else, and is beyond the 16 bytes of freed
+/// memory that an allocator overwrites.
 const CAT: &str = "cat:$2y$04$MIdxXSf1AJl2r8VPefBOWO1F9f8pGY4.6jFpsIt236eK8V6ErDPXW";
 const PAIR: &str = "cat:a long one that ends in xylophones";
 const PAIR_END: &[u8] = b"in xylophon";
 
-/// A user whose password no one knows.
+/// A user with an unknown password.
 fn zoe(cost: u32) -> String {
     format!("zoe:$2b${cost:02}${}", ".".repeat(53))
 }
 
-/// A check of this cost takes longer than what a test does meanwhile: 2 s in a release build.
+/// A check of this cost takes longer than the rest of a test: 2 s in a release build.
 const SLOW: u32 = 15;
 
-/// Checks of this cost hold others up, but for less time than these wait: 0.5 s in a release build.
+/// Checks of this cost delay others, but for less time than these wait: 0.5 s in a release build.
 const LESS_SLOW: u32 = 13;
 
-/// The field line of a user and a password.
+/// The field line with a user and a password.
 pub fn login(pair: &str) -> String {
     format!("Authorization: Basic {}\r\n", STANDARD.encode(pair))
 }
@@ -133,7 +133,7 @@ fn malformed_heads_and_foreign_hosts_come_before_the_password() {
     }
 }
 
-/// A refused target is answered when the fields have come, or when no more can come.
+/// A refused target is answered once the fields have arrived, or no more can come.
 #[test]
 fn credentials_are_waited_for() {
     let tree = site(&[ANN]);
@@ -149,7 +149,7 @@ fn credentials_are_waited_for() {
     assert_eq!(httpd.reply("GET /a%2fb HTTP/1.0\r\nAccept: */*\r\n").status, 408);
     let endless = format!("GET /a%2fb HTTP/1.0\r\nA: {}", "b".repeat(20_000));
     check_unauthorized(&httpd.reply(endless), "a head without an end");
-    // A client may close its side, and a body waits until it is known who sends it.
+    // A client may close its side, and a body waits until the sender is known.
     let mut stream = httpd.connect();
     let request = format!("GET /a.txt HTTP/1.0\r\n{}\r\n", ann());
     assert!(send_and_half_close(&mut stream, request.as_bytes()).ends_with(b"hello"));
@@ -159,7 +159,7 @@ fn credentials_are_waited_for() {
     assert_eq!(httpd.reply(format!("{post}{}\r\nid=5", ann())).status, 200);
 }
 
-/// Browsers send it without credentials, so its answer is the same whatever it is for.
+/// Browsers send it without credentials, so its answer is the same for every target.
 #[test]
 fn a_preflight_needs_no_password() {
     let tree = site(&[ANN]);
@@ -214,7 +214,7 @@ fn the_log_has_the_user_if_the_password_was_right() {
 
 #[test]
 fn passwords_show_nowhere() {
-    // Each waits for a second several times.
+    // Each waits a second several times.
     std::thread::scope(|scope| {
         for format in ["short", "combined", "json"] {
             scope.spawn(move || check_that_passwords_show_nowhere(format));
@@ -249,8 +249,8 @@ fn check_that_passwords_show_nowhere(format: &str) {
     }
 }
 
-/// Whether these bytes are anywhere in the memory that the process can write, as a core dump would
-/// have it; `None` where we may not look.
+/// Whether these bytes are anywhere in the process's writable memory, as in a core dump; `None` if
+/// we may not look.
 fn is_in_memory(httpd: &Httpd, bytes: &[u8]) -> Option<bool> {
     let process = format!("/proc/{}", httpd.pid());
     let memory = File::open(format!("{process}/mem")).ok()?;
@@ -262,7 +262,7 @@ fn is_in_memory(httpd: &Httpd, bytes: &[u8]) -> Option<bool> {
         let (start, end) = range.split_once('-').unwrap();
         let [start, end] = [start, end].map(|at| u64::from_str_radix(at, 16).unwrap());
         let mut part = vec![0; usize::try_from(end - start).unwrap()];
-        // A stack that has ended meanwhile cannot be read.
+        // The stack of a thread that has ended meanwhile cannot be read.
         let length = memory.read_at(&mut part, start).unwrap_or(0);
         if part[..length].windows(bytes.len()).any(|window| window == bytes) {
             return Some(true);
@@ -284,7 +284,7 @@ fn passwords_do_not_stay_in_memory() {
         for _ in 0..5 {
             assert_eq!(httpd.request("GET", "/a.txt", &login(pair)).status, status);
         }
-        // The client has its answer a moment before the server overwrites the request.
+        // The client gets its answer a moment before the server overwrites the request.
         eventually("the request is overwritten", || {
             let encoded = STANDARD.encode(pair);
             let is_there = |bytes: &[u8]| is_in_memory(&httpd, bytes).unwrap();
@@ -293,7 +293,7 @@ fn passwords_do_not_stay_in_memory() {
     }
 }
 
-/// What the process has used of the CPU: on a busy machine time itself says nothing.
+/// The CPU time of the process: on a busy machine, elapsed time means nothing.
 fn cpu_time(httpd: &Httpd) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", httpd.pid())).unwrap();
     // The 14th and 15th field; the second ends in the last parenthesis (proc_pid_stat(5)).
@@ -302,7 +302,7 @@ fn cpu_time(httpd: &Httpd) -> u64 {
 }
 
 #[test]
-fn a_wrong_password_costs_the_same_whoever_it_is_for() {
+fn a_wrong_password_costs_the_same_for_every_user() {
     let tree = site(&[ANN, &zoe(LESS_SLOW)]);
     let httpd = serve(&tree, &[]);
     let costs = ["zoe", "ann", "nobody"].map(|user| {
@@ -314,7 +314,7 @@ fn a_wrong_password_costs_the_same_whoever_it_is_for() {
 }
 
 #[test]
-fn what_is_no_password_file_is_refused() {
+fn malformed_password_files_are_refused() {
     let refuse = |lines: &[&str], want: &[&str]| {
         let tree = site(lines);
         let (root, file) = (tree.join("www"), tree.join("passwords"));
@@ -355,8 +355,8 @@ fn a_password_file_in_the_served_folder_is_refused() {
     check_refusal(&["--port", "0", "--auth", link, root], &["password", link, root]);
 }
 
-/// Sends so many wrong passwords for `/guess` from 127.0.0.`source`, each over a connection of its
-/// own, without waiting for the answers.
+/// Sends this many wrong passwords for `/guess` from 127.0.0.`source`, each over its own
+/// connection, without waiting for the answers.
 fn guess(httpd: &Httpd, source: u8, count: usize) -> Vec<TcpStream> {
     let guess = |number| {
         let mut stream = connect_from(loopback(source), httpd.address());
@@ -367,7 +367,7 @@ fn guess(httpd: &Httpd, source: u8, count: usize) -> Vec<TcpStream> {
     (0..count).map(guess).collect()
 }
 
-/// Likewise, until most of them wait for their check.
+/// Likewise, and waits until most of them are queued for their check.
 fn guess_until_they_wait(httpd: &Httpd, source: u8, count: usize) -> Vec<TcpStream> {
     let before = httpd.usage().threads;
     let guesses = guess(httpd, source, count);
@@ -375,14 +375,14 @@ fn guess_until_they_wait(httpd: &Httpd, source: u8, count: usize) -> Vec<TcpStre
     guesses
 }
 
-/// The lines of the guesses that have been answered, with this word in them.
+/// The number of answered guesses whose lines have this word.
 fn answered(httpd: &Httpd, word: &str) -> usize {
     let log = httpd.log();
     log.iter().filter(|line| line.contains("/guess") && line.contains(word)).count()
 }
 
 #[test]
-fn guesses_are_not_in_the_way_of_who_is_remembered() {
+fn guesses_do_not_delay_remembered_users() {
     let tree = site(&[ANN, &zoe(SLOW)]);
     let httpd = serve(&tree, &["--log-format", "short"]);
     assert_eq!(httpd.request("GET", "/a.txt", &ann()).status, 200);
@@ -410,7 +410,7 @@ fn guesses_from_one_address_do_not_keep_another_from_logging_in() {
 }
 
 #[test]
-fn guesses_that_are_too_many_are_turned_away() {
+fn too_many_guesses_are_rejected() {
     let tree = site(&[ANN, &zoe(SLOW)]);
     let httpd = serve(&tree, &["--log-format", "short"]);
     let mut guesses = guess(&httpd, 1, 90);

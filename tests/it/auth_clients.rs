@@ -1,5 +1,5 @@
-//! Programs that log in: curl, wget, a browser, and a proxy in front; and htpasswd, which makes the
-//! password file.
+//! Programs that log in: curl, wget, a browser, and a proxy in front; and htpasswd, which writes
+//! the password file.
 
 use std::io::Write;
 use std::process::Command;
@@ -33,7 +33,7 @@ fn htpasswd_makes_the_file() {
     }
 }
 
-/// Both ask without a password first, and then by the scheme that the answer names: curl by
+/// Both first ask without a password, and then by the scheme that the answer names: curl with
 /// `--anyauth`, wget always.
 #[test]
 fn curl_and_wget_log_in() {
@@ -64,7 +64,7 @@ fn a_browser_logs_in() {
     assert_ne!(browser.run("return document.title"), "in");
     browser.open(&url("ann:open%20sesame"));
     assert_eq!(browser.run("return document.title"), "in");
-    // What the page needs comes with the same password, and so do scripts' requests.
+    // The page's own requests have the same password, and so do those of scripts.
     assert_eq!(browser.run("return document.body.clientWidth"), json!(123));
     let script = "return fetch(location.origin + '/a.txt').then(answer => answer.text())";
     assert_eq!(browser.run(script), "hello");

@@ -1,5 +1,5 @@
-//! A log whose disk stands still or is full, whose reader has stopped reading, whose terminal is
-//! stopped: lines are lost, and counted; no client waits for them, and neither does the end.
+//! A log whose disk is stalled or full, whose reader has stopped reading, or whose terminal is
+//! stopped: lines are lost and counted; neither a client nor the shutdown waits for them.
 
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
@@ -19,17 +19,17 @@ use crate::support::{
 /// Together with lines of 8 kB, far more than any pipe, terminal or queue holds.
 const REQUESTS: usize = 800;
 
-/// Fewer than one for each request: a slot that waits for the log would not come back.
+/// Fewer slots than requests: one that waited for the log would not come back.
 const SLOTS: &str = "4";
 
-/// Fields of a request whose access line has 8 kB, since quotes are escaped.
+/// Fields of a request whose access line takes 8 kB, since quotes are escaped.
 fn long_fields() -> String {
     let quotes = "\"".repeat(2_000);
     format!("Referer: {quotes}\r\nUser-Agent: {quotes}\r\n")
 }
 
-/// A server whose standard error is this descriptor. For a pipe or a terminal that no one reads, a
-/// shell has to pass it on, since the tests collect what a server writes.
+/// A server with this descriptor as standard error. A shell has to pass on a pipe or a terminal
+/// that nobody reads, since the tests collect a server's output.
 #[track_caller]
 fn serve(tree: &Tree, standard_error: OwnedFd, before: &[&str]) -> Httpd {
     let mut command = Command::new("sh");
@@ -39,8 +39,8 @@ fn serve(tree: &Tree, standard_error: OwnedFd, before: &[&str]) -> Httpd {
     Httpd::spawn_with(command, Stdio::from(standard_error))
 }
 
-/// Sends so many requests from a few clients at once, each of which is answered although the log
-/// stands still for as long as the test likes, and its connection closed.
+/// Sends this many requests from a few clients at once. Each must be answered and its connection
+/// closed although the log is blocked.
 #[track_caller]
 fn ask_often(httpd: &Httpd, count: usize) {
     let fields = long_fields();
@@ -61,10 +61,10 @@ fn check_end(ended: &Ended) {
     assert_eq!(ended.status.code(), Some(0), "after {:?}", ended.took);
 }
 
-/// What there is to read at this moment, in whole lines.
+/// The whole lines that can be read at once.
 fn read_what_is_there(mut reader: impl Read) -> Vec<String> {
     let mut bytes = Vec::new();
-    // It ends with an error where there is no more for now.
+    // Ends with an error when there is no more for now.
     let _ = reader.read_to_end(&mut bytes);
     let text = String::from_utf8(bytes).unwrap();
     text.lines().map(str::to_owned).collect()
@@ -78,14 +78,14 @@ fn pipe() -> (File, OwnedFd) {
     (reader, writer.into())
 }
 
-/// The numbers of lost lines that messages tell, in order.
+/// The numbers of lost lines in messages, in order.
 fn lost(log: &[String]) -> Vec<usize> {
     let told = log.iter().filter(|line| line.contains("WARN"));
     let numbers = told.filter_map(|line| line.rsplit_once("lost: ").map(|(_, number)| number));
     numbers.map(|number| number.parse().unwrap()).collect()
 }
 
-/// Access lines, all of which must be whole.
+/// Access lines, all of which must be complete.
 #[track_caller]
 fn access_lines(log: &[String]) -> usize {
     let is_whole = |line: &&String| line.starts_with("127.0.0.1 - - [") && line.ends_with("\\\"\"");
@@ -103,7 +103,7 @@ fn lost_lines_are_counted_when_the_pipe_is_read_again() {
     let mut log = Vec::new();
     let mut rest = Vec::new();
     eventually("it is told", || {
-        // A line may be there in part.
+        // The last line may be incomplete.
         let _ = (&reader).read_to_end(&mut rest);
         let whole = rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let text = String::from_utf8(rest.drain(..whole).collect()).unwrap();
@@ -132,11 +132,11 @@ fn lost_lines_are_counted_when_the_pipe_is_read_only_in_the_end() {
     let told: Vec<_> = log.iter().filter(|line| line.contains("access_log")).cloned().collect();
     let lost: usize = lost(&told).iter().sum();
     let unwritten = REQUESTS - access_lines(&log);
-    // Messages at the stop may have found no room either.
+    // Messages at the stop may also have found no room.
     assert!((unwritten..=unwritten + 2).contains(&lost), "{lost}, {unwritten}");
 }
 
-/// It is only not read, or stopped by Ctrl-S.
+/// It is just not read, or stopped by Ctrl-S.
 #[track_caller]
 fn check_stuck_terminal(mode: u32, before: &[&str]) {
     let tree = Tree::with(&[("a.txt", b"hello")]);
@@ -157,7 +157,7 @@ fn a_terminal_that_shows_nothing_costs_lines_only() {
     check_stuck_terminal(0o620, &[]);
 }
 
-/// As `sudo -u nobody httpd` has it: the terminal cannot be opened anew.
+/// As with `sudo -u nobody httpd`: the terminal cannot be opened again.
 #[test]
 fn a_stopped_terminal_of_another_user_costs_lines_only() {
     let Some(setpriv) = tool("setpriv").filter(|_| is_root()) else {
@@ -176,7 +176,7 @@ fn serve_with_log(mut command: Command, log: &Path, tree: &Tree) -> Httpd {
 }
 
 #[test]
-fn a_disk_that_stands_still_costs_lines_only() {
+fn a_stalled_disk_costs_lines_only() {
     let Some(strace) = tool("strace") else { return };
     let tree = Tree::with(&[("root/a.txt", b"hello"), ("log/access.log", b"")]);
     let log = tree.join("log/access.log");
@@ -195,7 +195,7 @@ fn a_disk_that_stands_still_costs_lines_only() {
     assert_eq!(lost(&ended.stderr), [REQUESTS]);
 }
 
-/// What a pipe has taken of the lines that are written together is not known: they count as lost.
+/// A pipe does not tell how much it took of lines written together, so they count as lost.
 #[test]
 fn a_named_pipe_that_is_not_read_costs_lines_only() {
     let tree = Tree::with(&[("root/a.txt", b"hello"), ("log/other", b"")]);
@@ -232,10 +232,10 @@ fn a_limit_on_the_size_of_files_costs_lines_only() {
     check_end(&ended);
     let texts = [tree.join("log/old"), log].map(|path| fs::read_to_string(path).unwrap());
     assert!(texts[1].contains("again"));
-    // A connection closes before its line is handed over, so the last lines may go to the new file.
+    // A connection closes before its line is queued, so the last lines may go to the new file.
     let written = texts.iter().map(|text| text.matches("\\\"\"\n").count()).sum::<usize>();
     let not_written = REQUESTS - written;
-    // Each loss is told once it has ended, and all of them in the last line.
+    // Each loss is reported once it has ended, and all of them in the last line.
     let lost = lost(&ended.stderr);
     let (sum, losses) = lost.split_last().unwrap();
     assert_eq!((losses.iter().sum(), *sum), (not_written, not_written));

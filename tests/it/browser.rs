@@ -32,8 +32,8 @@ const FLAGS: [&str; 12] = [
     "--remote-debugging-pipe",
 ];
 
-/// How often chromedriver is started: it takes a free port of IPv6's and then wants the same one of
-/// IPv4's, which may be taken.
+/// How often chromedriver is started: it picks a free port on IPv6 and then wants the same one on
+/// IPv4, where it may be taken.
 const STARTS_MAX: usize = 5;
 
 /// The Tab key, for [`Browser::press`].
@@ -45,10 +45,10 @@ pub const ENTER: char = '\u{e007}';
 /// The Escape key, for [`Browser::press`].
 pub const ESCAPE: char = '\u{e00c}';
 
-/// Browsers at once: each of them keeps a core busy.
+/// Browsers at once: each keeps a core busy.
 const BROWSERS_MAX: usize = 2;
 
-/// Runs chromedriver until standard input is closed, which it is also when the tests are killed.
+/// Runs chromedriver until standard input is closed, which also happens when the tests are killed.
 /// Chromium ends after it, and writes into its profile until then.
 const RUN_DRIVER: &str = r#"
     HOME=$2 TMPDIR=$2 "$1" --port=0 &
@@ -60,7 +60,7 @@ const RUN_DRIVER: &str = r#"
     rm -rf "$2"
 "#;
 
-/// Places for browsers. A browser is in its place unless it was not started yet, or a test failed.
+/// Places for browsers. A place is empty until its first browser starts, and after a failed test.
 static POOL: LazyLock<Pool> = LazyLock::new(|| {
     let (give, take) = channel();
     (0..BROWSERS_MAX).for_each(|_| give.send(None).unwrap());
@@ -72,7 +72,7 @@ struct Pool {
     take: Mutex<Receiver<Option<Driver>>>,
 }
 
-/// A browser with one tab, which no other test has meanwhile.
+/// A browser with one tab, used by one test at a time.
 pub struct Browser {
     driver: Option<Driver>,
 }
@@ -87,7 +87,7 @@ struct Driver {
 }
 
 impl Browser {
-    /// A browser as if it had just been started; `None` where none is installed.
+    /// A browser as if just started; `None` if none is installed.
     #[track_caller]
     pub fn start() -> Option<Self> {
         let (chromedriver, chromium) = (tool("chromedriver")?, tool("chromium")?);
@@ -145,7 +145,7 @@ impl Browser {
         self.control("Emulation.setDeviceMetricsOverride", &size);
     }
 
-    /// Shows pages as for this medium (`screen`, `print`) and theme (`light`, `dark`).
+    /// Shows pages for this medium (`screen`, `print`) and theme (`light`, `dark`).
     #[track_caller]
     pub fn emulate(&self, medium: &str, theme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
@@ -153,13 +153,13 @@ impl Browser {
         self.control("Emulation.setEmulatedMedia", &media);
     }
 
-    /// Goes to this time zone.
+    /// Changes to this time zone.
     #[track_caller]
     pub fn go_to_zone(&self, zone: &str) {
         self.control("Emulation.setTimezoneOverride", &json!({ "timezoneId": zone }));
     }
 
-    /// Saves what is downloaded in this folder, without asking.
+    /// Saves downloads in this folder, without asking.
     #[track_caller]
     pub fn save_downloads_in(&self, folder: &Path) {
         let parameters = json!({ "behavior": "allow", "downloadPath": folder });
@@ -186,7 +186,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Nobody knows what a failed test left behind.
+        // The state after a failed test is unknown.
         let driver = self.driver.take().filter(|_| !thread::panicking());
         let _ = POOL.give.send(driver);
     }
@@ -236,7 +236,7 @@ impl Driver {
         self.session = format!("/session/{}", session["sessionId"].as_str().unwrap());
     }
 
-    /// The result of a command, which must not fail.
+    /// Runs a command, which must not fail, and returns its result.
     #[track_caller]
     fn command(&self, method: &str, path: &str, parameters: Option<&Value>) -> Value {
         let request = format!("{method} {path} {}", parameters.unwrap_or(&Value::Null));

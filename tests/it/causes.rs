@@ -1,4 +1,4 @@
-//! Why a response is not complete: a word in the log, and a row for it in the manual.
+//! Causes of incomplete responses: each is a word in the log, with a row in the manual.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::support::{Httpd, Tree, read_head, tool};
 /// More than the kernel buffers for a client that does not read.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A server, by these words before its own, with a small file and a large one.
+/// A server, with these words before its command, that has a small and a large file.
 fn serve(tree: &Tree, before: &[&str], flags: &[&str]) -> Httpd {
     tree.write("www/a.txt", b"hello");
     File::create(tree.join("www/large")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();
@@ -23,7 +23,7 @@ fn serve(tree: &Tree, before: &[&str], flags: &[&str]) -> Httpd {
     Httpd::spawn(command)
 }
 
-/// Waits for the access line of a target, which must have ended like this.
+/// Waits for the access line of a target with this ending.
 #[track_caller]
 fn check(httpd: &Httpd, target: &str, status: u16, outcome: &str, cause: &str) {
     let line = httpd.log_line(|line| line.contains(&format!("\"target\":\"{target}\"")));
@@ -62,7 +62,7 @@ fn a_file_that_shrinks_is_the_cause_of_its_end() {
     check(&httpd, "/large", 200, "truncated", "file-shrank");
 }
 
-/// What the file system says when the small file is opened.
+/// Checks the log for this error of the file system when the small file is opened.
 #[track_caller]
 fn check_open_error(errno: &str, status: u16, cause: &str) {
     let Some(strace) = tool("strace") else { return };
@@ -76,7 +76,7 @@ fn check_open_error(errno: &str, status: u16, cause: &str) {
 }
 
 #[test]
-fn what_the_file_system_said_is_in_the_log() {
+fn errors_of_the_file_system_are_in_the_log() {
     check_open_error("EMFILE", 503, "no-descriptors");
     check_open_error("ENFILE", 503, "no-descriptors");
     check_open_error("ENOMEM", 503, "no-memory");
@@ -84,7 +84,7 @@ fn what_the_file_system_said_is_in_the_log() {
     check_open_error("EIO", 500, "io-error");
 }
 
-/// What is between these brackets and those that close them, wherever `start` ends in one.
+/// The text between these brackets and the ones that close them, wherever `start` ends in one.
 fn arguments<'a>(code: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
     let (open, close) = if start.ends_with('{') { ('{', '}') } else { ('(', ')') };
     code.match_indices(start).map(move |(at, _)| {
@@ -98,14 +98,14 @@ fn arguments<'a>(code: &'a str, start: &'a str) -> impl Iterator<Item = &'a str>
     })
 }
 
-/// The words among what stands between quotes.
+/// The words in quotes.
 fn words(text: &str, quote: char) -> impl Iterator<Item = &str> {
     let quoted = text.split(quote).skip(1).step_by(2);
     quoted.filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
 }
 
-/// The causes that the code gives: the words in each function `cause`, and those that an outcome or
-/// a refusal is made with.
+/// The causes in the code: the words in each function `cause`, and those that outcomes and refusals
+/// are made with.
 fn causes_in(folder: &Path) -> BTreeSet<String> {
     let mut causes = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -52,7 +52,7 @@ impl Dice {
         &from[self.below(from.len())]
     }
 
-    /// Bytes, some of which mean something in HTTP.
+    /// Bytes, some of them special in HTTP.
     fn garbage(&mut self, length: usize) -> Vec<u8> {
         const PIECES: &[&[u8]] = &[
             b"GET ",

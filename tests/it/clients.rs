@@ -1,6 +1,6 @@
 //! Real clients, where they are installed: curl, wget, Python and a browser.
 //!
-//! Nothing here looks at the protocol: what counts is what each client makes of the answers.
+//! These tests ignore the protocol: only the results of the clients matter.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -120,7 +120,7 @@ fn curl_posts() {
     assert!(page.contains(">s12345<"), "{page}");
     assert_eq!(status(&["-X", "POST"]), "411");
 
-    // Without an interim answer curl would wait for a second, and its log would not mention 100.
+    // Without an interim answer curl would wait a second, and its log would not mention 100.
     let expecting = ["-v", "-H", "Expect: 100-continue", "-d", "id=s12345", &url];
     let (page, log) = curl(&tool, &expecting);
     assert!(page.contains(">s12345<"), "{page}");
@@ -175,7 +175,7 @@ fn wget_mirrors_a_folder() {
         }
     }
     assert!(compared >= 10, "{compared}");
-    // Each once, and nothing else: no archive, no other order.
+    // Each file once, and nothing else: no archive, no other order.
     httpd.get("/last");
     httpd.log_line(|line| line.contains("\"/last\""));
     let log = httpd.log();
@@ -219,7 +219,7 @@ for version in (11, 10):
     assert_eq!(printed, want.repeat(2));
 }
 
-/// Names for programs that take listings for folders; each file holds its own name.
+/// Names for programs that treat listings as folders; each file contains its own name.
 const LISTED: [&str; 5] = ["a.whl", "a b:c.whl", "javascript:x", "ü.whl", "one/two/three/deep.whl"];
 
 fn listed_tree() -> Tree {
@@ -238,7 +238,7 @@ fn assert_listed<'a>(found: impl IntoIterator<Item = &'a str>) {
     assert_eq!(found, want);
 }
 
-/// fsspec, by which Python's data tools open URLs, joins links to the folder's URL as they stand.
+/// fsspec, with which Python's data tools open URLs, joins links to the folder's URL unchanged.
 #[test]
 fn fsspec_finds_each_file() {
     // Debian's packages are for its own Python.

@@ -63,7 +63,7 @@ fn an_endless_upload_is_cut_off() {
     let mut stream = httpd.connect();
     stream.write_all(b"POST /post.html HTTP/1.0\r\n\r\n").unwrap();
     let megabyte = vec![b'x'; 1024 * 1024];
-    // What the server drains, and what the kernel buffers on both sides.
+    // The bytes that the server drains, and those that the kernel buffers on both sides.
     let at_most = DRAIN_BYTES_MAX / megabyte.len() + 48;
     let written = (0..at_most).map(|_| stream.write_all(&megabyte)).take_while(Result::is_ok);
     let megabytes = written.count();
@@ -71,8 +71,8 @@ fn an_endless_upload_is_cut_off() {
     assert!(is_reset(&stream.write_all(&megabyte).unwrap_err()));
 }
 
-/// A client that has its answer and keeps its connection is waited for, but not for long, whether
-/// it is silent or goes on sending. The server's own measure of the time is looked at.
+/// A client that has its answer and keeps its connection, silent or still sending, is waited for,
+/// but not for long. The server's own measure of the time is checked.
 #[test]
 fn a_client_that_does_not_close_is_closed_after_five_seconds() {
     let (_tree, httpd) = site(&["--log-format", "json", "--request-timeout", "60"]);
@@ -168,7 +168,7 @@ fn trickling_bytes_do_not_extend_the_deadline() {
         let (answer, sent) = trickle(&mut stream);
         check(&answer, 408);
         assert!(sent >= 2, "{sent}");
-        // Nor is a byte needed to notice it.
+        // Noticing it takes no further byte either.
         let mut silent = httpd.connect();
         let started = Instant::now();
         silent.write_all(start.as_bytes()).unwrap();
@@ -179,7 +179,7 @@ fn trickling_bytes_do_not_extend_the_deadline() {
     assert!(line.contains("\"GET /a.txt HTTP/1.0\""), "{line}");
 }
 
-/// Sends a byte every 20 ms until the answer arrives; returns it, and how many bytes that took.
+/// Sends a byte every 20 ms until the answer arrives; returns it, and the number of bytes sent.
 #[track_caller]
 fn trickle(stream: &mut TcpStream) -> (Vec<u8>, usize) {
     let mut answer = Vec::new();
@@ -195,7 +195,7 @@ fn trickle(stream: &mut TcpStream) -> (Vec<u8>, usize) {
     panic!("there is no deadline");
 }
 
-/// Sends a head, and returns the first line that comes back.
+/// Sends a head, and returns the first line of the answer.
 #[track_caller]
 fn first_line(stream: &mut TcpStream, head: &str) -> String {
     stream.write_all(head.as_bytes()).unwrap();
@@ -232,7 +232,7 @@ fn a_client_that_need_not_send_its_body_gets_no_100() {
         let head = format!("{request}\r\n{fields}\r\n");
         assert_eq!(first_line(&mut httpd.connect(), &head), format!("HTTP/1.0 {want}\r\n"));
     }
-    // HTTP/1.0 has no interim responses, and a client that has sent its body waits for none.
+    // HTTP/1.0 has no interim responses, and a client that has sent its body does not wait for one.
     let rest = "Host: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nid=7";
     for version in ["HTTP/1.0", "HTTP/1.1"] {
         let request = format!("POST /post.html {version}\r\n{rest}");

@@ -1,7 +1,7 @@
 //! Precompressed siblings of files: `name.ext.br`, `.zst` and `.gz`.
 //!
-//! They need not really be compressed, since the server never looks inside: each holds the name of
-//! its coding.
+//! They need not be compressed, since the server never looks inside: each contains the name of its
+//! coding.
 
 use crate::ask::ask_for;
 use crate::support::{Httpd, Tree};
@@ -76,9 +76,9 @@ fn only_files_beside_the_plain_file_are_chosen() {
     assert_eq!(archive.field("Content-Type"), Some("application/gzip"));
     let page = ask_for(&httpd, "/one.html", all);
     assert_eq!(page.field("Content-Type"), Some("text/html; charset=utf-8"));
-    // Without the plain file there is nothing to choose from.
+    // Without the plain file there is no choice.
     assert_eq!(ask_for(&httpd, "/lone.txt", all).status, 404);
-    // A link that leads out of the root does not count.
+    // A link that leads out of the root is ignored.
     let outside = Tree::with(&[("secret", b"secret")]);
     tree.link("none.txt.br", outside.join("secret"));
     check(&httpd, "/none.txt", all, "plain", None);

@@ -15,7 +15,7 @@ use rustix::fs::{CWD, RenameFlags};
 
 use crate::support::{Httpd, Tree};
 
-/// What must not be sent: the content of each file outside, and the name of one of them.
+/// Must not be sent: the content of each file outside, and the name of one of them.
 const OUTSIDE: &str = "outside, secret";
 
 const INSIDE: &str = "inside, public";

@@ -1,4 +1,4 @@
-//! `--cors`: preflights, and what a page of another origin may read, in a browser.
+//! `--cors`: preflights, and the access of pages of another origin, in a browser.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn preflight(httpd: &Httpd, target: &str, fields: &str) -> Reply {
 }
 
 #[test]
-fn a_preflight_is_allowed_whatever_it_is_for() {
+fn a_preflight_is_allowed_for_any_target() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &["--cors", "--redirect", "/old=/a.txt"]);
     let want = preflight(&httpd, "/a.txt", ASKS);
@@ -57,7 +57,7 @@ fn a_preflight_is_allowed_the_fields_that_it_asks_for() {
 }
 
 #[test]
-fn what_is_no_preflight_is_answered_as_ever() {
+fn other_options_requests_are_answered_as_ever() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     let with = Httpd::serve(tree.path(), &["--cors"]);
     let without = Httpd::serve(tree.path(), &[]);
@@ -71,7 +71,7 @@ fn what_is_no_preflight_is_answered_as_ever() {
     }
     assert_eq!(without.get("/a.txt").field("Access-Control-Allow-Origin"), None);
     assert_eq!(without.get("/a.txt").field("Access-Control-Expose-Headers"), None);
-    // A name that this server does not answer to is refused first.
+    // A name that this server does not accept is refused first.
     let evil = format!("Host: evil.example.com\r\n{ASKS}");
     assert_eq!(preflight(&with, "/a.txt", &evil).status, 421);
 }
@@ -114,7 +114,7 @@ fn a_page_of_another_origin_reads_ranges_and_validators() {
     assert_eq!((&one["status"], &one["text"]), (&json!(206), &json!("234")));
     assert_eq!((&one["range"], &one["etag"]), (&json!("bytes 2-4/10"), &json!(etag)));
 
-    // Two spans and a condition are each a reason for a preflight.
+    // Two ranges and a condition each cause a preflight.
     let other = json!({ "Range": "bytes=0-1,8-9", "If-None-Match": "\"other\"" });
     let two = ask("/a.txt", &other);
     assert_eq!((&two["status"], &two["etag"]), (&json!(206), &json!(etag)));
@@ -127,7 +127,7 @@ fn a_page_of_another_origin_reads_ranges_and_validators() {
     let same = ask("/a.txt", &json!({ "Range": "bytes=0-1,8-9", "If-None-Match": etag }));
     assert_eq!((&same["status"], &same["etag"]), (&json!(304), &json!(etag)));
 
-    // Errors are read as well, and so is what a library adds a field of its own to.
+    // Pages can also read errors, and answers to requests with a library's own field.
     let missing = ask("/missing", &json!({ "X-Requested-With": "a page", "If-Match": "\"x\"" }));
     assert_eq!(missing["status"], 404);
     let beyond = ask("/a.txt", &json!({ "Range": "bytes=10-" }));

@@ -1,5 +1,5 @@
-//! All slots are taken: who loses one to a connection that must wait, who never does, and what the
-//! log says of it.
+//! Eviction when all slots are in use: who loses a slot to a connection that must wait, who never
+//! does, and the log of it.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,10 +16,10 @@ use crate::support::{
 };
 use crate::turns::is_unanswered;
 
-/// Larger than what the kernel takes into its buffers for a client that does not read.
+/// Larger than the kernel's buffers for a client that does not read.
 pub const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// More than an answer may have that needs no slot, less than what the kernel takes at once.
+/// Larger than any answer that needs no slot, smaller than the kernel's buffers.
 const MEDIUM_FILE_BYTES: usize = 300_000;
 
 /// A folder with a small, a medium and a large file: `a`, `medium.bin` and `large.bin`.
@@ -29,7 +29,7 @@ pub fn tree_of_sizes() -> Tree {
     tree
 }
 
-/// A server with so few slots, whose log is JSON. On a busy machine a test may take a while.
+/// A server with this many slots, whose log is JSON. On a busy machine a test may take a while.
 pub fn serve_with_slots(tree: &Tree, slots: usize, flags: &[&str]) -> Httpd {
     let slots = slots.to_string();
     let own_flags = ["--max-connections", &slots, "--log-format", "json"];
@@ -38,8 +38,8 @@ pub fn serve_with_slots(tree: &Tree, slots: usize, flags: &[&str]) -> Httpd {
     Httpd::serve(tree.path(), &[&own_flags, patient, flags].concat())
 }
 
-/// Sends this and waits until the server has done all that it can about it: connections are older
-/// than those that are made after them.
+/// Sends this and waits until the server has done all that it can about it, so that connections
+/// have a known order of age.
 #[track_caller]
 pub fn send(httpd: &Httpd, bytes: &[u8]) -> TcpStream {
     send_from(loopback(1), httpd, bytes)
@@ -53,7 +53,7 @@ pub fn send_from(source: IpAddr, httpd: &Httpd, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// Waits for a line that says so of a request for `target`.
+/// Waits for a line with this outcome of a request for `target`.
 #[track_caller]
 pub fn await_outcome(httpd: &Httpd, target: Option<&str>, outcome: &str) -> Value {
     let parse = |line: &str| serde_json::from_str::<Value>(line).ok();
@@ -61,7 +61,7 @@ pub fn await_outcome(httpd: &Httpd, target: Option<&str>, outcome: &str) -> Valu
     parse(&httpd.log_line(|line| parse(line).is_some_and(is_it))).unwrap()
 }
 
-/// How many connections were evicted so far.
+/// The number of evictions so far.
 fn evictions(httpd: &Httpd) -> usize {
     httpd.log().iter().filter(|line| line.contains("\"outcome\":\"evicted\"")).count()
 }
@@ -91,7 +91,7 @@ fn the_oldest_unfinished_request_loses_its_slot() {
     assert_eq!(evictions(&httpd), 2);
 }
 
-/// The source with the most slow heads loses one, not the one that has had its own for longest.
+/// The source with the most slow heads loses one, although another source's head is older.
 #[test]
 fn the_oldest_of_the_source_with_the_most_unfinished_requests_loses_its_slot() {
     let tree = tree_of_sizes();
@@ -114,7 +114,7 @@ fn a_lingering_client_can_be_evicted() {
     let httpd = serve_with_slots(&tree, 1, &[]);
     let mut lingers = send(&httpd, b"GET /a HTTP/1.0\r\n\r\nand more");
     assert_eq!(Reply::parse(&read_to_end(&mut lingers)).body, b"hello");
-    // At once: it lingers for five seconds only.
+    // At once: it lingers for only five seconds.
     let mut waits = httpd.connect();
     waits.write_all(b"GET /a?b HTTP/1.0\r\n").unwrap();
     let evicted = await_outcome(&httpd, Some("/a"), "evicted");
@@ -134,7 +134,7 @@ fn the_slowest_answer_of_the_source_with_the_most_loses_its_slot() {
     assert_eq!((&evicted["cause"], &evicted["status"]), (&"over-share".into(), &200.into()));
     assert_eq!(evicted["client"], "127.0.0.2");
 
-    // Two of theirs are not two more than its one.
+    // Two answers of that source are not two more than the one of this.
     let mut another = send_from(loopback(3), &httpd, b"GET /large.bin?another HTTP/1.0\r\n\r\n");
     assert!(is_unanswered(&another));
     assert_eq!(evictions(&httpd), 1);
@@ -144,7 +144,7 @@ fn the_slowest_answer_of_the_source_with_the_most_loses_its_slot() {
     read_head(&mut another);
 }
 
-/// Only who has to wait for his client needs a slot.
+/// Only a connection whose client makes the server wait needs a slot.
 #[test]
 fn a_small_answer_evicts_no_one_and_waits_for_no_one() {
     let tree = tree_of_sizes();
@@ -164,8 +164,8 @@ fn a_small_answer_evicts_no_one_and_waits_for_no_one() {
     assert_eq!(evictions(&httpd), 0);
 }
 
-/// Neither those of a source that has more answers under way than its share, as long as a disk
-/// holds them up; nor any of a crowd that finds the one slot taken by one of them.
+/// Answers held up by a disk are not evicted, even if their source has more than its share; nor is
+/// any request of a crowd that competes for one slot.
 #[test]
 fn a_client_whose_request_is_whole_is_never_evicted() {
     let tree = tree_of_sizes();
@@ -201,8 +201,8 @@ fn a_client_whose_request_is_whole_is_never_evicted() {
     assert_eq!(evictions(&httpd), 0);
 }
 
-/// Nobody loses a slot for being slow but those who are slower than 4 kB a second, however long
-/// others wait, and however rarely the kernel says how much they have taken.
+/// Nobody loses a slot for being slow at more than 4 kB/s, however long others wait, and however
+/// rarely the kernel reports progress.
 #[test]
 fn a_steady_reader_keeps_its_slot_while_others_want_it() {
     let tree = tree_of_sizes();
@@ -217,7 +217,7 @@ fn a_steady_reader_keeps_its_slot_while_others_want_it() {
     settle(&httpd);
     let _stalled = ask(3, "large.bin?stalled");
     settle(&httpd);
-    // One of them gets the slot of the one that takes nothing, the other one waits for that.
+    // One of them gets the slot of the reader that takes nothing, the other waits for the next.
     let waiting = [ask(4, "medium.bin"), ask(5, "medium.bin")];
     let evicted = await_outcome(&httpd, Some("/large.bin?stalled"), "evicted");
     assert_eq!(evicted["cause"], "too-slow");

@@ -56,8 +56,8 @@ impl Transfer {
         Self { tree, httpd, stream }
     }
 
-    /// Reads the rest, which must be as it was when the transfer began. Returns its length, how the
-    /// connection ended, and the log's entry.
+    /// Reads the rest, which must be unchanged since the start of the transfer. Returns its length,
+    /// the end of the connection, and the log's entry.
     #[track_caller]
     fn finish(mut self) -> (usize, End, Value) {
         let mut body = Vec::with_capacity(LARGE_FILE_BYTES);
@@ -149,7 +149,7 @@ fn a_small_file_that_changes_is_never_padded() {
         scope.spawn(|| {
             let mut file = OpenOptions::new().append(true).open(tree.join("small.bin")).unwrap();
             while Instant::now() < until {
-                // To nothing: where a page is cut in two, the kernel itself may show zeros.
+                // To nothing: if a page is cut in two, the kernel itself may show zeros.
                 file.set_len(0).unwrap();
                 file.write_all(&content).unwrap();
             }

@@ -1,8 +1,8 @@
-//! System calls fail, one kind in each run: the first that each thread makes from then on, or the
+//! Failing system calls, one kind per run: the first that each thread makes from then on, or the
 //! second. A failure harms at most one client, every other answer is exact, no loop is left without
 //! a thread, and the server stops when told to.
 //!
-//! `cargo test --test it faults -- --include-ignored`, as `.ci/run` does it.
+//! `cargo test --test it faults -- --include-ignored`, as in `.ci/run`.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ use crate::support::{Httpd, Reply, Tree, eventually, pattern, tool, wait_for_end
 
 const ERRORS: [&str; 5] = ["ENOMEM", "EMFILE", "EINTR", "EIO", "EAGAIN"];
 
-/// What a thread does for a request, for its own start and end, for the log, and at the stop.
+/// The calls of a thread for a request, for its own start and end, for the log, and at the stop.
 #[rustfmt::skip]
 const CALLS: [&str; 22] = [
     "accept4", "clock_nanosleep", "clone3", "faccessat", "fstat", "getdents64", "gettid", "lseek",
@@ -24,8 +24,8 @@ const CALLS: [&str; 22] = [
     "sched_getaffinity", "sendfile", "sendto", "set_robust_list", "shutdown", "write",
 ];
 
-/// Calls that cannot fail, or after which no process could go on. Linux closes a descriptor
-/// whatever `close` says; whether there is memory for `mmap` and `mprotect` the server looks before
+/// Calls that cannot fail, or whose failure no process survives. Linux closes a descriptor whatever
+/// `close` returns; the server checks before `mmap` and `mprotect` whether there is memory
 /// (`starvation`); and a lock that fails is no lock.
 #[rustfmt::skip]
 const NOT_FAILING: [&str; 19] = [
@@ -37,11 +37,11 @@ const NOT_FAILING: [&str; 19] = [
 /// A signal that interrupts these harms nobody.
 const TRIED_AGAIN: [&str; 5] = ["accept4", "ppoll", "recvfrom", "sendfile", "sendto"];
 
-/// By these, `signal-hook` wakes the main thread from the handler of a signal: where the kernel had
-/// no memory for that pair of sockets, no signal would come.
+/// With these, `signal-hook` wakes the main thread from a signal handler: if the kernel had no
+/// memory for that pair of sockets, no signal would come.
 const OF_SIGNALS: [&str; 2] = ["recvfrom", "sendto"];
 
-/// Requests of every kind, and the bytes that each is sent in.
+/// Requests of every kind, each in the pieces in which it is sent.
 const REQUESTS: [&[&str]; 7] = [
     &["GET /small HTTP/1.0\r\n\r\n"],
     &["GET /large HTTP/1.0\r\n\r\n"],
@@ -52,7 +52,7 @@ const REQUESTS: [&[&str]; 7] = [
     &["GET /small HT", "TP/1.0\r\n\r\n"],
 ];
 
-/// Clients that ask at the same time.
+/// Clients that send requests at the same time.
 const CLIENTS: usize = 3;
 
 fn site() -> Tree {
@@ -68,7 +68,7 @@ fn serve(tree: &Tree) -> Httpd {
     Httpd::serve(&tree.join("www"), &flags)
 }
 
-/// The answer, whatever the time is; `None` where it is none.
+/// The answer without its date; `None` if there is none.
 fn ask(httpd: &Httpd, request: &[&str]) -> Option<Reply> {
     let mut stream = httpd.connect();
     for (number, piece) in request.iter().enumerate() {
@@ -87,7 +87,7 @@ fn ask(httpd: &Httpd, request: &[&str]) -> Option<Reply> {
     Some(reply)
 }
 
-/// Each request by several clients at once, and how many got another answer than this.
+/// Sends each request from several clients at once. Returns the number of wrong answers.
 fn harmed(httpd: &Httpd, want: &[Option<Reply>]) -> usize {
     let ask_all = || {
         let answers = REQUESTS.iter().map(|request| ask(httpd, request));
@@ -99,7 +99,7 @@ fn harmed(httpd: &Httpd, want: &[Option<Reply>]) -> usize {
     })
 }
 
-/// Has strace trace the server from now on, by these flags.
+/// Makes strace trace the server from now on, with these flags.
 #[track_caller]
 fn trace(httpd: &Httpd, trace: &str, flags: &[&str]) -> Child {
     let mut command = Command::new(tool("strace").unwrap());
@@ -113,7 +113,8 @@ fn trace(httpd: &Httpd, trace: &str, flags: &[&str]) -> Child {
     strace
 }
 
-/// Lets one call fail, while clients ask or when the server stops. Gives how often it did.
+/// Makes one call fail, while clients send requests or when the server stops. Returns how often it
+/// failed.
 #[track_caller]
 fn check(call: &str, error: &str, is_at_stop: bool) -> usize {
     let tree = site();
@@ -121,7 +122,7 @@ fn check(call: &str, error: &str, is_at_stop: bool) -> usize {
     let want: Vec<_> = REQUESTS.iter().map(|request| ask(&httpd, request)).collect();
     settle(&httpd);
     let file = tree.join("trace");
-    // The main thread has begun to receive.
+    // The main thread has already begun to receive.
     let when = if call == "recvfrom" { 2 } else { 1 };
     let fault = format!("inject={call}:error={error}:when={when}");
     let only = format!("trace={call}");
@@ -166,7 +167,7 @@ fn a_call_that_fails_at_the_stop_stops_nothing_else() {
     }
 }
 
-/// Whatever else the server calls is not tried above.
+/// All calls of the server must be in one of the lists above.
 #[test]
 #[ignore = "it goes with the others"]
 fn every_call_that_can_fail_is_tried() {

@@ -10,7 +10,7 @@ use httpdate::HttpDate;
 use crate::ask::{ask, ask_for};
 use crate::support::{Httpd, Reply, Tree, read_to_end};
 
-/// What every response starts with.
+/// The first fields of every response.
 const START: &str = "Date Server Connection Content-Length";
 
 fn site() -> Tree {
@@ -26,16 +26,16 @@ fn site() -> Tree {
     tree
 }
 
-/// What `--cors` adds to every response, at its end.
+/// The fields that `--cors` adds at the end of every response.
 const CORS: &str = "Access-Control-Allow-Origin Access-Control-Expose-Headers";
 
-/// Checks the names of a reply's fields; `want` leaves out those that every response has.
+/// Checks the names of a reply's fields; `want` omits those of every response.
 #[track_caller]
 fn check(reply: &Reply, want_status: u16, want: &str) {
     check_to_the_end(reply, want_status, want, "");
 }
 
-/// Likewise, of a server that adds more at the end.
+/// Likewise, for a server that adds more at the end.
 #[track_caller]
 fn check_to_the_end(reply: &Reply, want_status: u16, want: &str, end: &str) {
     let names: Vec<&str> = reply.fields.iter().map(|(name, _)| name.as_str()).collect();
@@ -172,7 +172,7 @@ fn times_are_those_of_the_request_not_of_the_connection() {
     assert_eq!(reply.field("Last-Modified"), Some(changed.to_string().as_str()));
     let line = httpd.log_line(|line| line.contains("/a.txt"));
     let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
-    // The time of day in RFC 3339 and in HTTP's form.
+    // The time of day in RFC 3339 and in HTTP's format.
     assert_eq!(&entry["time"].as_str().unwrap()[11..19], &date[17..25], "{line}");
     assert!(entry["duration_us"].as_u64().unwrap() > 1_000_000, "{line}");
 }

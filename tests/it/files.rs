@@ -67,7 +67,7 @@ fn a_folder_redirects_to_its_slash_and_then_serves_its_index() {
     check(&httpd, "/a%20b/", Some(b"home"));
 }
 
-/// Without the sandbox, which alone would be enough.
+/// Without the sandbox, which would be enough by itself.
 #[test]
 fn paths_cannot_leave_the_root() {
     let tree = Tree::with(&[("root/a.txt", b"inside"), ("secret", b"outside")]);

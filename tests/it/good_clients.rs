@@ -1,7 +1,7 @@
 //! Good clients among hundreds of attackers that want to keep them out: from another address, from
-//! the attackers' own, each attacker with its own.
+//! the attackers' own, or with an address per attacker.
 //!
-//! How long good clients wait is printed, not asserted (`measured`).
+//! Their waits are printed, not asserted (`measured`).
 
 mod measured;
 
@@ -16,18 +16,19 @@ use crate::support::{
     Httpd, PATIENCE, Reply, Tree, connect_from, eventually, pattern, raise_descriptor_limit,
 };
 
-/// What attackers ask for: more than what the kernel takes for a client that does not read.
+/// The file that attackers request: larger than the kernel's buffers for a client that does not
+/// read.
 const ENDLESS_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Good clients' answers.
+/// The length of good clients' answers.
 const TINY_BYTES: usize = 10_000;
 const LARGE_BYTES: usize = 16 * 1024 * 1024;
 
-/// A folder whose listing has megabytes.
+/// Entries of a folder whose listing has megabytes.
 const LISTED_FILES: usize = 8_000;
 const LISTED_NAME_BYTES: usize = 200;
 
-/// Between two requests of a good client: time for attackers to come back.
+/// The pause between two requests of a good client: time for attackers to come back.
 const GOOD_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Slots, unless a test needs fewer.
@@ -35,7 +36,7 @@ const SLOTS: usize = 64;
 
 const QUIET: [&str; 1] = ["--quiet"];
 
-/// What good clients and attackers ask for.
+/// The files for good clients and attackers.
 struct Site {
     tree: Tree,
     tiny: Vec<u8>,
@@ -49,7 +50,7 @@ struct Group {
     manner: Manner,
 }
 
-/// A server that is under attack until this is dropped.
+/// A server under attack until this is dropped.
 struct Siege<'a> {
     site: &'a Site,
     attacks: Vec<Attack>,
@@ -78,7 +79,7 @@ fn heads(sources: &[IpAddr], count: usize) -> Group {
     Group { sources: sources.to_vec(), count, manner: Manner::Sends }
 }
 
-/// With 0 bytes a second they take nothing.
+/// At 0 bytes per second they take nothing.
 fn readers_of(path: &str, sources: &[IpAddr], count: usize, bytes_a_second: usize) -> Group {
     let manner = Manner::Takes { path: path.to_owned(), bytes_a_second };
     Group { sources: sources.to_vec(), count, manner }
@@ -105,8 +106,8 @@ impl<'a> Siege<'a> {
         self.attacks.push(Attack::start(self.httpd.address(), sources, *count, manner.clone()));
     }
 
-    /// Waits until the attackers have so many threads, or have come back as often: those that
-    /// never pause don't make the server wait. The process's own threads are few.
+    /// Waits until the attackers have this many threads, or have come back as often, since those
+    /// that never pause do not make the server wait. The process's own threads are few.
     #[track_caller]
     fn await_threads(&self, count: usize) {
         eventually("attackers have their threads", || {
@@ -114,18 +115,18 @@ impl<'a> Siege<'a> {
         });
     }
 
-    /// How often an attacker came back.
+    /// How often attackers have come back.
     fn returns(&self) -> usize {
         self.attacks.iter().map(Attack::returns).sum()
     }
 
-    /// A good client's answer, and how long it took. An error is any other answer than this.
+    /// Requests a file. Returns the time that the right answer took, or an error.
     fn ask(&self, source: IpAddr, name: &str, want: &[u8]) -> Result<Duration, String> {
         thread::sleep(GOOD_INTERVAL);
         let asked = Instant::now();
         let mut stream = connect_from(source, self.httpd.address());
         let mut bytes = Vec::with_capacity(want.len() + 1024);
-        // With one call: a request that comes in pieces is waited for.
+        // In one call: the server would wait for a request that comes in pieces.
         let result = stream.write_all(format!("GET /{name} HTTP/1.0\r\n\r\n").as_bytes());
         result
             .and_then(|()| stream.read_to_end(&mut bytes))
@@ -150,8 +151,8 @@ impl<'a> Siege<'a> {
         self.ask(source, "large.bin", &self.site.large)
     }
 
-    /// Each answer must be exact; all tiny ones together are bounded by the patience against hangs,
-    /// and so is each large one.
+    /// Each answer must be exact. The patience against hangs bounds all tiny ones together, and
+    /// each large one.
     #[track_caller]
     fn check(&self, sources: &[IpAddr], tiny: usize, large: usize) {
         let started = Instant::now();
@@ -204,7 +205,7 @@ fn are_served_among_attackers_of_every_kind_and_of_several_addresses() {
     check_attack(&groups, SLOTS);
 }
 
-/// Only tiny answers: a large one needs a slot, which its source has enough of.
+/// Only tiny answers: a large one needs a slot, and its source has its share of them already.
 #[test]
 fn are_served_at_the_attackers_own_address() {
     let site = Site::new();
@@ -225,12 +226,12 @@ fn are_served_among_three_times_as_many_addresses_as_slots() {
     siege.check(&[loopback(1)], 200, 0);
 }
 
-/// Those who read the listings hold the memory for such, so that the next ones wait for theirs.
-/// They can't be evicted, and must not be a shelter for others.
+/// Readers of listings hold the memory for them, so that the next requests for listings wait. They
+/// cannot be evicted, and must not shield others.
 #[test]
 fn are_served_among_readers_and_requests_for_large_listings() {
     let site = Site::with_large_listing();
-    // Who waits for a slot is rejected before the requests for listings are.
+    // A connection that waits for a slot is rejected before the requests for listings are.
     let mut siege = Siege::start(&site, SLOTS, &["--quiet", "--request-timeout", "5"], &[]);
     siege.join(&readers_of("/many/", &[loopback(2)], 8, 10_000));
     siege.await_threads(8);
@@ -240,8 +241,8 @@ fn are_served_among_readers_and_requests_for_large_listings() {
     siege.check(&[loopback(1)], 100, 3);
 }
 
-/// A few more of them than there are slots, each from its own address. None of them has more than
-/// its share, and none ever stalls for long enough to be cut off.
+/// Slightly more attackers than slots, each with its own address. None has more than its share, and
+/// none ever stalls for long enough to be cut off.
 #[test]
 fn are_served_among_readers_that_take_nothing_from_many_addresses() {
     const FEW: usize = 16;
@@ -255,7 +256,7 @@ fn are_served_among_readers_that_take_nothing_from_many_addresses() {
     siege.httpd.log_line(is_evicted);
 }
 
-/// They cost the server as much time as they like, but hold up no one.
+/// They cost the server a lot of time, but delay no one.
 #[test]
 fn are_served_among_senders_without_a_pause() {
     let site = Site::new();

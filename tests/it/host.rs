@@ -14,7 +14,7 @@ fn check(flags: &[&str], hosts: &[&str], want: u16) {
         // The page shows the flag that allows the name.
         let flag = format!("--allow-host {}", host.trim_end_matches(":8080"));
         assert_eq!(reply.text().contains(&flag), want == 421, "{}", reply.text());
-        // The target's authority counts, whatever the value of Host (RFC 9112 section 3.2.2).
+        // The target's authority takes precedence over Host (RFC 9112 section 3.2.2).
         let other = if want == 200 { "www.example.com" } else { "localhost" };
         let absolute = format!("GET http://{host}/a.txt HTTP/1.1\r\nHost: {other}\r\n\r\n");
         assert_eq!(httpd.reply(absolute).status, want, "absolute form: {host}");

@@ -1,4 +1,4 @@
-//! When a server has done all that it can do for its clients, and only waits.
+//! Waits until a server has done everything that it can do for its clients.
 
 use std::fs;
 use std::thread;
@@ -9,8 +9,8 @@ use crate::support::{Httpd, Tree, eventually};
 /// How long a server without clients is watched.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// What the kernel holds of what was sent to a port: bytes, and connections that are not accepted
-/// yet (see `proc_pid_net(5)`).
+/// Data for a port that is still in the kernel: bytes, and connections not yet accepted (see
+/// `proc_pid_net(5)`).
 pub fn unread_bytes(port: u16) -> usize {
     let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
     let local = format!(":{port:04X}");
@@ -20,31 +20,31 @@ pub fn unread_bytes(port: u16) -> usize {
     ours.map(|row| usize::from_str_radix(row[4].split_once(':').unwrap().1, 16).unwrap()).sum()
 }
 
-/// Waits until all that clients have sent is read, and every thread of the server waits. What was
-/// sent before this and not answered by then is not answered soon.
+/// Waits until everything that clients have sent is read, and every thread of the server waits. A
+/// request that was sent before and is still unanswered will not be answered soon.
 #[track_caller]
 pub fn settle(httpd: &Httpd) {
     eventually("the server only waits", || only_waits(httpd));
 }
 
-/// Whether that is so at this moment.
+/// Whether this is so now.
 fn only_waits(httpd: &Httpd) -> bool {
-    // The kernel tells of all sockets, which takes long where there are thousands.
+    // The kernel lists all sockets, which takes long if there are thousands.
     all_threads_sleep(httpd.pid()) && unread_bytes(httpd.address().port()) == 0
 }
 
-/// But for the one that looks after the others all the time.
+/// Except the housekeeper, which looks after the others all the time.
 fn all_threads_sleep(pid: u32) -> bool {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("status"))).all(|status| {
-        // A thread that has just ended has none.
+        // A thread that has just ended has no status.
         let Ok(status) = status else { return true };
         let has = |start| status.lines().any(|line: &str| line.starts_with(start));
         has("State:\tS") || has("Name:\thousekeeper")
     })
 }
 
-/// How often a process's threads have gone to sleep.
+/// The number of times that a process's threads have gone to sleep.
 pub fn sleeps(pid: u32) -> u64 {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let sleeps_of = |status: &str| {

@@ -14,7 +14,7 @@ use crate::support::{Httpd, Reply, Tree, has_words, pattern};
 /// 2025-11-13 02:13:20 UTC.
 const MOMENT: Duration = Duration::from_secs(1_763_000_000);
 
-/// Names that a file system can hold and a careless server can't handle.
+/// Names that a file system allows and a careless server mishandles.
 #[rustfmt::skip]
 const NAMES: &[&[u8]] = &[
     b"plain.txt", b"two  spaces", b" leading space", b"trailing space ", b"trailing dot.",
@@ -28,7 +28,7 @@ const NAMES: &[&[u8]] = &[
     &[b'x'; 255], &[0xff; 255],
 ];
 
-/// The content of the file with this name: no other file has the same.
+/// The content of the file with this name, different for every file.
 fn content(name: &[u8]) -> Vec<u8> {
     [b"the content of ", name].concat()
 }
@@ -69,7 +69,7 @@ fn every_folder_leads_in_and_back() {
         let name = page.rows[0].name();
         assert_eq!(httpd.get(&file).body, content(&name), "{file}");
 
-        // Without its slash, the folder redirects to itself, however odd its name.
+        // Without its slash, the folder redirects to itself, whatever its name.
         let reply = httpd.get(folder.trim_end_matches('/'));
         assert_eq!(reply.status, 301);
         let location = reply.field("Location").unwrap();
@@ -201,7 +201,7 @@ fn check_first(httpd: &Httpd, query: &str, want: &[&str]) {
     assert_eq!(names, want, "{query} as JSON");
 }
 
-/// Checks that a note above the table has these numbers: how many entries are shown, of how many.
+/// Checks that a note above the table has these numbers: entries shown, and entries in total.
 #[track_caller]
 fn check_note(page: &Page, want: &[&str; 2]) {
     let note = page.note.as_deref().expect("a note that not all entries are shown");
@@ -248,7 +248,7 @@ fn check_total(httpd: &Httpd, target: &str, want: &str) {
 }
 
 #[test]
-fn a_field_has_the_number_of_all_that_a_listing_without_a_limit_would_show() {
+fn a_field_has_the_number_of_entries_without_the_limit() {
     let tree = Tree::with(&[("d/a", b""), ("d/.hidden", b""), ("d/sub/x", b""), ("d/b", b"")]);
     fs::create_dir(tree.join("empty")).unwrap();
     tree.link("d/link", "a");

@@ -38,8 +38,8 @@ fn shown(browser: &Browser) -> Value {
     )
 }
 
-/// Checks that the console is empty. Where a browser opens what is no page, the site must have a
-/// `/favicon.ico`, which it requests.
+/// Checks that the console is empty. For anything that is not a page, the browser requests
+/// `/favicon.ico`, which the site must have then.
 #[track_caller]
 fn check_console(browser: &Browser) {
     assert_eq!(browser.console(), Vec::<String>::new());
@@ -87,7 +87,7 @@ fn a_browser_opens_and_sorts_listings() {
     check_console(&browser);
 }
 
-/// No browser asks for an icon: the log has what the reader asked for, and no 404.
+/// No browser requests an icon: the log has only the reader's requests, and no 404.
 #[test]
 fn a_page_has_its_own_icon() {
     let Some(browser) = Browser::start() else { return };
@@ -125,7 +125,7 @@ fn times_are_those_of_the_reader() {
     }
 }
 
-/// The names that the filter leaves, and the foot of the table.
+/// The names that pass the filter, and the foot of the table.
 #[track_caller]
 fn filtered(browser: &Browser, text: &str) -> (Vec<String>, Value) {
     browser.run(&format!(
@@ -198,7 +198,7 @@ fn nothing_to_press_is_printed() {
     assert_eq!(shown(&browser), json!(["one", "two"]));
 }
 
-/// Each place that Tab reaches, in the order of the page, shows that it has the focus.
+/// Every element that Tab reaches, in the order of the page, shows its focus.
 #[test]
 fn all_is_reached_by_the_keyboard() {
     let Some(browser) = Browser::start() else { return };
@@ -217,7 +217,7 @@ fn all_is_reached_by_the_keyboard() {
     }
 }
 
-/// The rules of accessibility that a machine can check, by axe-core: `npm pack axe-core`, then
+/// The rules of accessibility that a machine can check, with axe-core: `npm pack axe-core`, then
 /// `AXE=package/axe.min.js cargo test axe`. Without it, the test is skipped.
 #[test]
 fn axe_finds_nothing_in_any_theme_and_width() {
@@ -252,7 +252,7 @@ fn axe_finds_nothing_in_any_theme_and_width() {
     }
 }
 
-/// What the box has, and whether it has the focus.
+/// The text of the box, and whether it has the focus.
 #[track_caller]
 fn filter(browser: &Browser) -> Value {
     browser.run(
@@ -303,7 +303,7 @@ fn the_filter_is_reached_left_and_used_by_keys() {
     check_console(&browser);
 }
 
-/// To the browser the rows are still a table, although they are laid out as grids.
+/// For the browser the rows are still a table, although they are laid out as grids.
 #[test]
 fn rows_stay_a_table_and_fit_every_width() {
     let Some(browser) = Browser::start() else { return };
@@ -335,7 +335,7 @@ fn rows_stay_a_table_and_fit_every_width() {
 fn without_its_script_the_page_still_works() {
     let Some(browser) = Browser::start() else { return };
     let tree = Tree::with(&[("one", b"1"), ("two", b"22")]);
-    // A second policy can only forbid more: this one forbids the script, and with it the filter.
+    // A second policy can only forbid more: this one forbids the script, and so the filter.
     let policy = "Content-Security-Policy: script-src 'none'";
     let httpd = Httpd::serve(tree.path(), &["--header", policy]);
     browser.open(&httpd.url("/"));

@@ -12,10 +12,10 @@ pub struct Page {
     pub title: String,
     /// Reference and text of each parent folder, the root first.
     pub breadcrumbs: Vec<(String, String)>,
-    /// Where the first row leads, but in the root.
+    /// The target of the first row, except in the root.
     pub parent: Option<String>,
     pub rows: Vec<Row>,
-    /// The note above the table, where entries are missing from it.
+    /// The note above the table, if entries are missing.
     pub note: Option<String>,
     /// The counts below the table, and the exact size of all files.
     pub counts: String,
@@ -36,19 +36,19 @@ pub struct Row {
     pub size: Option<String>,
 }
 
-/// The text below the table.
+/// The README below the table.
 pub struct Readme {
     pub href: String,
-    /// The text; of one that is shown as Markdown, its HTML.
+    /// The text, or its HTML if it is shown as Markdown.
     pub text: String,
     pub note: Option<String>,
 }
 
-/// The part of a page that is still to be parsed.
+/// The unparsed part of a page.
 struct Rest<'a>(&'a str);
 
 impl Page {
-    /// Fetches the listing at `target`, which must be there.
+    /// Fetches the listing at `target`, which must exist.
     #[track_caller]
     pub fn fetch(httpd: &Httpd, target: &str) -> Self {
         let reply = httpd.get(target);
@@ -92,7 +92,7 @@ impl Page {
         self.rows.iter().map(Row::name).collect()
     }
 
-    /// Like `names`, where all of them are text.
+    /// Like `names`, if all of them are text.
     #[track_caller]
     pub fn texts(&self) -> Vec<String> {
         self.names().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
@@ -226,7 +226,7 @@ fn without_tags(html: &str) -> String {
     unescape(&texts.collect::<String>())
 }
 
-/// The text between two tags, where nothing may be left unescaped.
+/// The text between two tags, which must be fully escaped.
 #[track_caller]
 fn unescape(html: &str) -> String {
     assert!(!html.contains(['<', '>', '"', '\'']), "not escaped: {html:?}");

@@ -1,4 +1,4 @@
-//! What may be seen: nothing listed is 404, and the flags that hide entries hide them from listings
+//! What clients may see: nothing listed is 404, and flags that hide entries hide them from listings
 //! and requests alike.
 
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use rustix::fs::{CWD, FileType, Mode};
 use crate::listing_page::{Page, resolve};
 use crate::support::{Httpd, Tree, is_root};
 
-/// Checks whether `name` is listed in the root, and which status a request for it gets.
+/// Checks whether `name` is listed in the root, and the status of a request for it.
 #[track_caller]
 fn check(httpd: &Httpd, name: &str, is_listed: bool, status: u16) {
     let names = Page::fetch(httpd, "/").texts();
@@ -224,7 +224,7 @@ fn an_index_replaces_the_listing() {
     assert_eq!(Page::fetch(&httpd, "/c/").texts(), ["x"]);
 }
 
-/// An entry of a made-up folder.
+/// An entry of a generated folder.
 #[derive(Clone, Debug)]
 enum Thing {
     File,
@@ -233,7 +233,7 @@ enum Thing {
     Link(&'static str),
 }
 
-/// Only a few names, so that links often lead to one.
+/// Few names, so that links often lead to one of them.
 const MADE_UP_NAMES: [&[u8]; 9] =
     [b"a", b"b", b"c.html", b".dot", b".well-known", b"x y&z", b"?#%41", b"new\nline", b"\xff\xfe"];
 
@@ -275,7 +275,7 @@ fn make(folder: &Path, things: &[(&'static [u8], Thing)]) {
     }
 }
 
-/// Folders that are visited in one tree, which links can make endless.
+/// The most folders visited in one tree, which links can make endless.
 const FOLDERS_MAX: usize = 40;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The log: its formats, its levels, and what must stay out of it.
+//! The log: its formats, its levels, and everything that must stay out of it.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -60,8 +60,8 @@ fn with_json_every_line_is_an_object() {
     assert!(line["duration_us"].is_u64() && line["cause"].is_null(), "{line}");
 }
 
-/// Checks which of these are logged with these words before the flags, and flags: access lines, and
-/// messages of the levels INFO and DEBUG. Gives the log.
+/// Checks whether access lines and messages of the levels INFO and DEBUG are logged with these
+/// words before the command and these flags. Returns the log.
 #[track_caller]
 fn check_selected(words: &[&str], flags: &[&str], want: [bool; 3]) -> Vec<String> {
     let tree = Tree::new();
@@ -71,10 +71,10 @@ fn check_selected(words: &[&str], flags: &[&str], want: [bool; 3]) -> Vec<String
     let httpd = Httpd::spawn(command);
     let mut stream = httpd.connect();
     let client = stream.local_addr().unwrap().to_string();
-    // A folded field line, whose refusal has its cause in a debug line.
+    // A folded field line, whose refusal causes a debug line.
     stream.write_all(b"GET / HTTP/1.0\r\n folded\r\n\r\n").unwrap();
     assert_eq!(Reply::parse(&read_to_end(&mut stream)).status, 400);
-    // The server waits for that before it stops.
+    // The server waits for this before it stops.
     drop(stream);
     let log = httpd.stop().stderr;
     let has = |what: &dyn Fn(&str) -> bool| log.iter().any(|line| what(line));
@@ -112,7 +112,7 @@ const HOSTILE: [&[u8]; 8] = [
     b"' | $(id) `id` <b> {\"a\":1}, [x] %s %n",
 ];
 
-/// Raw requests with these bytes, in everything that a log line may repeat.
+/// Raw requests with these bytes in every part that a log line may repeat.
 fn hostile_requests() -> Vec<Vec<u8>> {
     let mut requests: Vec<Vec<u8>> = Vec::new();
     for bytes in HOSTILE {

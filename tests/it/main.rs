@@ -1,7 +1,7 @@
 //! The whole program from outside: the real binary on a free port, and real sockets.
 //!
-//! One module for each topic. Some tests need other programs, which are looked up on PATH. Where
-//! one is missing, its tests are skipped with a message, or fail if `HTTPD_REQUIRE_PEERS=1` is set.
+//! One module per topic. Some tests need other programs, found on PATH. If one is missing, its
+//! tests are skipped with a message, or fail if `HTTPD_REQUIRE_PEERS=1` is set.
 
 #![allow(clippy::unwrap_used, reason = "a failing test must panic")]
 #![allow(unreachable_pub, reason = "nothing imports a test crate")]

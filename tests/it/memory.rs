@@ -1,6 +1,6 @@
-//! What a connection costs in memory, and that nothing is left of it afterwards.
+//! The memory that a connection costs, all of which must be released afterwards.
 //!
-//! Measured is what is resident of the process's own memory: its stacks and its heap.
+//! Measured is the process's own resident memory: its stacks and its heap.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -13,10 +13,10 @@ use crate::support::{
     Httpd, Reply, Tree, eventually, pattern, raise_descriptor_limit, read_to_end, tool,
 };
 
-/// Clients that wait at once; fewer where a process may not have twice as many descriptors.
+/// Clients that wait at once; fewer if a process may not have twice as many descriptors.
 const WAITING_CLIENTS: usize = 5_000;
 
-/// Resident bytes for each client that we wait for; a debug build's stacks need a page more.
+/// Resident bytes per client that makes the server wait; a debug build's stacks need a page more.
 const BYTES_PER_CLIENT_MAX: usize = if cfg!(debug_assertions) { 24_000 } else { 20_000 };
 
 /// `HEAD_BYTES_MAX` and `BODY_BYTES_MAX` of the product.
@@ -27,28 +27,28 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const WARM_UP: usize = 500;
 const REQUESTS: usize = 5_000;
 
-/// What an allocator may keep for itself.
+/// Bytes that an allocator may keep for itself.
 const SLACK_BYTES: usize = 1024 * 1024;
 
-/// Resident bytes that thousands of clients may leave behind. A debug build has larger stacks, and
-/// the parked threads keep theirs.
+/// Resident bytes that may remain after thousands of clients. A debug build has larger stacks, and
+/// parked threads keep theirs.
 const CROWD_BYTES_LEFT_MAX: usize = if cfg!(debug_assertions) { 9 } else { 6 } * 1024 * 1024;
 
-/// Bytes of listings that are held when another one is begun, at most.
+/// The most bytes of listings held when another one begins.
 const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// More cores than machines have on which this is tested make as many listings at once.
+/// Listings made at once: more cores than test machines have.
 const MAKERS_MAX: usize = 4;
 
-/// Of the product: what a client that takes an archive holds beside its plan.
+/// Of the product: the memory of a client that takes an archive, beside its plan.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
 
-/// A folder whose listing is larger than what the kernel takes for a client.
+/// A folder whose listing exceeds the kernel's buffers for a client.
 const LISTED_FILES: usize = 8_000;
 const NAME_BYTES: usize = 200;
 const SLOW_READERS: usize = 60;
 
-/// Resident bytes for each of 200 clients that have sent `bytes` and end nothing.
+/// Resident bytes per client, for 200 clients that have sent `bytes` and leave it unfinished.
 #[track_caller]
 fn cost_of_each(bytes: &[u8]) -> usize {
     const COUNT: usize = 200;
@@ -112,7 +112,7 @@ fn thousands_of_requests_leave_nothing_behind() {
     assert!(after.memory <= before.memory + SLACK_BYTES, "{before:?} {after:?}");
 }
 
-/// Each of a crowd costs little, and that goes back to the system when the crowd has gone.
+/// A peak costs little per client, and its memory returns to the system afterwards.
 #[test]
 fn a_crowd_leaves_little_behind() {
     let count = WAITING_CLIENTS.min(raise_descriptor_limit() / 2 - 500);
@@ -142,21 +142,22 @@ fn a_crowd_leaves_little_behind() {
     });
 }
 
-/// Listings stay in memory until their clients have taken them. Those that would be too many wait
-/// for their turn.
+/// Listings stay in memory until their clients have taken them. Others wait once there are too
+/// many.
 #[test]
 fn listings_that_are_taken_slowly_are_bounded() {
     check_bounded("/", |page| page);
 }
 
-/// So do the plans of archives, of which each entry takes its path and 64 bytes.
+/// So do the plans of archives, in which each entry takes its path and 64 bytes.
 #[test]
 fn archives_that_are_taken_slowly_are_bounded() {
     let plan = LISTED_FILES * (NAME_BYTES + 16 + 64);
     check_bounded("/?format=tar", |_| plan + GATHERED_BYTES_MAX);
 }
 
-/// Many take what is at `target` slowly; `bytes_of` says what each of them holds, by its length.
+/// Many clients take `target` slowly; `bytes_of` computes the memory of each answer from its
+/// length.
 #[track_caller]
 fn check_bounded(target: &str, bytes_of: impl Fn(usize) -> usize) {
     let tree = Tree::new();
@@ -186,8 +187,8 @@ fn check_bounded(target: &str, bytes_of: impl Fn(usize) -> usize) {
     assert_eq!(head.field("Content-Length"), Some(length.to_string().as_str()));
 }
 
-/// Where memory is short, large answers are refused, and the process lives on. It would be aborted
-/// by the first allocation that fails.
+/// If memory is short, large answers are refused, and the process lives on. A failed allocation
+/// would abort it.
 #[test]
 fn listings_that_find_no_memory_are_refused() {
     let Some(prlimit) = tool("prlimit") else { return };
@@ -207,7 +208,7 @@ fn listings_that_find_no_memory_are_refused() {
             stream
         };
         for _ in 0..2 {
-            // Each is held until all have their answers.
+            // Each is held until all have been answered.
             let targets = ["/listed/", "/listed/?format=json", "/listed/?format=tar"];
             let streams: Vec<_> = targets.iter().cycle().take(12).map(ask).collect();
             assert_eq!(httpd.get("/small").body, b"hello", "{kilobytes}");

@@ -1,4 +1,4 @@
-//! `net` by itself, with another protocol than HTTP on it: threads, slots, panics, stop.
+//! `net` by itself, with another protocol than HTTP: threads, slots, panics, stop.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use httpd::net::{Connection, Options, Running, Server};
 
 use crate::support::{PATIENCE, is_reset, output_of, read_to_end, tool};
 
-/// A running server, and where it listens.
+/// A running server and its address.
 pub fn start<H>(options: Options, handler: H) -> (Running, SocketAddr)
 where
     H: FnMut(Connection) + Clone + Send + Sync + 'static,
@@ -45,7 +45,7 @@ fn check_echo(address: SocketAddr, byte: u8) {
     assert_eq!(read_to_end(&mut stream), [byte]);
 }
 
-/// Whatever the cache is; and who asks for no limit gets none, and no panic.
+/// Whatever the size of the cache; and a request for no limit gets none, without a panic.
 #[test]
 fn clients_are_served_one_after_another_and_at_once() {
     let without_limit = Options {
@@ -85,7 +85,7 @@ fn no_client_waits_behind_another() {
     assert_eq!(running.stop(PATIENCE), 0);
 }
 
-/// Nor the thread that served it, nor the slot, nor the state of the handler.
+/// A panic loses neither the thread that served it, nor the slot, nor the state of the handler.
 #[test]
 fn a_panic_costs_one_client() {
     const PANICS: usize = 40;
@@ -98,7 +98,7 @@ fn a_panic_costs_one_client() {
         threads.lock().unwrap().insert(thread::current().id());
         assert!(!is_spoilt, "a handler goes on as it was when it panicked");
         let mut byte = [0];
-        // This waits in a slot: the byte comes only after the connection was accepted.
+        // This waits in a slot: the byte comes only once the connection was accepted.
         if client.read_exact(&mut byte).is_ok() {
             is_spoilt = byte == [13];
             assert!(!is_spoilt, "as the test wants it");
@@ -112,7 +112,7 @@ fn a_panic_costs_one_client() {
         assert_eq!(read_to_end(&mut stream), want);
     }
     assert_eq!(running.stop(PATIENCE), 0);
-    // Each panic that is not caught ends its thread.
+    // A panic that is not caught ends its thread.
     let threads = served_by.lock().unwrap().len();
     assert!(threads < PANICS / 2, "{threads} threads for {PANICS} panics");
 }
@@ -120,7 +120,7 @@ fn a_panic_costs_one_client() {
 #[test]
 fn no_more_clients_are_waited_for_than_there_are_slots() {
     const SLOTS: usize = 3;
-    // Without a cache one thread accepts after the other, and so in order.
+    // Without a cache, threads accept one after the other, and so in order.
     let options = Options { max_connections: SLOTS, thread_cache: 0, ..Options::default() };
     let (running, address) = start(options, echo_a_byte);
     let mut clients = VecDeque::new();
@@ -138,10 +138,10 @@ fn no_more_clients_are_waited_for_than_there_are_slots() {
     assert_eq!(running.stop(PATIENCE), 0);
 }
 
-/// Its first bytes needed no slot; for the rest there was none in time. The end of the stream would
-/// say that this was all.
+/// Its first bytes needed no slot; for the rest there was none in time. An ordinary end of the
+/// stream would make the answer look complete.
 #[test]
-fn who_is_rejected_half_way_is_reset() {
+fn a_client_rejected_half_way_is_reset() {
     let (told, ended) = mpsc::channel();
     let queue_time_max = Duration::from_millis(300);
     let options = Options { max_connections: 1, queue_time_max, ..Options::default() };
@@ -161,11 +161,11 @@ fn who_is_rejected_half_way_is_reset() {
     assert_eq!(running.stop(PATIENCE), 0);
 }
 
-/// Set for the process that [`check_a_start_without_threads`] is called in.
+/// Set for the process in which [`check_a_start_without_threads`] runs.
 const WITHOUT_THREADS: &str = "TEST_WITHOUT_THREADS";
 
-/// The system refuses one thread or another while a server with two listeners starts: it fails, and
-/// then nobody listens any more; or it serves both.
+/// The system refuses a thread while a server with two listeners starts. Either the start fails,
+/// and then nobody listens any more, or it serves both.
 #[test]
 fn a_start_that_fails_half_way_leaves_no_listener() {
     if std::env::var_os(WITHOUT_THREADS).is_some() {
@@ -175,7 +175,7 @@ fn a_start_that_fails_half_way_leaves_no_listener() {
     for number in 1..=5 {
         let mut command = Command::new(&strace);
         let fault = format!("inject=clone3:error=EAGAIN:when={number}");
-        // strace counts for each thread: the one that runs the test starts the server.
+        // strace counts per thread: the one that runs the test starts the server.
         command.args(["-D", "-f", "-o", "/dev/null", "-e", &fault]);
         command.arg(std::env::current_exe().unwrap());
         command.args(["--exact", "net::a_start_that_fails_half_way_leaves_no_listener"]);
@@ -200,7 +200,7 @@ fn check_a_start_without_threads() {
         }
         Err(error) => println!("start: {error}"),
     }
-    // Less than the patience of the test that waits for this process.
+    // Shorter than the patience of the test that waits for this process.
     let is_closed = |address: &SocketAddr| {
         (0..100).any(|_| {
             thread::sleep(Duration::from_millis(50));

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::listing_page::Page;
 use crate::support::{Httpd, Tree, tool};
 
-/// Runs `argv[2:]` where `openat2` (437 on every architecture) fails with the error `argv[1]`.
+/// Runs `argv[2:]` with `openat2` (437 on every architecture) failing with the error `argv[1]`.
 const WITHOUT_OPENAT2: &str = r#"
 import ctypes, os, struct, sys
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
@@ -32,7 +32,7 @@ const EPERM: &str = "1";
 const EMFILE: &str = "24";
 const ENOSYS: &str = "38";
 
-/// `httpd` where `openat2` fails with that error.
+/// `httpd` with `openat2` failing with this error.
 fn without_openat2(python: &Path, error: &str, root: &Path, flags: &[&str]) -> Command {
     let mut command = Command::new(python);
     command.args(["-c", WITHOUT_OPENAT2, error, env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);

@@ -1,4 +1,4 @@
-//! Pages of errors: each leads home, wherever the root is served, and looks like a listing.
+//! Error pages: each links home, wherever the root is served, and looks like a listing.
 
 use crate::support::{Httpd, Reply, Tree};
 
@@ -31,7 +31,7 @@ fn errors_lead_home_by_a_relative_link() {
     check(&httpd, "POST", "/a/b/c.txt", 405, Some("./../../"));
     check(&httpd, "GET", "/a/?format=tar", 403, Some("./../"));
     check(&httpd, "GET", "/a/b/?format=zip", 400, Some("./../../"));
-    // Home itself, and what is no target.
+    // Home itself, and a request without a target.
     check(&httpd, "GET", "/?format=zip", 400, None);
     check(&httpd, "GET", "/%zz", 400, None);
     check(&httpd, "BREW", "/a/missing", 501, None);

@@ -1,4 +1,4 @@
-//! `--pretty-urls`: `/about` is `about.html` where there is no `about`.
+//! `--pretty-urls`: `/about` is `about.html` if there is no `about`.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -53,7 +53,7 @@ fn a_page_is_found_by_its_name_without_html() {
 }
 
 #[test]
-fn what_has_the_whole_name_comes_first() {
+fn an_exact_name_comes_first() {
     let tree = site();
     let httpd = Httpd::serve(tree.path(), &["--pretty-urls", "--redirect", "/about=/team/jane"]);
     check(&httpd, "/file", (200, "without an extension"));
@@ -66,9 +66,9 @@ fn what_has_the_whole_name_comes_first() {
     check(&httpd, "/both/", (200, "inside"));
 }
 
-/// A folder's page may lie beside it, as some generators of sites have it.
+/// A folder's page may be beside it, as some site generators do it.
 #[test]
-fn with_a_slash_it_is_an_index_for_what_has_none() {
+fn with_a_slash_it_replaces_a_missing_index() {
     let tree = site();
     let httpd = Httpd::serve(tree.path(), &["--pretty-urls"]);
     check(&httpd, "/docs/", (200, "docs"));
@@ -106,7 +106,7 @@ fn it_comes_before_the_fallback() {
 }
 
 #[test]
-fn what_may_not_be_read_has_no_other_in_its_place() {
+fn an_unreadable_file_is_not_replaced() {
     if is_root() {
         return eprintln!("skipped: file permissions do not apply to root");
     }

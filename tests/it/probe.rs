@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::support::{Httpd, Tree, free_port, has_words, output_of, run};
 
-/// Probes with these flags: the exit status, and what is said. Nothing is printed.
+/// Probes with these flags. Returns the exit status and the message. Nothing is printed.
 #[track_caller]
 fn probe(flags: &[&str]) -> (i32, String) {
     let (status, stdout, stderr) = run(&[&["--probe"], flags].concat());
@@ -45,7 +45,7 @@ fn successes_and_redirects_are_healthy() {
     for (target, status) in [("/missing", "404"), ("/folder/", "404"), ("/%2f", "404")] {
         check_failure(&[&httpd.url(target)], &[&httpd.url(target), status]);
     }
-    // The client stays to the end, and the log says which of them it was.
+    // The client stays to the end, and the log shows that it was the probe.
     let line = httpd.log_line(|line| line.contains("HEAD / "));
     assert!(line.contains(" 200 - ") && line.contains("\"httpd-probe/"), "{line}");
     let log = httpd.stop().stderr;
@@ -68,7 +68,7 @@ fn without_a_url_the_same_flags_and_variables_are_asked() {
 }
 
 #[test]
-fn being_asked_for_a_password_is_healthy_where_the_flags_say_so() {
+fn being_asked_for_a_password_is_healthy_with_auth() {
     let locked = || answer_once(b"HTTP/1.0 401 Unauthorized\r\n\r\n");
     check_failure(&[&locked()], &["401"]);
     assert_eq!(probe(&[&locked(), "--auth", "passwords"]), (0, String::new()));
@@ -77,7 +77,7 @@ fn being_asked_for_a_password_is_healthy_where_the_flags_say_so() {
 }
 
 #[test]
-fn what_does_not_answer_is_a_failure() {
+fn no_answer_is_a_failure() {
     let port = free_port("127.0.0.3");
     let nobody = format!("http://127.0.0.3:{port}/");
     check_failure(&[&nobody], &["connect", &format!("127.0.0.3:{port}"), "refused"]);
@@ -94,7 +94,7 @@ fn what_does_not_answer_is_a_failure() {
 }
 
 #[test]
-fn what_is_no_url_is_a_wrong_flag() {
+fn a_malformed_url_is_a_wrong_flag() {
     for url in ["https://127.0.0.1/", "127.0.0.1:8080", "/", "http://u:p@127.0.0.1/"] {
         let (status, said) = probe(&[url]);
         assert_eq!(status, 2, "{url}: {said}");

@@ -1,10 +1,10 @@
-//! As a container engine runs it: process 1 of an image that has the binary and the site, and no
-//! other file.
+//! As a container engine runs it: process 1 of an image with the binary, the site, and no other
+//! file.
 //!
-//! No engine is needed. The lines of `contrib/Dockerfile` are obeyed by hand: a root folder without
-//! /proc, /dev and libraries, read-only, and a user who may do nothing in it. Only root can make
-//! such a place; the tests are skipped for others. `HTTPD_STATIC_BINARY` names the static binary,
-//! as `.ci/package` builds it; without it the ordinary one is tested, beside the libraries that it
+//! No engine is needed: the test follows `contrib/Dockerfile` by hand, in a read-only root folder
+//! without /proc, /dev and libraries, as a user without rights in it. Only root can create such a
+//! place; for others the tests are skipped. `HTTPD_STATIC_BINARY` names the static binary, as
+//! `.ci/package` builds it; without it the ordinary one is tested, with the libraries that it
 //! loads.
 
 use std::fs;
@@ -19,9 +19,9 @@ use crate::support::{
     Httpd, Reply, Tree, contrib, free_port, is_root, output_of, read_head, read_to_end, tool,
 };
 
-/// Runs a program as the engine would: `argv` is the root folder, the user, the working folder, and
-/// the command. One CPU, 20 processes and threads, and 32 MiB of memory beside the 33 that must be
-/// free before a thread is made. The three system calls of Landlock (444 to 446 on every
+/// Runs a program like an engine: `argv` is the root folder, the user, the working folder, and the
+/// command. It gets one CPU, 20 processes and threads, and 32 MiB of memory beside the 33 that must
+/// be free before a thread is spawned. The three system calls of Landlock (444 to 446 on every
 /// architecture) are forbidden, as in the profiles of old engines.
 const ENTER: &str = r#"
 import ctypes, os, resource, struct, subprocess, sys
@@ -58,13 +58,13 @@ os.execv(command[0], command)
 /// More than the threads that 20 processes allow.
 const CLIENTS: usize = 100;
 
-/// What an engine would count of the process, at most.
+/// The most memory that an engine would count for the process.
 const MEMORY_KILOBYTES_MAX: usize = 32 << 10;
 
-/// What a connection's buffers hold is less than this.
+/// More than the buffers of a connection hold.
 const LARGE_BYTES: usize = 32 << 20;
 
-/// What the last stage of `contrib/Dockerfile` says.
+/// The last stage of `contrib/Dockerfile`.
 struct Image {
     entry_point: Vec<String>,
     health_check: Vec<String>,
@@ -82,7 +82,7 @@ impl Image {
             let mut lines = stage.lines().filter_map(|line| line.strip_prefix(name));
             lines.next().filter(|_| lines.next().is_none()).unwrap_or_else(|| panic!("{name}"))
         };
-        // In the form for `exec`: an image without a shell cannot have the other.
+        // In the form for `exec`: an image without a shell cannot use the other.
         let command = |text: &str| serde_json::from_str(&text[text.find('[').unwrap()..]).unwrap();
         let variables = stage.lines().filter_map(|line| line.strip_prefix("ENV ")?.split_once('='));
         Self {
@@ -114,12 +114,12 @@ impl Image {
         for (name, content) in site {
             tree.write(format!("root{}/{name}", self.folder), content);
         }
-        // Whatever mask the tests run with.
+        // Whatever the umask of the tests.
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         tree
     }
 
-    /// A command in the container, by the means of an engine.
+    /// A command in the container, run with an engine's means.
     fn command(&self, engine: &Engine, tree: &Tree, words: &[String]) -> Command {
         let mut command = Command::new(&engine.unshare);
         command.args(["--fork", "--pid", "--mount", "--kill-child"]).arg(&engine.python);
@@ -145,14 +145,14 @@ impl Image {
     }
 }
 
-/// What a container engine is made of here.
+/// The tools that stand in for a container engine.
 struct Engine {
     unshare: PathBuf,
     python: PathBuf,
 }
 
 impl Engine {
-    /// `None`, and a line that says why, where no such place can be made.
+    /// `None`, with a line that says why, if such a place cannot be created.
     fn find() -> Option<Self> {
         let (Some(unshare), Some(python)) = (tool("unshare"), tool("python3")) else { return None };
         let mut attempt = Command::new(&unshare);
@@ -168,12 +168,12 @@ impl Engine {
 /// A server as process 1.
 struct Container {
     httpd: Httpd,
-    /// Its number outside.
+    /// Its number outside the container.
     pid: Pid,
 }
 
 impl Container {
-    /// What the kernel says of the process.
+    /// Values of the process from the kernel.
     #[track_caller]
     fn status(&self, name: &str) -> String {
         let path = format!("/proc/{}/status", self.pid.as_raw_nonzero());
@@ -193,7 +193,7 @@ impl Container {
     }
 }
 
-/// The libraries that a program loads, and what loads them.
+/// The libraries of a program, with their loader.
 fn libraries(binary: &Path) -> Vec<String> {
     let output = output_of(Command::new("ldd").arg(binary));
     let text = String::from_utf8(output.stdout).unwrap();

@@ -11,20 +11,20 @@ use crate::support::{
     Httpd, Reply, Tree, connect_from, contrib, eventually, free_port, pattern, read_to_end, tool,
 };
 
-/// Where the proxies listen: no other test's client has an address here.
+/// The proxies' address: no other test's client has one here.
 const PROXY: &str = "127.0.0.5";
 
 /// The client of these tests, an address that is not the proxy's own.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-/// How often a proxy is started anew because its port was taken in between.
+/// How often a proxy is restarted because its port was taken in between.
 const STARTS_MAX: usize = 5;
 
 /// A proxy in the foreground, killed when dropped.
 pub struct Proxy {
     child: Child,
     address: SocketAddr,
-    /// Its configuration and what it writes.
+    /// Its configuration and its output.
     _folder: Tree,
 }
 
@@ -34,7 +34,7 @@ impl Proxy {
         Self::haproxy_with(servers, |config| config)
     }
 
-    /// The same with that file changed.
+    /// The same with this change to the file.
     pub fn haproxy_with(
         servers: [SocketAddr; 2],
         change: impl Fn(String) -> String,
@@ -60,7 +60,7 @@ impl Proxy {
         Self::nginx_with(server, &contrib("nginx.conf"))
     }
 
-    /// nginx with the block of that file that serves a folder below a path.
+    /// nginx with the block of that file for a folder below a path.
     fn nginx_below_a_path(server: SocketAddr) -> Option<Self> {
         let example = contrib("nginx.conf");
         let block: Vec<_> =
@@ -75,7 +75,7 @@ impl Proxy {
             let site = example
                 .replace("listen 80;", &format!("listen {address};"))
                 .replace("127.0.0.1:8080", &server.to_string());
-            // One process in the foreground, which leaves nothing outside of its folder.
+            // A single foreground process, which leaves nothing outside its folder.
             let folder = folder.display();
             let config = format!(
                 "daemon off; master_process off; pid {folder}/pid; error_log stderr;\n\
@@ -90,8 +90,8 @@ impl Proxy {
         }))
     }
 
-    /// Starts what `make` makes for an address and a folder: a configuration, and the command that
-    /// takes its path as the last argument.
+    /// Starts the result of `make` for an address and a folder: a configuration, and the command
+    /// that takes its path as the last argument.
     fn start(make: impl Fn(SocketAddr, &Path) -> (String, Command)) -> Self {
         for _ in 0..STARTS_MAX {
             let folder = Tree::new();
@@ -131,7 +131,7 @@ impl Drop for Proxy {
     }
 }
 
-/// A request of CLIENT's by HTTP/1.1, with these field lines and this body.
+/// A request from CLIENT over HTTP/1.1, with these field lines and this body.
 #[track_caller]
 fn ask(address: SocketAddr, request: &str, fields: &str, body: &str) -> Reply {
     let mut stream = connect_from(CLIENT, address);
@@ -144,21 +144,20 @@ fn tree() -> Tree {
     Tree::with(&[("a.txt", b"hello"), ("large", &pattern(5_000_000))])
 }
 
-/// The client that the log names for the request of `/a.txt` with this query.
+/// The client in the log for the request of `/a.txt` with this query.
 #[track_caller]
 fn logged(httpd: &Httpd, query: &str) -> String {
     let line = httpd.log_line(|line| line.contains(&format!("/a.txt?{query} ")));
     line.split(' ').next().unwrap().to_owned()
 }
 
-/// What must hold behind either proxy, which stands before both of these servers: one trusts it,
-/// one doesn't.
+/// Must hold behind either proxy, in front of these two servers: one trusts it, the other does not.
 #[track_caller]
 fn check_addresses(trusting: (&Proxy, &Httpd), other: (&Proxy, &Httpd)) {
     let (proxy, httpd) = trusting;
     ask(proxy.address(), "GET /a.txt?plain", "", "");
     assert_eq!(logged(httpd, "plain"), "127.0.0.2");
-    // What the client makes up stands to the left of what the proxy saw.
+    // Addresses that the client makes up are to the left of the one that the proxy saw.
     for (query, fields) in [
         ("one", "X-Forwarded-For: 203.0.113.9\r\n"),
         ("two", "X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n"),
@@ -169,7 +168,7 @@ fn check_addresses(trusting: (&Proxy, &Httpd), other: (&Proxy, &Httpd)) {
         assert_eq!(reply.status, 200, "{query}");
         assert_eq!(logged(httpd, query), "127.0.0.2", "{query}");
     }
-    // Past the proxy, nobody is believed but the proxy itself.
+    // Past the proxy, only the proxy itself is trusted.
     ask(httpd.address(), "GET /a.txt?direct", "X-Forwarded-For: 203.0.113.9\r\n", "");
     assert_eq!(logged(httpd, "direct"), "127.0.0.2");
 
@@ -206,13 +205,13 @@ fn nginx_in_front() {
     let doubting = Httpd::serve(tree.path(), &[]);
     let Some(proxy) = Proxy::nginx(httpd.address()) else { return };
     check_exchanges(&proxy);
-    // It speaks HTTP/1.0 to us unless it is told otherwise.
+    // It speaks HTTP/1.0 to us by default.
     httpd.log_line(|line| line.contains("\"GET /large HTTP/1.0\" 200 5000000"));
     let other = Proxy::nginx(doubting.address()).unwrap();
     check_addresses((&proxy, &httpd), (&other, &doubting));
 }
 
-/// Whatever is asked for below the path, nothing leads out of it.
+/// No target below the path leads out of it.
 #[test]
 fn below_a_path_of_a_proxy() {
     let tree = Tree::with(&[
@@ -259,11 +258,10 @@ fn haproxy_in_front() {
     check_addresses((&proxy, &httpd), (&other, &doubting));
 }
 
-/// What a proxy adds, and what it passes on.
+/// Fields added and passed on by a proxy.
 const FIELDS: &str = "X-Forwarded-For: 203.0.113.9\r\nReferer: /r\r\nUser-Agent: agent\r\n";
 
-/// Checks that the log has a line with this outcome for this marked request, and what it says of
-/// the client.
+/// Checks that the log has a line with this outcome and this client for this marked request.
 #[track_caller]
 fn check_entry(httpd: &Httpd, mark: &str, outcome: &str) {
     let line = httpd.log_line(|line| line.contains(mark) && line.contains(outcome));
@@ -289,7 +287,7 @@ fn refused_and_late_requests_have_the_clients_address_too() {
         assert_eq!(httpd.reply(format!("{start}{FIELDS}\r\n")).status, status, "{mark}");
         check_entry(&httpd, mark, "refused");
     }
-    // What has come of these is no whole request.
+    // These never become whole requests.
     assert_eq!(httpd.reply(format!("GET /late HTTP/1.0\r\n{FIELDS}Accept: ")).status, 408);
     check_entry(&httpd, "/late", "timed-out");
     let body = format!("POST /post.html?body HTTP/1.0\r\n{FIELDS}Content-Length: 9\r\n\r\nid=");
@@ -304,7 +302,7 @@ fn an_evicted_request_has_the_clients_address_too() {
     let httpd = Httpd::serve(tree.path(), &[&flags[..], &["--max-connections", "1"]].concat());
     let mut owes = httpd.connect();
     write!(owes, "GET /evicted HTTP/1.0\r\n{FIELDS}Accept: ").unwrap();
-    // Another one that has to be waited for.
+    // Another request that makes the server wait.
     let mut other = httpd.connect();
     write!(other, "GET /other HTTP/1.0\r\n").unwrap();
     assert_eq!(read_to_end(&mut owes), b"");

@@ -1,4 +1,4 @@
-//! The QR code: a camera reads it off the screen.
+//! The QR code: a camera can read it from the screen.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -9,13 +9,13 @@ use vt100::{Color, Screen};
 use crate::screen::OnScreen;
 use crate::support::{Httpd, Tree, has_words, run};
 
-/// Pixels of the picture for each half of a character.
+/// Pixels per half of a character.
 const SCALE: usize = 4;
 
 /// Room for the banner, many addresses, and the code.
 const LARGE: [u16; 2] = [80, 100];
 
-/// What a terminal shows where no colour was chosen.
+/// A terminal's look where no colour was chosen.
 #[derive(Clone, Copy, Debug)]
 struct Theme {
     text: u8,
@@ -43,7 +43,7 @@ fn picture(screen: &Screen, theme: Theme) -> (Vec<Vec<u8>>, usize, usize) {
             _ => background,
         }
     };
-    // Only the rows of the code: other lines have colours of their own.
+    // Only the rows of the code: other lines have their own colours.
     let is_code = |row: u16| {
         (0..columns.get()).any(|column| {
             screen.cell(row, column).is_some_and(|cell| {
@@ -63,7 +63,7 @@ fn picture(screen: &Screen, theme: Theme) -> (Vec<Vec<u8>>, usize, usize) {
     (lines, width, height)
 }
 
-/// What a camera reads on a terminal of this theme.
+/// The camera's reading on a terminal of this theme.
 #[track_caller]
 fn read(httpd: &OnScreen, theme: Theme) -> String {
     let (pixels, width, height) = httpd.with(|screen| picture(screen, theme));
@@ -85,11 +85,11 @@ fn has_network() -> bool {
     has_one
 }
 
-/// A server on a terminal that shows a code, and the URL that stands above it.
+/// A server on a terminal with a code, and the URL above the code.
 #[track_caller]
 fn start(root: &Path, variables: &[(&str, &str)]) -> (OnScreen, String) {
     let httpd = OnScreen::start(root, &["--bind", "0.0.0.0", "--qr"], variables, LARGE);
-    // What is printed after the code.
+    // This is logged after the code.
     assert_eq!(httpd.get("/").status, 200);
     let rows = httpd.wait_for("a request", |rows| rows.iter().any(|row| row.contains("GET / ")));
     let url = rows.iter().find_map(|row| row.strip_prefix("to scan: ")).unwrap().to_owned();

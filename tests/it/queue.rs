@@ -1,4 +1,5 @@
-//! All slots are taken and no one makes way: who waits, who is next, and who is rejected.
+//! The queue, with all slots in use and nobody to evict: who waits, who is next, and who is
+//! rejected.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
@@ -16,20 +17,21 @@ use crate::idle::settle;
 use crate::support::{Httpd, PATIENCE, Reply, connect_from, is_reset, read_head, read_to_end};
 use crate::turns::is_unanswered;
 
-/// How often a client takes some of its answer that only wants to keep its slot, and how much: far
-/// less than the server sends, and far more than the slowest that it suffers.
+/// How often and how much a client takes of its answer just to keep its slot: far less than the
+/// server sends, and far more than the slowest pace tolerated.
 const HOLDER_STEP: Duration = Duration::from_millis(100);
 const HOLDER_STEP_BYTES: usize = 64 * 1024;
 
-/// Connections that wait for a slot at once.
+/// The most connections that wait for a slot at once.
 const QUEUE_MAX: usize = 256;
 
-/// What a client that is rejected may have sent until then: what the server reads of it, and what
-/// both kernels hold, 6 MiB on a busy machine. Less than the 16 MiB of one that lingers in a slot.
+/// The most bytes sent by a client until it is rejected: those that the server reads, and those
+/// that both kernels hold, 6 MiB on a busy machine. Less than the 16 MiB of one that lingers in a
+/// slot.
 const REJECTED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// A client that has a slot and takes its answer, slowly enough to keep it and not so slowly that
-/// it is evicted for that. It goes when this is dropped.
+/// A client that has a slot and takes its answer, slowly enough to keep it but too fast to be
+/// evicted for it. It leaves when this is dropped.
 pub struct Holder {
     stream: TcpStream,
     hurries: Arc<AtomicBool>,
@@ -41,7 +43,7 @@ impl Holder {
         Self::with_step(stream, HOLDER_STEP_BYTES)
     }
 
-    /// Takes so many bytes ten times a second, on average.
+    /// Takes this many bytes ten times per second, on average.
     pub fn with_step(mut stream: TcpStream, bytes: usize) -> Self {
         assert_eq!(read_head(&mut stream).status, 200);
         let (mut stream, ours) = (stream.try_clone().unwrap(), stream);
@@ -63,7 +65,7 @@ impl Holder {
         Self { stream: ours, hurries, reader: Some(reader) }
     }
 
-    /// Takes the rest at once, and gives how many bytes the answer had.
+    /// Takes the rest at once, and returns the length of the answer.
     pub fn takes_the_rest(mut self) -> io::Result<usize> {
         self.hurries.store(true, Ordering::Relaxed);
         self.reader.take().unwrap().join().unwrap()
@@ -76,7 +78,7 @@ impl Holder {
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        // So that the server does not take it for one that has only nothing more to say.
+        // So that the server does not mistake it for a client that just has no more to send.
         let _ = sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Both);
     }
@@ -115,8 +117,8 @@ fn a_freed_slot_goes_to_the_source_with_the_fewest() {
     let httpd = serve_with_slots(&tree, 2, &[]);
     let _keeps = hold_a_slot(&httpd, loopback(2));
     let mut holder = hold_a_slot(&httpd, loopback(3));
-    // The first one's source holds a slot, two have none and wait twice, one has none and waits
-    // once.
+    // The first one's source holds a slot, two sources have none and two in the queue, one has none
+    // and one in the queue.
     let in_order = [(2, "a2"), (4, "c1"), (5, "e1"), (4, "c2"), (6, "d1"), (5, "e2")];
     let mut queued: Vec<_> = in_order
         .into_iter()
@@ -135,7 +137,7 @@ fn a_freed_slot_goes_to_the_source_with_the_fewest() {
     assert_eq!(served, ["d1", "c1", "c2", "e1", "e2", "a2"]);
 }
 
-/// An answer like any other error of the program, and a line in the log.
+/// An answer like the program's other errors, and a line in the log.
 #[track_caller]
 fn check_rejected(httpd: &Httpd, mut stream: TcpStream, target: &str, has_body: bool) {
     let reply = Reply::parse(&read_to_end(&mut stream));
@@ -151,7 +153,7 @@ fn check_rejected(httpd: &Httpd, mut stream: TcpStream, target: &str, has_body: 
 }
 
 #[test]
-fn who_has_waited_for_too_long_is_rejected() {
+fn a_client_that_waits_for_too_long_is_rejected() {
     let tree = tree_of_sizes();
     let flags = ["--request-timeout", "0.3", "--header", "X-Extra: yes"];
     let httpd = serve_with_slots(&tree, 1, &flags);
@@ -181,13 +183,13 @@ fn from_a_full_queue_the_newest_of_the_source_with_the_most_is_rejected() {
     check_rejected(&httpd, newest, "/large.bin?newest", true);
     assert!(many.iter().chain(&few).chain([&another]).all(is_unanswered));
 
-    // Its own source has the most still. For HEAD there is no body, even if the head is not whole.
+    // Its own source still has the most. HEAD gets no body, even if the head is not whole.
     let head = send_from(loopback(4), &httpd, b"HEAD /a?head HTTP/1.0\r\n");
     check_rejected(&httpd, head, "/a?head", false);
     assert!(few.iter().chain([&another]).all(is_unanswered));
 }
 
-/// Whoever ends the waiting of others has no time to read what these send meanwhile.
+/// A thread that ends the waits of others has no time to read their further input.
 #[test]
 fn a_client_that_sends_without_a_pause_is_cut_off_when_it_is_rejected() {
     let tree = tree_of_sizes();
@@ -210,7 +212,7 @@ fn a_client_that_sends_without_a_pause_is_cut_off_when_it_is_rejected() {
     assert_eq!(entry["cause"], "no-slot");
 }
 
-/// Nobody is evicted while a slot is free, and none stays free while somebody waits.
+/// Nobody is evicted while a slot is free, and no slot stays free while somebody waits.
 #[test]
 fn slots_are_used_to_the_last() {
     const SLOTS: usize = 4;
@@ -225,9 +227,9 @@ fn slots_are_used_to_the_last() {
     assert!(!holders.iter().any(Holder::is_disturbed));
 }
 
-/// What is queued when the server is told to stop is answered.
+/// A client that is queued when the server is told to stop is answered.
 #[test]
-fn who_waits_when_the_server_stops_is_answered() {
+fn a_queued_client_is_answered_at_the_stop() {
     let tree = tree_of_sizes();
     let httpd = serve_with_slots(&tree, 1, &[]);
     let holder = hold_a_slot(&httpd, loopback(2));

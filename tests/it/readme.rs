@@ -1,5 +1,5 @@
-//! The README below a listing: which one is shown, how, and that a hostile one does no harm in a
-//! browser.
+//! The README below a listing: the choice of file, its form, and that a hostile one is harmless in
+//! a browser.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,8 +11,7 @@ use crate::browser::Browser;
 use crate::listing_page::Page;
 use crate::support::{Httpd, Tree, eventually, has_words};
 
-/// Checks which README is shown: its link, its text or HTML, and the number in the note that it is
-/// cut.
+/// Checks the README shown: its link, its text or HTML, and the number in the note about a cut.
 #[track_caller]
 fn check(files: &[(&str, &[u8])], want: Option<(&str, &str, Option<&str>)>) {
     let tree = Tree::with(files);
@@ -68,7 +67,7 @@ fn it_is_cut_after_64_kib() {
     check(&[("d/README.md", &odd)], Some(("README.md", &paragraph, Some("64"))));
 }
 
-/// What would be nested too deeply, or too long, is shown as it is.
+/// A README nested too deeply, or too long, is shown unrendered.
 #[test]
 fn markdown_that_would_be_too_much_is_shown_as_text() {
     let deep = format!("{}a", "> ".repeat(101));
@@ -138,8 +137,8 @@ fn its_own_links_find_its_headings() {
     assert!((0.0..640.0).contains(&top.as_f64().unwrap()), "{top}");
 }
 
-/// A README by somebody who wants a browser to run something, or to ask somebody else. `ELSEWHERE`
-/// stands for another server.
+/// A README by somebody who wants a browser to run something, or to contact another server.
+/// `ELSEWHERE` stands for that server.
 const HOSTILE: &str = r#"
 <script>alert(1)</script><script src="http://ELSEWHERE/a.js"></script>
 <img src=x onerror=alert(1)><img src="http://ELSEWHERE/b.png"><svg onload=alert(1)>
@@ -188,7 +187,7 @@ text <b onmouseover=alert(3)>inline</b> <img src=x onerror=alert(3)>
 [script]: javascript:alert(5) "title"
 "#;
 
-/// Everything in the page that could act, by its own account.
+/// Everything in the page that could act.
 const WHAT_COULD_ACT: &str = "
     const all = [...document.querySelectorAll('*')];
     const attributes = all.flatMap(it => [...it.attributes]);
@@ -203,7 +202,7 @@ const WHAT_COULD_ACT: &str = "
     ]";
 
 #[test]
-fn a_hostile_one_does_no_harm_in_a_browser() {
+fn a_hostile_readme_is_harmless_in_a_browser() {
     let Some(browser) = Browser::start() else { return };
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
@@ -215,7 +214,7 @@ fn a_hostile_one_does_no_harm_in_a_browser() {
         ("picture.svg\" onload=\"alert(4)", picture),
         ("favicon.ico", b""),
     ]);
-    // Images that lead to names on this site, since that is all they can.
+    // Images with names on this site, the only ones possible.
     for name in ["%5C", "%5C%5C"] {
         let name = name.replace("%5C", "\\") + &address;
         fs::create_dir_all(tree.join(&name)).unwrap();
@@ -226,9 +225,10 @@ fn a_hostile_one_does_no_harm_in_a_browser() {
     let httpd = Httpd::serve(tree.path(), &["--media-type", "png=image/svg+xml"]);
     browser.resize(1280, 4000);
     browser.open(&httpd.url("/"));
-    // A dialog that stood open would fail this, and every command below.
+    // An open dialog would fail this, and every command below.
     let [scripts, styles, acting, attributes, protocols, images] = found(&browser);
-    // Acting are the page's own: its icon, and forms with a button: the archive, and three orders.
+    // The page's own elements act: its icon, and forms with a button: the archive, and three
+    // orders.
     assert_eq!((scripts, styles, acting, attributes), (json!(1), json!(1), json!(9), json!(0)));
     assert_eq!(protocols, json!(["http:", "https:"]));
     let images = images.as_array().unwrap();

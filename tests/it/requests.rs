@@ -70,7 +70,7 @@ fn request_lines() {
     ] {
         assert_eq!(check(&httpd, good, 200).body, b"hello");
     }
-    // The second is what a client of HTTP/2 starts with (RFC 9113 section 3.4).
+    // The second is the start of an HTTP/2 client (RFC 9113 section 3.4).
     for version in ["GET /a.txt HTTP/0.9\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         check(&httpd, version, 505);
     }
@@ -267,15 +267,15 @@ fn every_prefix_of_a_request_is_incomplete() {
     check(&httpd, request, 200);
 }
 
-/// What a TLS client takes for a fatal alert, `protocol_version` (RFC 8446 section 6.2).
+/// A TLS client reads this as a fatal alert, `protocol_version` (RFC 8446 section 6.2).
 const TLS_ALERT: [u8; 7] = [0x15, 3, 1, 0, 2, 2, 70];
 
 #[test]
 fn a_tls_client_gets_an_alert_at_once() {
-    // Longer than a test waits for anything.
+    // Longer than any wait in a test.
     let flags = ["--log-format", "json", "--request-timeout", "300"];
     let httpd = Httpd::serve(Tree::new().path(), &flags);
-    // Neither is a whole handshake, nor has a line end.
+    // Neither is a whole handshake, and neither has a line end.
     for start in [&b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"[..], b"\x16\x03"] {
         assert_eq!(httpd.raw(start), TLS_ALERT);
     }

@@ -1,4 +1,4 @@
-//! The route table: every row, its methods, and what a file of the same name changes.
+//! The route table: every row, its methods, and the effect of a file of the same name.
 
 use crate::ask::ask_for;
 use crate::support::{Httpd, Reply, Tree};

@@ -1,4 +1,4 @@
-//! Landlock: what the running server gives up, and what that prevents.
+//! Landlock: the rights that the running server drops, and what that prevents.
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -19,7 +19,7 @@ use crate::systemd::PASS_SOCKET;
 /// Set to the root for a child that must restrict itself: this test program, run again.
 const RESTRICT: &str = "RESTRICT_YOURSELF_TO";
 
-/// Rights of the first version, all of which the server gives up but for what its rules name.
+/// Rights of the first version: the server drops all but those in its rules.
 #[rustfmt::skip]
 const FIRST_RIGHTS: [&str; 13] = [
     "EXECUTE", "WRITE_FILE", "READ_FILE", "READ_DIR", "REMOVE_DIR", "REMOVE_FILE", "MAKE_CHAR",
@@ -33,7 +33,7 @@ fn threads_with_new_privileges(httpd: &Httpd) -> usize {
     statuses.flatten().filter(|it| !it.lines().any(|line| line == "NoNewPrivs:\t1")).count()
 }
 
-/// Whether the kernel has Landlock; where it has not, the server's log warns of that.
+/// Whether the kernel has Landlock; if not, the server's log must warn.
 fn has_landlock(httpd: &Httpd) -> bool {
     httpd.get("/");
     let has_none = httpd.log().iter().any(|line| has_words(line, &["WARN", "Landlock"]));
@@ -43,7 +43,7 @@ fn has_landlock(httpd: &Httpd) -> bool {
     !has_none
 }
 
-/// One that begins to run before the sandbox would keep all its rights.
+/// A thread that starts before the sandbox would keep all its rights.
 #[test]
 fn every_thread_of_the_server_is_sandboxed() {
     let tree = Tree::new();
@@ -55,7 +55,7 @@ fn every_thread_of_the_server_is_sandboxed() {
     }
 }
 
-/// `root`, with a file in it whose name is as long as the path of `secret`, and `log`.
+/// `root`, with a file whose name is as long as the path of `secret`; and `log`.
 struct Folders {
     tree: Tree,
     log: String,
@@ -66,7 +66,7 @@ struct Folders {
 impl Folders {
     fn new() -> Self {
         let tree = Tree::with(&[("secret", b"outside"), ("log/access.log", b"")]);
-        // As the rules name it, without links.
+        // As in the rules, without links.
         let secret = tree.join("secret").canonicalize().unwrap();
         let name = "n".repeat(secret.as_os_str().len());
         tree.write(format!("root/{name}"), b"inside");
@@ -78,8 +78,8 @@ impl Folders {
         self.secret.with_file_name(name).to_str().unwrap().to_owned()
     }
 
-    /// The server under strace, with these flags of both; on a socket of the service manager's, if
-    /// so wanted, which also wants to be told.
+    /// The server under strace, with these flags for each; on request with a service manager's
+    /// socket, and one for notifications.
     fn serve(&self, traced: &[&str], flags: &[&str], is_service: bool) -> Option<Httpd> {
         let mut command = Command::new(tool("strace")?);
         command.args(["-D", "-f"]).args(traced);
@@ -93,8 +93,8 @@ impl Folders {
     }
 }
 
-/// Checks what the running server got: for each path the rights of Landlock that it has there, and
-/// that it gave up all others.
+/// Checks the running server's rules: the rights of Landlock on each path, and that it dropped all
+/// others.
 #[track_caller]
 fn check_rules(flags: &[&str], is_service: bool, want: &[(&str, &str)]) {
     let folders = Folders::new();
@@ -117,7 +117,7 @@ fn check_rules(flags: &[&str], is_service: bool, want: &[(&str, &str)]) {
         let rest = line.split_once(start).unwrap_or_else(|| panic!("{start} in {text}")).1;
         rest.split_once(end).unwrap().0.replace("LANDLOCK_ACCESS_FS_", "")
     };
-    // Those that succeeded.
+    // The successful calls.
     let lines = |name: &str| -> Vec<&str> {
         let named = text.lines().filter(|line| line.contains(name));
         named.filter(|line| !line.contains(" = -1")).collect()
@@ -126,7 +126,7 @@ fn check_rules(flags: &[&str], is_service: bool, want: &[(&str, &str)]) {
         let path = part(part(line, "parent_fd=", "}").as_str(), "<", ">");
         (path, part(line, "allowed_access=", ","))
     });
-    // Only newer kernels have a right to reach a socket, which is the only one there.
+    // Only newer kernels have a right for sockets, and this is the only one.
     let (to_manager, rules): (Vec<_>, Vec<_>) =
         rules.partition(|(path, _)| *path == folders.path("notify"));
     let want: Vec<_> =
@@ -151,18 +151,18 @@ fn the_server_keeps_no_right_that_it_does_not_need() {
     check_rules(&["--log-file", "LOG"], false, &[root, log]);
     check_rules(&[], true, &[root]);
     check_rules(&["--log-file", "LOG"], true, &[root, log]);
-    // Links may lead anywhere then, so files have no rules at all; the rest has.
+    // Links may lead anywhere then, so there are no rules for files, but all the others.
     check_rules(&["--symlinks", "follow"], false, &[]);
     check_rules(&["--symlinks", "follow", "--log-file", "LOG"], false, &[]);
 }
 
-/// As an attacker could who has taken over a thread, strace has the running server open another
-/// path than it means to, with other flags of `openat2`.
+/// In place of an attacker who has taken over a thread, strace makes the running server open
+/// another path than intended, with other flags of `openat2`.
 #[track_caller]
 fn check_open(flags: &[&str], is_service: bool, path: &str, mode: OFlags, want: u16) {
     let folders = Folders::new();
     let log = ["--log-file", folders.log.as_str()];
-    // No longer than the name, of which it takes the place in memory.
+    // No longer than the name, which it replaces in memory.
     let path = if path == "root" { folders.name.clone() } else { folders.path(path) };
     let hex =
         |bytes: &[u8]| bytes.iter().map(|it| format!("{it:02x}")).collect::<Vec<_>>().concat();
@@ -184,13 +184,13 @@ fn a_server_that_is_taken_over_opens_no_other_file_and_writes_none() {
         check_open(&[], is_service, "secret", write, 403);
         check_open(&[], is_service, "root", read, 200);
         check_open(&[], is_service, "root", write, 403);
-        // strace can do it.
+        // This shows that strace can do it.
         check_open(&["--no-sandbox"], is_service, "secret", write, 200);
         check_open(&["--no-sandbox"], is_service, "root", write, 200);
     }
 }
 
-/// The log is opened by its path: in the folder that had that path at the start, or nowhere.
+/// The log is opened by its path: in the folder that had this path at the start, or nowhere.
 #[test]
 fn a_log_is_written_in_no_other_folder() {
     for (flags, is_made) in [(&[][..], false), (&["--no-sandbox"], true)] {
@@ -230,7 +230,7 @@ fn restrict_yourself() {
     assert_eq!(std::fs::read(&inside).unwrap(), b"hello");
     denied(std::fs::write(&inside, "changed").unwrap_err());
     denied(std::fs::remove_file(&inside).unwrap_err());
-    // The rest depends on the version: it is denied exactly where the banner says so.
+    // The rest depends on the version: denied exactly as the banner says.
     let banner = level.to_string();
     let check = |what: &str, result: std::io::Result<()>| {
         assert_eq!(result.is_err(), banner.contains(what), "{what}: {result:?}; {banner}");

@@ -1,4 +1,4 @@
-//! `httpd` on a terminal, and what a person sees there after all the escape sequences.
+//! `httpd` on a terminal, and the screen that a person sees after all escape sequences.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -23,7 +23,7 @@ use crate::support::{
 pub struct OnScreen {
     child: Child,
     terminal: File,
-    /// That of the first listening line.
+    /// The address of the first listening line.
     address: OnceLock<SocketAddr>,
     shown: Arc<(Mutex<Shown>, Condvar)>,
 }
@@ -34,7 +34,7 @@ struct Shown {
 }
 
 impl OnScreen {
-    /// Starts it with these flags and variables on a terminal with so many rows and columns.
+    /// Starts it with these flags and variables on a terminal with this many rows and columns.
     #[track_caller]
     pub fn start(
         root: &Path,
@@ -47,7 +47,7 @@ impl OnScreen {
         Self::spawn(command, variables, [rows, columns])
     }
 
-    /// Starts it by these words, which stand before its own.
+    /// Starts it with these words before its own command.
     #[track_caller]
     pub fn start_by(words: &[&str], root: &Path) -> Self {
         let mut command = Command::new(words[0]);
@@ -71,7 +71,7 @@ impl OnScreen {
         let (mut reader, sink) = (terminal.try_clone().unwrap(), Arc::clone(&shown));
         thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // It ends with an error when the server has ended.
+            // Ends with an error once the server has ended.
             while let Ok(length @ 1..) = reader.read(&mut buffer) {
                 let mut shown = sink.0.lock().unwrap();
                 shown.parser.process(&buffer[..length]);
@@ -87,7 +87,7 @@ impl OnScreen {
         rows(&self.shown.0.lock().unwrap())
     }
 
-    /// Waits until the screen's rows are as wanted, and returns them.
+    /// Waits until the screen has the wanted rows, and returns them.
     #[track_caller]
     pub fn wait_for(&self, what: &str, is_it: impl Fn(&[String]) -> bool) -> Vec<String> {
         let (shown, changed) = &*self.shown;
@@ -104,24 +104,24 @@ impl OnScreen {
         }
     }
 
-    /// Everything that was written to the terminal.
+    /// All output to the terminal so far.
     pub fn raw(&self) -> Vec<u8> {
         self.shown.0.lock().unwrap().raw.clone()
     }
 
-    /// What is done with the screen as the emulator has it.
+    /// Calls `look` with the emulator's screen.
     pub fn with<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
         look(self.shown.0.lock().unwrap().parser.screen())
     }
 
-    /// The lines that were written whole so far, escape sequences and all.
+    /// The complete lines of output so far, with their escape sequences.
     pub fn lines(&self) -> Vec<String> {
         let raw = String::from_utf8_lossy(&self.raw()).into_owned();
         let whole = raw.rsplit_once("\r\n").map_or("", |(whole, _)| whole);
         whole.split("\r\n").map(str::to_owned).collect()
     }
 
-    /// Waits for a line that was written like that.
+    /// Waits for a matching line of output.
     #[track_caller]
     pub fn line(&self, matches: impl Fn(&str) -> bool) -> String {
         let found = || self.lines().into_iter().find(|line| matches(line));
@@ -129,7 +129,7 @@ impl OnScreen {
         found().unwrap()
     }
 
-    /// The addresses of the listening lines, which may have left the screen.
+    /// The addresses of the listening lines, even if they have left the screen.
     #[track_caller]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.line(|line| line.starts_with("listening on "));
@@ -138,7 +138,7 @@ impl OnScreen {
         urls.map(|url| url.trim_end_matches('/').parse().unwrap()).collect()
     }
 
-    /// Asks for this path from 127.0.0.`source`, and leaves the answer where it is.
+    /// Requests this path from 127.0.0.`source`, without reading the answer.
     #[track_caller]
     pub fn ask_from(&self, source: u8, path: &str) -> TcpStream {
         let address = self.address.get_or_init(|| self.addresses()[0]);

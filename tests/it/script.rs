@@ -1,4 +1,5 @@
-//! What scripts use: the listening line, the help, the environment, and the generated pages.
+//! The interface for scripts: the listening line, the help, the environment, and the generated
+//! pages.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -9,20 +10,20 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Httpd, Tree, has_words, output_of, run, tool};
 
-/// How many lines count as one screen of a terminal.
+/// The lines that count as one screen of a terminal.
 const SCREEN_LINES: usize = 40;
 
-/// Flags that only print something, for which a variable would make no sense.
+/// Flags that only print something, so that a variable would make no sense.
 const WITHOUT_VARIABLE: [&str; 4] = ["generate", "help", "probe", "version"];
 
 fn httpd() -> Command {
     Command::new(env!("CARGO_BIN_EXE_httpd"))
 }
 
-/// A server of this folder, by these variables and flags.
+/// A server for this folder, with these variables and flags.
 #[track_caller]
 fn serve_with_variables(tree: &Tree, variables: &[&str], flags: &[&str]) -> Httpd {
-    // `env` sets them, since those of the tests are removed.
+    // `env` sets them, since the tests' own are removed.
     let mut command = Command::new("env");
     command.args(variables).arg(env!("CARGO_BIN_EXE_httpd")).args(flags).arg(tree.path());
     Httpd::spawn(command)
@@ -148,7 +149,7 @@ fn repeatable_flags_take_several_values_from_their_variable() {
         let reply = httpd.request("GET", "/c.new", &format!("Host: {host}\r\n"));
         assert_eq!(reply.status, status, "{host}");
     }
-    // The command line wins, and a variable that is `0` or `false` does not set its flag.
+    // The command line wins, and a variable set to `0` or `false` does not set its flag.
     httpd.log_line(|line| line.starts_with("127.0.0.1 - - [") && line.contains("/one/"));
     assert_eq!(httpd.stop().stdout.len(), 2);
 }
@@ -198,8 +199,8 @@ fn help_that_cannot_be_printed_is_an_error_unless_nobody_reads_it() {
     }
 }
 
-/// Checks what `--generate` prints: every flag is in it, and a program that can check the syntax
-/// without running it finds no error.
+/// Checks the output of `--generate`: it has every flag, and a program that only checks the syntax
+/// finds no error.
 #[track_caller]
 fn check_page(page: &str, program: &str, arguments: &[&str]) {
     let (status, text, _) = run(&["--generate", page]);
@@ -222,7 +223,7 @@ fn check_page(page: &str, program: &str, arguments: &[&str]) {
     assert!(output.status.success() && errors.is_empty(), "{program}: {errors}");
 }
 
-/// What bash completes after this flag.
+/// Bash's completions after this flag.
 #[track_caller]
 fn completed(flag: &str, start: &str) -> Vec<String> {
     let script = r#"

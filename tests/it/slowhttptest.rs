@@ -1,4 +1,4 @@
-//! An attack by slowhttptest, a well-known tool: it finds the service available all the time.
+//! An attack with slowhttptest, a well-known tool: it finds the service available all the time.
 //!
 //! Every second it also sends a probe, which the server must answer within two seconds: one that is
 //! late is reported after the fourth second. The tool itself keeps half a core busy.
@@ -34,8 +34,8 @@ fn the_service_stays_available() {
     raise_descriptor_limit();
     thread::scope(|scope| {
         scope.spawn(|| check(slowhttptest, &["-H"], "/a", &["--max-connections", "64"]));
-        // Its probe asks for the same large file from the same address, which has no more than its
-        // share: so this server has more slots than there are readers.
+        // Its probe requests the same large file from the same address, whose share is used up: so
+        // this server has more slots than there are readers.
         scope.spawn(|| check(slowhttptest, &["-X", "-n", "1", "-z", "32"], "/large.bin", &[]));
     });
 }

@@ -1,4 +1,4 @@
-//! `--spa`: where nothing is found, whoever wants HTML gets the root's index.
+//! `--spa`: clients that want HTML get the root's index for unknown paths.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::ask::ask_for;
 use crate::browser::Browser;
 use crate::support::{Httpd, Reply, Tree, eventually};
 
-/// What Chromium sends for a page, and for an image.
+/// Chromium's Accept for a page, and for an image.
 const PAGE: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,\
                     image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7\r\n";
 const IMAGE: &str = "Accept: image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8\r\n";
@@ -25,7 +25,7 @@ fn site() -> Tree {
     ])
 }
 
-/// Checks the status and the text of what such a client gets for a target.
+/// Checks the status and the text that such a client gets for a target.
 #[track_caller]
 fn check(httpd: &Httpd, target: &str, fields: &str, want: (u16, &str)) -> Reply {
     let reply = ask_for(httpd, target, fields);
@@ -67,9 +67,9 @@ fn clients_that_want_something_else_get_404() {
     assert_eq!(check(&httpd, "/deep", IMAGE, (404, "nowhere")).field("Vary"), Some("Accept"));
 }
 
-/// Names of files, hidden names, `.well-known`, an encoded slash: no page of the app.
+/// Names of files, hidden names, `.well-known`, an encoded slash: not pages of the app.
 #[test]
-fn what_is_no_place_of_the_app_stays_404() {
+fn paths_outside_the_app_stay_404() {
     let tree = site();
     for flags in [&["--spa"][..], &["--spa", "--dotfiles", "serve"]] {
         let httpd = Httpd::serve(tree.path(), flags);
@@ -102,7 +102,7 @@ fn redirects_files_folders_and_built_in_pages_come_first() {
     assert!(ask_for(&httpd, "/get.html", PAGE).text().contains("GET works"));
     assert_eq!(ask_for(&httpd, "/post.html", PAGE).status, 405);
     check(&httpd, "/notfound.html", PAGE, (404, "nowhere"));
-    // A folder that is not listed is not found.
+    // A folder without a listing is not found.
     let httpd = Httpd::serve(tree.path(), &["--spa", "--no-listing"]);
     check(&httpd, "/listed/", PAGE, (200, "the app"));
 }

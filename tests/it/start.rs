@@ -8,7 +8,7 @@ use crate::support::{
     Httpd, Tree, eventually, free_port, has_words, is_root, output_of, run, tool, without_variables,
 };
 
-/// Checks for exit status 1 and one line on standard error, which has these words.
+/// Checks for exit status 1 and one line with these words on standard error.
 #[track_caller]
 pub fn check_refusal(flags: &[&str], want: &[&str]) {
     let (status, stdout, stderr) = run(flags);
@@ -77,7 +77,7 @@ fn a_failed_start_is_explained_on_one_line() {
     check_refusal(&["--port", "0", "--log-file", log, root], &["log", log, "2"]);
 }
 
-/// What helps is said: three ways to a port that only root may bind.
+/// The error names remedies: three ways to a port that only root may bind.
 #[test]
 fn a_privileged_port_is_explained() {
     let Some(setpriv) = tool("setpriv") else { return };
@@ -136,7 +136,7 @@ fn flags_of_other_servers_are_explained() {
     check_usage(&[".", "8000"], &["'8000'", "-p 8000"]);
 }
 
-/// A tip that leads elsewhere than what was meant is worse than none.
+/// A wrong tip is worse than none.
 #[test]
 fn tips_are_right() {
     let tip = |flag: &str| {
@@ -240,8 +240,8 @@ fn help_and_version_end_with_status_0() {
     assert_eq!((status, stdout), (0, format!("httpd {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
-/// Checks that a server with these flags has started with one warning for each of `want`, which
-/// gives words of the warning; `PORT` stands for the server's port.
+/// Checks that a server with these flags has started with one warning per element of `want`, each
+/// with these words; `PORT` stands for the server's port.
 #[track_caller]
 fn check_warnings(root: &std::path::Path, flags: &[&str], want: &[&[&str]]) {
     let httpd = Httpd::serve(root, flags);
@@ -294,7 +294,7 @@ fn the_descriptor_limit_is_raised_as_far_as_possible() {
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", httpd.pid())).unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     let limit: usize = line.split_whitespace().nth(3).unwrap().parse().unwrap();
-    // Three per slot (1024) and per connection that is queued for one (256), and a few.
+    // Three per slot (1024) and per queued connection (256), and a few more.
     assert!((3 * 1280..3 * 1280 + 64).contains(&limit), "{limit}");
     let httpd = start(r#"ulimit -n 100; exec "$@""#);
     httpd.log_line(|line| has_words(line, &["WARN", "1024", "ulimit"]));

@@ -1,8 +1,8 @@
-//! The system has few descriptors or threads to give: then somebody makes way as when all slots are
-//! taken, and good clients are served while others want to keep them out.
+//! Descriptors or threads are short: connections are evicted as when all slots are in use, and good
+//! clients are served while others want to keep them out.
 //!
 //! `RLIMIT_NOFILE` and `RLIMIT_AS` are lowered for the server alone. The latter makes the system
-//! refuse threads also where everything runs as root, which `RLIMIT_NPROC` does not bind.
+//! refuse threads even if everything runs as root, which `RLIMIT_NPROC` does not bind.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -18,10 +18,10 @@ use crate::support::{Httpd, Reply, Tree, eventually, is_root, read_to_end, tool}
 /// Requests of a good client among attackers.
 const REQUESTS: usize = 30;
 
-/// A user of that number exists nowhere, so no other process counts against its limit.
+/// No user has this number, so no other process counts against its limit.
 const SOMEONE: u32 = 471_100;
 
-/// `httpd` under a limit that the shell's `ulimit` knows.
+/// `httpd` under a limit of the shell's `ulimit`.
 fn serve_limited(tree: &Tree, limit: &str, flags: &[&str]) -> Httpd {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit {limit} && exec \"$@\""), "sh"]);
@@ -29,7 +29,7 @@ fn serve_limited(tree: &Tree, limit: &str, flags: &[&str]) -> Httpd {
     Httpd::spawn(command)
 }
 
-/// Attackers that come back; good clients are answered meanwhile, and afterwards.
+/// Attackers come back; good clients are answered during the attack and afterwards.
 #[track_caller]
 fn check_service(httpd: &Httpd, attackers: usize) {
     let attack = Attack::start(httpd.address(), &[loopback(2)], attackers, Manner::Sends);
@@ -54,11 +54,11 @@ fn clients_are_served_with_few_descriptors() {
         let httpd = serve_limited(&tree, &format!("-n {limit}"), &[]);
         httpd.log_line(|line| line.contains("WARN") && line.contains(" 1024"));
         check_service(&httpd, 3 * limit);
-        // What a listing needs beside the client's socket is there as well.
+        // The further descriptors of a listing are there, too.
         assert!(httpd.get("/folder/").text().contains("\"c\""));
         let ended = httpd.stop();
         assert!(ended.status.success(), "{}", ended.status);
-        // So few slots were taken that the system had a descriptor for every client.
+        // Few enough slots were in use that the system had a descriptor for every client.
         assert!(!ended.stderr.iter().any(|line| line.contains("cannot accept")));
     }
 }
@@ -77,12 +77,12 @@ fn clients_are_served_with_few_threads() {
     }
 }
 
-/// Each thread takes four mappings of memory, of which a process may have so many, and the standard
-/// library does not survive that one is refused. strace makes the kernel's limit a small one.
+/// A thread takes four memory maps of a limited number, and the standard library does not survive a
+/// refusal. strace makes the kernel's limit look small.
 #[test]
 fn there_are_no_more_slots_than_threads_have_mappings() {
     let path = "/proc/sys/vm/max_map_count";
-    // What strace puts in its place is "02000", then the end of the line.
+    // strace puts "02000" in its place; the rest of the line must fit.
     if std::fs::read_to_string(path).unwrap().len() != "02000\n".len() {
         eprintln!("skipped: {path} has not its usual number of digits");
         return;
@@ -95,14 +95,14 @@ fn there_are_no_more_slots_than_threads_have_mappings() {
     let warns = |line: &str| ["WARN", "max_map_count", "700"].iter().all(|it| line.contains(it));
     let warning = httpd.log_line(warns);
     let numbers = warning.split(|c: char| !c.is_ascii_digit()).filter_map(|it| it.parse().ok());
-    // A quarter of 2,000, less a margin for all that has no slot.
+    // A quarter of 2,000, minus a margin for everything without a slot.
     let possible: Vec<usize> = numbers.filter(|it| (1..500).contains(it)).collect();
     assert!(!possible.is_empty(), "{warning}");
     check_service(&httpd, 50);
     assert!(httpd.stop().status.success());
 }
 
-/// More slots than the system has anything for.
+/// More slots than the system has resources for.
 #[test]
 fn many_slots_are_no_reason_not_to_start() {
     let tree = Tree::with(&[("a", b"hello")]);
@@ -113,7 +113,7 @@ fn many_slots_are_no_reason_not_to_start() {
     }
 }
 
-/// `httpd` as a user that may have so many threads, the main one included.
+/// `httpd` as a user with this limit of threads, the main one included.
 fn serve_with_threads(tree: &Tree, threads: u32) -> Option<Httpd> {
     if !is_root() {
         eprintln!("skipped: another user's threads can be limited by root only");
@@ -136,7 +136,7 @@ fn serve_with_threads(tree: &Tree, threads: u32) -> Option<Httpd> {
     Some(Httpd::spawn(command))
 }
 
-/// The main thread, the housekeeper's, the log's, and one that accepts and serves.
+/// The threads of main, housekeeper and log, and one that accepts and serves.
 #[test]
 fn one_thread_serves_one_client_after_the_other() {
     let tree = Tree::with(&[("a", b"hello")]);
@@ -166,12 +166,12 @@ fn with_few_threads_slow_clients_stop_nothing() {
     }
 }
 
-/// Threads end up with less and less room to start in: at some limit, the last one has its stack
-/// and nothing beside it, which the standard library does not survive.
+/// Threads get less and less room to start: at some limit, the last one has its stack and nothing
+/// else, which the standard library does not survive.
 #[test]
-fn no_thread_is_started_that_has_no_room() {
+fn no_thread_is_started_without_room() {
     let tree = Tree::with(&[("a", b"hello")]);
-    // What it takes at rest, what must be free for one thread more, and room for some of them.
+    // Its size at rest, the memory that must be free for another thread, and room for some threads.
     let at_rest = serve_limited(&tree, "-v 100000", &["--quiet"]);
     assert_eq!(at_rest.get("/a").body, b"hello");
     settle(&at_rest);
@@ -186,15 +186,15 @@ fn no_thread_is_started_that_has_no_room() {
     }
 }
 
-/// A client that does not end its request.
+/// A client with an unfinished request.
 fn hold(httpd: &Httpd) -> TcpStream {
     let mut stream = TcpStream::connect(httpd.address()).unwrap();
     stream.write_all(b"G").unwrap();
     stream
 }
 
-/// The answer to a GET while at most so many more descriptors can be opened. The limit is lowered
-/// when the client is connected, and raised again afterwards.
+/// The answer to a GET while at most this many more descriptors can be opened. The limit is lowered
+/// once the client is connected, and raised again afterwards.
 #[track_caller]
 fn get_with_descriptors(httpd: &Httpd, free: usize, target: &str) -> Reply {
     let set_limit = |limit: usize| {
@@ -220,10 +220,10 @@ fn descriptors(httpd: &Httpd) -> Vec<usize> {
     open.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
 }
 
-/// The folder takes a descriptor, and so do a README and a link whose end is looked at. A thread
-/// that waits in `accept` has one reserved, so how many it takes in all is tried.
+/// The folder takes a descriptor, and so do a README and a link whose target is examined. A thread
+/// that waits in `accept` has one reserved, so the total number is found by trial.
 #[test]
-fn what_cannot_be_opened_may_be_asked_for_later_and_a_listing_lacks_nothing() {
+fn without_descriptors_the_answer_is_503_and_no_listing_is_incomplete() {
     let Some(_) = tool("prlimit") else { return };
     let tree = Tree::with(&[("a", b"hello"), ("folder/file", b"1"), ("plain/README", b"text")]);
     tree.link("folder/link", "file");

@@ -1,5 +1,4 @@
-//! Stopping: no client in the queue is refused, no answer in progress is cut off, and no time is
-//! wasted.
+//! Stopping: no queued client is refused, no answer in progress is cut off, and no time is wasted.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,10 +9,10 @@ use rustix::process::Signal;
 use crate::screen::OnScreen;
 use crate::support::{Httpd, Reply, Tree, eventually, has_words, pattern, read_to_end};
 
-/// Longer than a test waits for anything: a server that waited for this would fail it.
+/// Longer than any wait in a test: a server that waited for this would fail it.
 const FOREVER: [&str; 2] = ["--drain-timeout", "300"];
 
-/// A client that has the start of an answer that the kernel's buffers do not hold.
+/// A client with the start of an answer that exceeds the kernel's buffers.
 #[track_caller]
 fn begin(httpd: &Httpd) -> (TcpStream, [u8; 1000]) {
     let (mut stream, mut start) = (httpd.connect(), [0; 1000]);
@@ -32,18 +31,18 @@ fn sigint_and_sigterm_end_it_with_status_0() {
     }
 }
 
-/// Whatever the log goes to: `ExecReload=kill -HUP` must not end a service.
+/// Wherever the log goes: `ExecReload=kill -HUP` must not end a service.
 #[test]
 fn sighup_ends_nothing_off_a_terminal() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
-    // The tests may run where it is ignored, as by nohup.
+    // The tests may run with the signal ignored, as under nohup.
     let mut command = Command::new("env");
     command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
     command.arg(tree.path());
     let httpd = Httpd::spawn(command);
     httpd.signal(Signal::HUP);
     assert_eq!(httpd.get("/a.txt").body, b"hello");
-    // Signals are handled in their order.
+    // Signals are handled in order.
     assert_eq!(httpd.stop().status.code(), Some(0));
 }
 

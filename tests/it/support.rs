@@ -1,7 +1,7 @@
-//! What every test needs: a folder of its own, a running server, a raw client.
+//! Common to all tests: a temporary folder, a running server, a raw client.
 //!
-//! No port is fixed, and every wait is bounded by [`PATIENCE`]. What a wait is for wakes it; where
-//! nothing can, it looks again every few milliseconds. A server ends when its handle is dropped.
+//! No port is fixed, and every wait is bounded by [`PATIENCE`]. A wait is woken by its event or, if
+//! that is impossible, checks every few milliseconds. A server ends when its handle is dropped.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -24,10 +24,10 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 /// No wait in these tests is longer: a bound against hangs, not a measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long strace holds a call up, in microseconds, until [`Httpd::release`]: an hour.
+/// How long strace delays a call, in microseconds, until [`Httpd::release`]: an hour.
 pub const HELD_UP: &str = "delay_enter=3600000000";
 
-/// How long a wait sleeps before it looks again, where nothing can wake it.
+/// The time between two checks of a wait that nothing can wake.
 const LOOK_AGAIN_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A temporary folder with files, removed when dropped.
@@ -44,7 +44,7 @@ pub struct Httpd {
     command: String,
 }
 
-/// How a server ended.
+/// The end of a server.
 pub struct Ended {
     pub status: ExitStatus,
     pub stdout: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Ended {
     pub took: Duration,
 }
 
-/// What a process holds at one moment.
+/// The resources of a process at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     pub descriptors: usize,
@@ -135,8 +135,8 @@ impl Httpd {
         Self::spawn(command)
     }
 
-    /// Serves `root` while strace changes what system calls do, by what its `inject=` takes; only
-    /// calls for these paths, where there are any. `None` where strace is missing.
+    /// Serves `root` while strace tampers with system calls, as in its `inject=`; only calls for
+    /// these paths, if there are any. `None` if strace is missing.
     #[track_caller]
     pub fn serve_with_fault(
         root: &Path,
@@ -145,7 +145,7 @@ impl Httpd {
         paths: &[&Path],
     ) -> Option<Self> {
         let mut command = Command::new(tool("strace")?);
-        // With -D, strace is a grandchild, so that the process that we start is the server.
+        // With -D, strace is a grandchild, so that the process started here is the server.
         command.args(["-D", "-f", "-o", "/dev/null", "-e", &format!("inject={inject}")]);
         command.args(paths.iter().flat_map(|path| [OsStr::new("-P"), path.as_os_str()]));
         command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "--root"]).arg(root).args(flags);
@@ -193,7 +193,7 @@ impl Httpd {
         self.child.id()
     }
 
-    /// What the process holds at this moment.
+    /// The process's current resources.
     pub fn usage(&self) -> Usage {
         let process = PathBuf::from(format!("/proc/{}", self.pid()));
         let status = fs::read_to_string(process.join("status")).unwrap();
@@ -209,7 +209,7 @@ impl Httpd {
         }
     }
 
-    /// Ends the strace that holds this server up, by `inject=CALL:delay_enter=`: then its calls
+    /// Ends the strace that delays this server's calls (`inject=CALL:delay_enter=`), so that they
     /// are made. strace itself would not let go of them before their time.
     pub fn release(&self) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
@@ -381,7 +381,7 @@ impl Reply {
     }
 }
 
-/// Reads to the end of the stream; time-outs and resets fail the test.
+/// Reads to the end of the stream; timeouts and resets fail the test.
 #[track_caller]
 pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -440,14 +440,14 @@ pub fn free_port(address: &str) -> u16 {
     TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// The text of a file in `contrib/`, as it may be copied.
+/// The text of a file in `contrib/`, as users would copy it.
 #[track_caller]
 pub fn contrib(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The variables of the tests are not for the server.
+/// The tests' own variables are not for the server.
 pub fn without_variables(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.as_bytes().starts_with(b"HTTPD_") || name == "RUST_LOG" {
@@ -457,8 +457,8 @@ pub fn without_variables(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Runs `httpd` with these flags, which must make it end by itself: its exit status, standard
-/// output and standard error.
+/// Runs `httpd` with these flags, which must make it end by itself. Returns its exit status,
+/// standard output and standard error.
 #[track_caller]
 pub fn run(flags: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
@@ -486,7 +486,7 @@ fn read_in_background(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<
     })
 }
 
-/// Waits until a child ends. One that does not end in time is killed, and fails the test.
+/// Waits until a child ends. A child that does not end in time is killed, and fails the test.
 #[track_caller]
 pub fn wait_for_end(child: &mut Child) -> ExitStatus {
     let deadline = Instant::now() + PATIENCE;
@@ -502,8 +502,8 @@ pub fn wait_for_end(child: &mut Child) -> ExitStatus {
     }
 }
 
-/// Whether a line has all of these words, in any order and whatever stands between them. The
-/// punctuation around a word does not count, so that `no such folder: /a` has the word `/a`.
+/// Whether a line has all of these words, in any order and with anything between them. Punctuation
+/// around a word is ignored, so that `no such folder: /a` has the word `/a`.
 pub fn has_words(line: &str, words: &[&str]) -> bool {
     let found = || {
         let words = line.split_whitespace();
@@ -513,12 +513,12 @@ pub fn has_words(line: &str, words: &[&str]) -> bool {
     words.iter().all(|want| found().any(|word| word == *want))
 }
 
-/// Whether a missing client or server fails a test, where it is skipped otherwise.
+/// Whether tests fail if a client or server is missing, instead of being skipped.
 pub fn peers_are_required() -> bool {
     std::env::var("HTTPD_REQUIRE_PEERS").is_ok_and(|value| value == "1")
 }
 
-/// A program that the test needs, if it is on PATH; where it is missing, a line on standard error
+/// A program that the test needs, if it is on PATH; if it is missing, a line on standard error
 /// reports the skipped test.
 pub fn tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -542,7 +542,7 @@ pub fn raise_descriptor_limit() -> usize {
     limit.current.map_or(usize::MAX, |most| usize::try_from(most).unwrap())
 }
 
-/// A terminal that no one sits at: its screen, and the line that programs are started on.
+/// A terminal without a user: its screen, and the line on which programs are started.
 pub fn pseudo_terminal() -> (OwnedFd, File) {
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&screen).unwrap();

@@ -1,4 +1,4 @@
-//! Which system calls a request costs, according to strace.
+//! The system calls of a request, according to strace.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -10,17 +10,17 @@ use crate::support::{Httpd, Tree, eventually, has_words, is_reset, pattern, read
 
 const JSON: [&str; 2] = ["--log-format", "json"];
 
-/// Requests whose system calls are looked at.
+/// Requests whose system calls are examined.
 const MARKED: usize = 15;
 
 /// The system calls of each request for the marked target, in order: from `accept4` to the second
-/// `close`. `None` where strace is missing.
+/// `close`. `None` if strace is missing.
 fn calls_for(file: &[u8]) -> Option<Vec<Vec<String>>> {
     let strace = tool("strace")?;
     let tree = Tree::with(&[("www/marked", file)]);
     let trace = tree.join("trace");
     let mut command = Command::new(strace);
-    // With -D, strace is a grandchild, so that the process that we start is the server.
+    // With -D, strace is a grandchild, so that the process started here is the server.
     command.args(["-D", "-f", "-o"]).arg(&trace);
     command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0", "--quiet"]);
     let httpd = Httpd::spawn({
@@ -55,7 +55,7 @@ fn calls_of(trace: &str) -> Vec<Vec<String>> {
     calls.collect()
 }
 
-/// Whether a line of the JSON log is a message that warns.
+/// Whether a line of the JSON log is a warning.
 fn is_warning(line: &str) -> bool {
     line.contains("\"level\":\"warn\"")
 }
@@ -63,20 +63,20 @@ fn is_warning(line: &str) -> bool {
 #[test]
 fn an_error_of_accept_that_lasts_is_logged_once_and_does_not_spin() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
-    // EPERM: what a security module says, for as long as it likes.
+    // EPERM: from a security module, for as long as it likes.
     let faults = "accept4:error=EPERM:when=1..6";
     let started = Instant::now();
     let Some(httpd) = Httpd::serve_with_fault(tree.path(), &JSON, faults, &[]) else { return };
     assert_eq!(httpd.get("/a.txt").body, b"hello");
-    // strace counts for each thread, so every one of them has to wait six times.
+    // strace counts per thread, so every one of them has to wait six times.
     assert!(started.elapsed() >= Duration::from_millis(60), "{:?}", started.elapsed());
     let log = httpd.stop().stderr;
     let warned = log.iter().filter(|line| is_warning(line) && has_words(line, &["accept"]));
     assert_eq!(warned.count(), 1, "{log:?}");
 }
 
-/// The kernel counts the links of a path twice where it starts a lookup again, since something was
-/// renamed meanwhile: then twenty seem to be more than forty.
+/// The kernel counts a path's links twice if it restarts a look-up after a rename: then twenty look
+/// like more than forty.
 #[test]
 fn each_error_of_opening_has_its_answer() {
     for (error, status, warnings) in [("EILSEQ", 404, 0), ("EIO", 500, 1), ("ELOOP:when=1", 200, 0)]
@@ -95,7 +95,8 @@ fn each_error_of_opening_has_its_answer() {
     }
 }
 
-/// Requests a large file, and a range of it, while `sendfile` fails like this; both come whole.
+/// Requests a large file, and a range of it, while `sendfile` fails with this error; both arrive
+/// whole.
 #[track_caller]
 fn check_sent_whole(fault: &str) {
     let content = pattern(3_000_000);
@@ -108,7 +109,7 @@ fn check_sent_whole(fault: &str) {
     assert!(!ended.iter().any(|line| is_warning(line)), "{ended:?}");
 }
 
-/// A file system without `sendfile` is served by reads; memory that is short is waited for.
+/// Without `sendfile`, the server reads the file; without memory, it waits.
 #[test]
 fn a_file_is_sent_whole_where_sendfile_fails() {
     check_sent_whole("sendfile:error=EINVAL");
@@ -117,9 +118,9 @@ fn a_file_is_sent_whole_where_sendfile_fails() {
     check_sent_whole("sendfile:error=ENOBUFS:when=2");
 }
 
-/// Each thread has to wait twice for its client, and the kernel has no memory for the first wait.
+/// Each thread waits for its client twice, and the kernel has no memory for the first wait.
 #[test]
-fn a_wait_that_the_kernel_has_no_memory_for_is_no_lost_client() {
+fn a_wait_without_kernel_memory_loses_no_client() {
     let content = pattern(64 << 20);
     let tree = Tree::with(&[("a.txt", b"hello"), ("large", &content)]);
     let faults = "ppoll:error=ENOMEM:when=1..3";
@@ -153,7 +154,7 @@ fn an_error_of_the_file_is_not_blamed_on_the_client() {
     assert!(log.iter().any(|line| line.contains("\"truncated\"")), "{log:?}");
 }
 
-/// Most of them: a thread's first request makes its buffers, and on a busy machine a client may be
+/// Most requests: a thread's first one allocates its buffers, and on a busy machine a client may be
 /// accepted before it has sent its request.
 #[test]
 fn a_small_file_costs_eight_calls() {

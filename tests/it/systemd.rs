@@ -1,5 +1,5 @@
-//! As a service: passed sockets, restarts that refuse nobody, what the manager is told, and the
-//! files in `contrib/` that make it one.
+//! As a service: passed sockets, restarts that refuse nobody, messages to the manager, and the
+//! files for it in `contrib/`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,13 +18,13 @@ use crate::support::{
     without_variables,
 };
 
-/// Takes the socket from standard input to where a service has its first one.
+/// Moves the socket from standard input to the place of a service's first one.
 pub const PASS_SOCKET: &str = r#"export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&0 </dev/null"#;
 
-/// Requests that are waited for in each state of the servers.
+/// Requests to wait for in each state of the servers.
 const REQUESTS: usize = 300;
 
-/// Serves on a socket that somebody else made, as `systemd` passes it.
+/// Serves on a socket made by another process, as `systemd` passes it.
 #[track_caller]
 fn serve_on(listener: &TcpListener, root: &Path, flags: &[&str]) -> Httpd {
     let mut command = Command::new("sh");
@@ -45,13 +45,13 @@ fn a_passed_socket_is_served_and_left_open() {
     let httpd = serve_on(&listener, tree.path(), &["--port", "1"]);
     assert_eq!(httpd.address(), listener.local_addr().unwrap());
     assert_eq!(httpd.get("/a.txt").body, b"hello");
-    // Whoever passes a socket answers for the names that reach it.
+    // The process that passes a socket is responsible for the names that reach it.
     let named = httpd.request("GET", "/a.txt", "Host: www.example.com\r\n");
     assert_eq!(named.status, 200);
     let mut queued = httpd.connect();
     let ended = httpd.stop();
     assert_eq!(ended.status.code(), Some(0));
-    // The socket still listens: who connects waits for the successor, who was queued too.
+    // The socket still listens: new and queued clients wait for the successor.
     std::io::Write::write_all(&mut queued, b"GET /a.txt?queued HTTP/1.0\r\n\r\n").unwrap();
     let successor = serve_on(&listener, tree.path(), &[]);
     assert!(crate::support::read_to_end(&mut queued).ends_with(b"hello"));
@@ -63,13 +63,13 @@ fn a_restart_under_load_fails_no_request() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     let listener = listener();
     let load = Load::on(listener.local_addr().unwrap());
-    // As `systemctl restart` does it: nobody is there for a while, and the socket holds the queue.
+    // As with `systemctl restart`: for a while there is no server, and the socket holds the queue.
     for _ in 0..3 {
         let httpd = serve_on(&listener, tree.path(), &[]);
         load.wait_for(REQUESTS);
         assert_eq!(httpd.stop().status.code(), Some(0));
     }
-    // One takes over while the other is still there.
+    // A new server takes over while the old one is still there.
     let mut old = serve_on(&listener, tree.path(), &[]);
     for _ in 0..3 {
         let new = serve_on(&listener, tree.path(), &[]);
@@ -82,7 +82,7 @@ fn a_restart_under_load_fails_no_request() {
 }
 
 #[test]
-fn what_is_no_listening_socket_is_refused() {
+fn a_socket_that_does_not_listen_is_refused() {
     let udp = OwnedFd::from(std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
     let deaf = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
@@ -114,7 +114,7 @@ fn a_passed_socket_that_is_shut_down_ends_the_server_with_an_error() {
     assert_eq!(errors.count(), 1, "{:?}", ended.stderr);
 }
 
-/// The manager hears READY=1 once it serves, and STOPPING=1.
+/// The manager is told READY=1 once it serves, and STOPPING=1.
 #[track_caller]
 fn check_messages(flags: &[&str]) {
     let tree = Tree::with(&[("root/a.txt", b"hello")]);
@@ -138,7 +138,7 @@ fn check_messages(flags: &[&str]) {
     assert!(!ended.stderr.iter().any(|line| line.contains("service manager")));
 }
 
-/// The journal takes a line's priority from its start (sd-daemon(3)).
+/// The journal reads a line's priority from its start (sd-daemon(3)).
 #[test]
 fn messages_to_the_journal_have_their_priority() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
@@ -200,11 +200,11 @@ fn the_units_are_sound() {
         said
     };
     assert_eq!(analyze(&["verify", "--man=no"], &[&service, &socket]), "");
-    // Of 10.0 for a service with every right; the argument is in tenths.
+    // Out of 10.0 for a service with every right; the argument is in tenths.
     analyze(&["security", "--offline=yes", "--threshold=10"], &[&service]);
 }
 
-/// Twice under load, as `contrib/httpd.logrotate` has it: the second time compresses a file.
+/// Twice under load, as `contrib/httpd.logrotate` does it: the second time compresses a file.
 #[test]
 fn logrotate_rotates_the_log_of_a_running_server() {
     let Some(logrotate) = tool("logrotate") else { return };
@@ -268,7 +268,7 @@ fn the_unit_allows_every_system_call_that_is_made() {
     tree.write("root/large", &vec![b'x'; 1 << 20]);
     let trace = tree.join("trace");
     let mut command = Command::new(strace);
-    // The tracer as a grandchild, so that the process started here is the server.
+    // strace is a grandchild, so that the process started here is the server.
     command.args(["-D", "-f", "-qq", "-o"]).arg(&trace).arg(env!("CARGO_BIN_EXE_httpd"));
     command.args(["--port", "0", "--log-file"]).arg(tree.join("log/access.log"));
     let httpd = Httpd::spawn({

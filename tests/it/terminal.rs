@@ -1,4 +1,4 @@
-//! What a person sees on a terminal: the banner, one line for each request, and colours unless they
+//! The view of a person at a terminal: the banner, one line per request, and colours unless they
 //! are disabled.
 
 use std::io::Write;
@@ -47,7 +47,7 @@ fn banner(root: &Path, flags: &[&str]) -> Vec<String> {
     shown.lines().into_iter().take_while(|line| !line.starts_with("listening on ")).collect()
 }
 
-/// Each flag changes one row, and each value changes it into another text about the same subject.
+/// Each flag changes one row, and each of its values changes the text about the same subject.
 #[test]
 fn the_banner_shows_the_rule_of_each_flag() {
     let tree = Tree::new();

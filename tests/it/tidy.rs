@@ -1,7 +1,7 @@
-//! The house rules that a machine can check: what imports what, and how long things may get. How
-//! long functions may get is Clippy's matter (`clippy.toml`).
+//! The house rules that a machine can check: imports, and the lengths of files and lines. Clippy
+//! limits the lengths of functions (`clippy.toml`).
 //!
-//! Each rule collects all offences before it fails, so that one run shows everything to mend.
+//! Each rule collects all offences before it fails, so that one run shows everything to fix.
 
 mod documents;
 mod imports;
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 const FILE_LINES_MAX: usize = 500;
 const COLUMNS_MAX: usize = 100;
 
-/// The library's public items and fields: what examples and tests need, and little more. Dead code
-/// that is not public is found by the compiler.
+/// The library's public items and fields: those that examples and tests need, and little more. The
+/// compiler finds dead code that is not public.
 const PUBLIC_ITEMS_MAX: usize = 119;
 
 struct Source {

@@ -1,5 +1,5 @@
-//! Responses that last, on a terminal: they stand below the log while they are under way, and never
-//! in its lines.
+//! Long responses on a terminal: they are shown below the log while they are under way, and never
+//! within its lines.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,7 +14,7 @@ use crate::idle::sleeps;
 use crate::screen::OnScreen;
 use crate::support::{Httpd, Tree, eventually, has_words, read_head, read_to_end};
 
-/// Larger than what the kernel takes into its buffers for a client that does not read.
+/// Larger than the kernel's buffers for a client that does not read.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The size of most terminals.
@@ -38,7 +38,7 @@ fn bars(rows: &[String]) -> Vec<&String> {
     rows.iter().filter(|row| is_bar(row)).collect()
 }
 
-/// Asks for the large file, and takes nothing but the head.
+/// Requests the large file, and takes only the head.
 #[track_caller]
 fn begin(httpd: &OnScreen, source: u8, query: &str) -> TcpStream {
     let mut stream = httpd.ask_from(source, &format!("/large?{query}"));
@@ -46,7 +46,7 @@ fn begin(httpd: &OnScreen, source: u8, query: &str) -> TcpStream {
     stream
 }
 
-/// Waits until there are so many rows of responses under way, and nothing of the log below them.
+/// Waits until this many rows show responses under way, with no part of the log below them.
 #[track_caller]
 fn await_bars(httpd: &OnScreen, count: usize) -> Vec<String> {
     let are_last = |rows: &[String]| {
@@ -59,7 +59,7 @@ fn await_bars(httpd: &OnScreen, count: usize) -> Vec<String> {
     httpd.wait_for(&format!("{count} bars"), are_last)
 }
 
-/// Waits for a line of the log with these words, on a screen on which nothing is torn.
+/// Waits for a log line with these words, on a screen without torn lines.
 #[track_caller]
 fn await_line(httpd: &OnScreen, words: &[&str]) {
     let is_line = |row: &String| !row.contains('━') && has_words(row, words);
@@ -72,7 +72,7 @@ fn await_line(httpd: &OnScreen, words: &[&str]) {
 }
 
 #[test]
-fn responses_that_last_stand_below_the_log() {
+fn long_responses_are_shown_below_the_log() {
     let tree = tree();
     let httpd = OnScreen::start(tree.path(), &[], &[], USUAL);
     let mut first = begin(&httpd, 2, "first");
@@ -112,7 +112,8 @@ fn more_than_five_are_counted() {
     await_bars(&httpd, 0);
 }
 
-/// However many lines go by, each is whole, and so is each bar, whatever becomes of the terminal.
+/// However many lines go by, and however the terminal changes, each line is whole, and so is each
+/// bar.
 #[test]
 fn no_line_is_torn_while_many_go_by() {
     const LINES: usize = 4_000;
@@ -146,7 +147,7 @@ fn no_line_is_torn_while_many_go_by() {
     eventually("the last lines are there", || last(&httpd));
     await_bars(&httpd, 5);
     let raw = String::from_utf8(httpd.raw()).unwrap();
-    // Whatever erases or draws stands between lines, never within one.
+    // Erasing and drawing happen between lines, never within one.
     let lines = raw.split("\r\n").filter_map(|line| line.rsplit(['\r', 'J']).next());
     let lines = lines.filter(|line| line.contains("/a.txt?"));
     let is_whole = |line: &&str| {
@@ -186,7 +187,7 @@ fn a_terminal_can_be_resized() {
     await_bars(&httpd, 0);
 }
 
-/// Only a person who has pressed Ctrl-C is told to press it again.
+/// Only a person who pressed Ctrl-C is told to press it again.
 #[test]
 fn a_stop_leaves_a_clean_screen_and_the_sum() {
     let tree = tree();
@@ -220,9 +221,9 @@ fn the_sum_is_also_the_last_line_of_a_verbose_log() {
     }
 }
 
-/// A terminal with bars says when a response of its own has lasted long enough to be shown.
+/// A terminal with bars shows that a response of its own has lasted long enough to be shown.
 #[test]
-fn where_no_one_wants_them_there_are_none() {
+fn there_are_no_bars_unless_they_are_wanted() {
     let tree = tree();
     let logs = Tree::new();
     let log = logs.join("access.log");
@@ -283,7 +284,7 @@ fn no_thread_wakes_when_all_has_been_sent() {
     await_bars(&httpd, 1);
     read_to_end(&mut stream);
     await_bars(&httpd, 0);
-    // The thread that draws would have woken some ten times.
+    // The drawing thread would have woken some ten times.
     eventually("all threads sleep", || {
         let before = sleeps(httpd.pid());
         thread::sleep(Duration::from_secs(1));

@@ -1,5 +1,5 @@
-//! The thread that accepts keeps the accept loop while it serves, and nobody waits for it: whatever
-//! one client or one disk does, new connections are accepted.
+//! The thread that accepts keeps the accept loop while it serves, and nobody waits for it: new
+//! connections are accepted whatever one client or one disk does.
 
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,12 +14,12 @@ use crate::attack::{Attack, Manner, loopback};
 use crate::net;
 use crate::support::{HELD_UP, Httpd, PATIENCE, Tree, eventually, read_to_end};
 
-/// While each such system call for one file or folder does not come back, others are answered,
-/// however many ask for that one.
+/// While every such system call for one file or folder blocks, other requests are answered, however
+/// many clients wait for that one.
 #[track_caller]
 fn check_slow_call(call: &str, slow: &str, clients: usize) {
     let tree = Tree::with(&[("slow", b"slow"), ("folder/a", b"a"), ("fast/b", b"fast")]);
-    // By the name below the root when it is opened, by its path when it is open.
+    // By the name below the root when it is opened, by its path once it is open.
     let paths = [Path::new(slow), &tree.join(slow)];
     let fault = format!("{call}:{HELD_UP}");
     let Some(httpd) = Httpd::serve_with_fault(tree.path(), &[], &fault, &paths) else { return };
@@ -41,7 +41,7 @@ fn check_slow_call(call: &str, slow: &str, clients: usize) {
     }
 }
 
-/// Whether nothing has come yet, not even the end.
+/// Whether nothing has arrived yet, not even the end.
 pub fn is_unanswered(stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let result = stream.peek(&mut [0]);
@@ -50,7 +50,7 @@ pub fn is_unanswered(stream: &TcpStream) -> bool {
 }
 
 #[test]
-fn a_disk_that_is_slow_holds_up_no_one_else() {
+fn a_slow_disk_blocks_no_other_clients() {
     check_slow_call("openat2", "slow", 3);
     check_slow_call("fstat", "slow", 3);
     check_slow_call("pread64", "slow", 3);
@@ -59,14 +59,14 @@ fn a_disk_that_is_slow_holds_up_no_one_else() {
     check_slow_call("getdents64", "folder/", 2 * cores.min(8));
 }
 
-/// If each of them were found out by the housekeeper, the last ones would wait for seconds.
+/// If the housekeeper had to find each of them, the last ones would wait for seconds.
 #[test]
-fn many_who_wait_for_a_disk_hold_up_no_one_else() {
+fn many_clients_that_wait_for_a_disk_block_no_others() {
     check_slow_call("pread64", "slow", 500);
 }
 
-/// A thread steps aside before it waits for its client, and does not leave it to the housekeeper to
-/// find out: else each slow sender would cost the time between two of its rounds.
+/// A thread steps aside before it waits for its client, instead of being found by the housekeeper:
+/// otherwise each slow sender would cost the time between two of its rounds.
 #[test]
 fn slow_senders_are_not_left_to_the_housekeeper() {
     const SENDERS: usize = 400;
@@ -77,12 +77,12 @@ fn slow_senders_are_not_left_to_the_housekeeper() {
     assert_eq!(httpd.get("/a").body, b"hello");
     let log = httpd.log();
     let held_up = log.iter().filter(|line| line.contains("held up")).count();
-    // Some, since on a busy machine a thread may just not get to run.
+    // A few are possible, since on a busy machine a thread may just not get to run.
     assert!(held_up < SENDERS / 8, "{held_up} of {SENDERS}");
 }
 
-/// A server whose clients wait for a gate before they get a byte, in a way that it does not know
-/// of: the first of them holds the accept loop meanwhile.
+/// A server whose clients wait at a gate, unknown to the server, before they get a byte: the first
+/// of them holds the accept loop meanwhile.
 fn serve_behind_a_gate(options: Options, gate: &Arc<RwLock<()>>) -> (Running, SocketAddr) {
     let gate = Arc::clone(gate);
     net::start(options, move |connection: Connection| {
@@ -112,14 +112,14 @@ fn a_stop_or_an_eviction_while_the_loop_is_held_loses_no_new_connection() {
         let (running, address) = serve_behind_a_gate(options, &gate);
         let (mut first, mut second) = (net::connect(address), net::connect(address));
         drop(closed);
-        // The first may have lost its slot before it had its byte.
+        // The first may have lost its slot before it got its byte.
         read_to_end(&mut first);
         assert_eq!(read_to_end(&mut second), b"x");
         assert_eq!(running.stop(PATIENCE), 0);
     }
 }
 
-/// For each slot, the cache and each listener there is one, and three more.
+/// One per slot, cached thread and listener, and three more.
 #[test]
 fn there_are_no_more_threads_than_slots_and_cache_allow() {
     let tree = Tree::with(&[("a", b"hello")]);

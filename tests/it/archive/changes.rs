@@ -1,6 +1,6 @@
 //! A folder that changes while its archive is sent, and clients that go away meanwhile.
 //!
-//! A large file comes first: a client that has only read the head keeps the server there, so that a
+//! A large file comes first. A client that has only read the head keeps the server there, so that a
 //! file behind it changes before it is opened.
 
 use std::fs::{self, File, OpenOptions};
@@ -19,15 +19,15 @@ use crate::support::{Httpd, Tree, eventually, is_reset, pattern, read_head, read
 
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What comes after the large file: one that is gathered with others, and one that is not.
+/// The sizes of files after the large one: one that is gathered with others, and one that is not.
 const SMALL_BYTES: usize = 20_000;
 const MEDIUM_BYTES: usize = 50_000;
 
-/// Each look at a file takes 20 ms.
+/// Examining a file takes 20 ms.
 const DELAY: &str = "inject=faccessat:delay_enter=20000";
 
-/// Sends an archive in which that change to `b`, a file of this many bytes, comes too late for the
-/// walk. The body, whether it came whole, and the log's entry.
+/// Sends an archive in which this change to `b`, a file of this many bytes, comes too late for the
+/// walk. Returns the body, whether it is complete, and the log's entry.
 #[track_caller]
 fn transfer(bytes: usize, change: impl FnOnce(&Tree, &Path)) -> (Vec<u8>, bool, Value) {
     let tree = Tree::with(&[("www/b", &pattern(bytes)), ("www/c", b"the end")]);
@@ -69,7 +69,7 @@ fn check_whole(change: impl Fn(&Tree, &Path)) {
 }
 
 #[test]
-fn what_has_grown_is_cut_at_its_noted_size() {
+fn a_file_that_has_grown_is_cut_at_its_noted_size() {
     check_whole(|_, file| {
         let mut file = OpenOptions::new().append(true).open(file).unwrap();
         file.write_all(b"more than was promised").unwrap();
@@ -77,7 +77,7 @@ fn what_has_grown_is_cut_at_its_noted_size() {
 }
 
 #[test]
-fn what_was_moved_with_its_folder_is_sent() {
+fn a_file_moved_with_its_folder_is_sent() {
     check_whole(|tree, _| {
         fs::rename(tree.join("www"), tree.join("elsewhere")).unwrap();
         tree.write("www/b", b"another");
@@ -85,13 +85,13 @@ fn what_was_moved_with_its_folder_is_sent() {
 }
 
 #[test]
-fn what_is_gone_or_has_shrunk_ends_in_a_reset() {
+fn a_missing_or_shorter_file_ends_in_a_reset() {
     check_truncated(|_, file| fs::remove_file(file).unwrap());
     check_truncated(|_, file| File::options().write(true).open(file).unwrap().set_len(9).unwrap());
 }
 
 #[test]
-fn what_was_replaced_or_rewritten_ends_in_a_reset() {
+fn a_replaced_or_rewritten_file_ends_in_a_reset() {
     check_truncated(|tree, file| {
         let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
         let other = tree.write("other", &pattern(length));
@@ -111,7 +111,7 @@ fn what_was_replaced_or_rewritten_ends_in_a_reset() {
     });
 }
 
-/// A server whose walks take seconds. `None` where strace is missing.
+/// A server whose walks take seconds. `None` if strace is missing.
 fn serve_slowly(tree: &Tree) -> Option<Httpd> {
     for number in 0..150 {
         tree.write(format!("{number}"), b"content");
@@ -133,7 +133,7 @@ fn ask(httpd: &Httpd) -> TcpStream {
 fn a_client_that_goes_away_ends_the_walk() {
     let tree = Tree::new();
     let Some(httpd) = serve_slowly(&tree) else { return };
-    // On a busy machine a client may have gone before its request was read; then another one asks.
+    // On a busy machine a client may have gone before its request was read; then try another.
     let check = |stay: Duration, go: fn(TcpStream)| {
         let ended_before = ended_walks(&httpd);
         eventually("a walk ends early", || {
@@ -148,11 +148,11 @@ fn a_client_that_goes_away_ends_the_walk() {
         set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
         drop(stream);
     });
-    // The end of its stream means the same after a second.
+    // After a second, the end of its stream means the same.
     check(Duration::from_millis(1_500), drop);
 }
 
-/// How many walks have ended because their clients had gone.
+/// How many walks ended because their clients had gone.
 fn ended_walks(httpd: &Httpd) -> usize {
     let ended = |line: &&String| line.contains("client-gone") && line.contains("503");
     httpd.log().iter().filter(ended).count()

@@ -1,5 +1,4 @@
-//! What people unpack archives with, and how they fetch them: the tree that comes out is the one
-//! that went in.
+//! Common programs that fetch and unpack archives: the tree that comes out is the one that went in.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +12,7 @@ use super::{TARGET, set_modified};
 use crate::browser::Browser;
 use crate::support::{Httpd, Tree, eventually, output_of, pattern, tool};
 
-/// 9999-12-31 and a bit: the first second of the year 10,000.
+/// Just after the end of 9999: the first second of the year 10,000.
 const YEAR_10_000: u64 = 253_402_300_800;
 
 const PYTHON: &str = "
@@ -22,7 +21,7 @@ tarfile.open(sys.argv[1]).extractall(sys.argv[2], **(
     {'filter': 'fully_trusted'} if hasattr(tarfile, 'fully_trusted_filter') else {}))
 ";
 
-/// A file's content, or that it is a folder; and when it was modified.
+/// Either a file's content or `None` for a folder; and the time of modification.
 type Entries = BTreeMap<Vec<u8>, (Option<Vec<u8>>, i64)>;
 
 /// A tree of awkward names, sizes and times.
@@ -103,7 +102,7 @@ fn check_equal(got: &Entries, want: &Entries, with: &str) {
         let (got, got_modified) =
             got.get(name).unwrap_or_else(|| panic!("{with}: no {}", shown(name)));
         assert!(got == content, "{with}: other content in {}", shown(name));
-        // What is unpacked into a folder makes it newer, unless its time is set last.
+        // Unpacking files makes their folder newer, unless its time is set last.
         if content.is_some() || with != "busybox" {
             assert_eq!(got_modified, modified, "{with}: {}", shown(name));
         }
@@ -111,7 +110,7 @@ fn check_equal(got: &Entries, want: &Entries, with: &str) {
     assert_eq!(got.len(), want.len(), "{with}");
 }
 
-/// Unpacks an archive of the awkward tree by a command that gets the archive and a folder.
+/// Unpacks an archive of the awkward tree with a command that gets the archive and a folder.
 #[track_caller]
 fn check_unpacking(program: &str, arguments: &[&str]) {
     let Some(path) = tool(program) else { return };
@@ -155,7 +154,7 @@ fn python_unpacks_it() {
     check_unpacking("python3", &["-c", PYTHON, "ARCHIVE", "FOLDER"]);
 }
 
-/// A download that was cut anywhere goes on where it was cut.
+/// A download that was cut anywhere resumes there.
 #[test]
 fn curl_resumes_it() {
     let Some(curl) = tool("curl") else { return };
@@ -199,6 +198,6 @@ fn a_browser_downloads_it_from_the_page() {
     assert_eq!(clicked, 1);
     let file = downloads.join("Fotos für Änne.tar");
     let archive = httpd.get(&format!("{folder}?format=tar")).body;
-    // An empty file of that name comes first.
+    // An empty file with this name comes first.
     eventually("it is saved under its name", || fs::read(&file).is_ok_and(|it| it == archive));
 }

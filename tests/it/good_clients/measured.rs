@@ -1,4 +1,4 @@
-//! The table in docs/security.md: what each attack costs a good client.
+//! The table in docs/security.md: the effect of each attack on a good client.
 //!
 //! `cargo test --release good_clients::measured -- --include-ignored --nocapture --test-threads 1`.
 
@@ -12,7 +12,7 @@ use crate::support::PATIENCE;
 
 const TINY_REQUESTS: usize = 300;
 
-/// What the field of that name says.
+/// The value of that field.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// One row of the table.
@@ -20,7 +20,8 @@ struct Row {
     attackers: String,
     /// The good client's address.
     from: IpAddr,
-    /// Large answers that are asked for. They have no promise at the attackers' own address.
+    /// The number of large answers requested. There is no promise for them at the attackers' own
+    /// address.
     large: usize,
     /// Whether the documents say that large answers may fail here.
     large_may_fail: bool,
@@ -88,7 +89,7 @@ fn rows_of_many_addresses(slots: usize) -> Vec<Row> {
     ]
 }
 
-/// Prints the row, and gives what failed.
+/// Prints the row. Returns the failures.
 fn measure(site: &Site, slots: usize, row: &Row) -> Vec<String> {
     let siege = Siege::start(site, slots, row.flags, &row.groups);
     siege.await_threads(slots.min(row.groups.iter().map(|group| group.count).sum()));
@@ -116,8 +117,8 @@ fn measure(site: &Site, slots: usize, row: &Row) -> Vec<String> {
     failed.map(|error| format!("{}, {slots} slots: {error}", row.attackers)).collect()
 }
 
-/// A large answer, and how long it took. Where there is none for now, the client comes back after
-/// the time that Retry-After says, as long as a person might.
+/// A large answer, and how long it took. After a refusal, the client comes back after the time in
+/// Retry-After, for as long as a person might.
 fn ask_patiently(siege: &Siege<'_>, source: IpAddr) -> Result<Duration, String> {
     let asked = Instant::now();
     loop {

@@ -1,7 +1,7 @@
-//! The documents: that they fit the screen, and that what they name is there.
+//! The documents: they fit the screen, and everything that they name exists.
 //!
-//! Paths, links, tests that are named as evidence, places where something is decided: a machine
-//! looks here first for what readers will look for.
+//! Paths, links, tests named as evidence, places of decisions: a machine checks them before a
+//! reader looks for them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use super::{COLUMNS_MAX, assert_none};
 
 const README_LINES_MAX: usize = 160;
 
-/// Where a path in the documents starts that must exist.
+/// The starts of paths in the documents that must exist.
 const FOLDERS: [&str; 7] = ["benches/", "contrib/", "docs/", "examples/", "src/", "tests/", "www/"];
 
 /// A page of Markdown, by its path in the repository.
@@ -37,7 +37,7 @@ impl Document {
         })
     }
 
-    /// The headings, as the fragments of links spell them.
+    /// The headings, in the spelling of links' fragments.
     fn fragments(&self) -> Vec<String> {
         let headings = self.prose().filter(|(_, line)| line.starts_with('#'));
         let spell = |heading: &str| {
@@ -64,7 +64,7 @@ fn documents() -> Vec<Document> {
     single.into_iter().chain(pages).map(Document::read).collect()
 }
 
-/// What stands between backquotes.
+/// The texts between backquotes.
 fn code_spans(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
@@ -140,7 +140,7 @@ fn paths_in_documents_exist() {
             if !is_source && !FOLDERS.iter().any(|folder| word.starts_with(folder)) {
                 continue;
             }
-            // Source files may also be named as they stand below `src`, or beside the document.
+            // Source files may also be relative to `src`, or to the document.
             let root = Path::new("");
             let folders = if is_source { &[root, Path::new("src"), near][..] } else { &[root] };
             if !folders.iter().any(|folder| repository().join(folder).join(word).exists()) {
@@ -169,7 +169,7 @@ fn every_file_to_copy_is_explained() {
     assert_none("every file to copy is explained", &offences);
 }
 
-/// The cells of each row of the table whose header begins with that.
+/// The cells of each row of the table whose header begins with this.
 fn rows<'a>(document: &'a Document, header: &str) -> Vec<Vec<&'a str>> {
     let lines = document.text.lines().skip_while(|line| !line.starts_with(header));
     let rows = lines.take_while(|line| line.starts_with('|')).skip(2);
@@ -187,7 +187,7 @@ fn each_folder_of_the_source_has_a_row() {
     assert_eq!(told, folders.collect());
 }
 
-/// Whether one of these lines defines a function, a type or a constant of that name.
+/// Whether a line defines a function, a type or a constant with this name.
 fn defines(code: &str, name: &str) -> bool {
     let is_definition = |line: &str| {
         let words: Vec<_> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
@@ -198,7 +198,7 @@ fn defines(code: &str, name: &str) -> bool {
 }
 
 #[test]
-fn what_is_decided_is_decided_there() {
+fn decisions_are_where_the_table_says() {
     let architecture = Document::read("docs/architecture.md");
     let rows = rows(&architecture, "| where is it decided ... |");
     assert!(rows.len() > 15, "{rows:?}");
@@ -210,7 +210,7 @@ fn what_is_decided_is_decided_there() {
         let missing = code_spans(names).filter(|name| !defines(&code, name));
         offences.extend(missing.map(|name| format!("{file} does not define {name}")));
     }
-    assert_none("what is decided is decided there", &offences);
+    assert_none("decisions are where the table says", &offences);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_request_takes_the_same_steps_on_the_example_site() {
     assert_eq!(told.len(), 8);
 }
 
-/// Whether `tests/it` has a module of that path, or in it a function.
+/// Whether `tests/it` has this module, or this function in one.
 fn is_evidence(path: &str) -> bool {
     let text = |module: &str| {
         fs::read_to_string(repository().join("tests/it").join(module.replace("::", "/") + ".rs"))

@@ -1,7 +1,7 @@
 //! Imports between the library's top modules run one way, and `http` is pure.
 //!
-//! Whatever is in another top module is named from the root of the crate, one name at a time: so it
-//! is enough to look at what follows `crate::`.
+//! Everything in another top module is named from the root of the crate, one name at a time, so it
+//! is enough to look at the text after `crate::`.
 
 use super::{Source, assert_none, rust_files};
 
@@ -30,13 +30,13 @@ const IMPURE: [&str; 14] = [
     "log::", "rustix::", "std::env", "std::fs", "std::process", "std::thread", "stdin",
 ];
 
-/// The names of the module that a file below `src` is: `site` and `root` for `src/site/root.rs`.
+/// The names of the module in a file below `src`: `site` and `root` for `src/site/root.rs`.
 fn names(source: &Source) -> Vec<String> {
     let path = source.path.strip_prefix(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
     path.with_extension("").iter().map(|name| name.to_str().unwrap().to_owned()).collect()
 }
 
-/// What the code of all files of the library has against it, by the names of their modules.
+/// The offences that `judge` finds in the library's files, given the names of their modules.
 fn offences(judge: impl Fn(&[String], &str) -> Option<String>) -> Vec<String> {
     let sources = rust_files("src").into_iter().filter(|source| !source.is_test());
     let judge_file = |source: Source| {
