@@ -52,14 +52,14 @@ fn clients_are_served_with_few_descriptors() {
     tree.link("folder/c", "../a");
     for limit in [24, 40, 100] {
         let httpd = serve_limited(&tree, &format!("-n {limit}"), &[]);
-        httpd.log_line(|line| line.contains("WARN") && line.contains(" 1024"));
+        let warning = httpd.log_line(|line| line.contains("WARN") && line.contains(" 1024"));
+        let numbers = warning.split(' ').filter_map(|word| word.parse::<usize>().ok());
+        // Each takes three descriptors.
+        assert!(numbers.min().is_some_and(|slots| slots > 0 && 3 * slots < limit), "{warning}");
         check_service(&httpd, 3 * limit);
         // The further descriptors of a listing are there, too.
         assert!(httpd.get("/folder/").text().contains("\"c\""));
-        let ended = httpd.stop();
-        assert!(ended.status.success(), "{}", ended.status);
-        // Few enough slots were in use that the system had a descriptor for every client.
-        assert!(!ended.stderr.iter().any(|line| line.contains("cannot accept")));
+        assert!(httpd.stop().status.success());
     }
 }
 
