@@ -82,6 +82,26 @@ fn allowed_fields(asked: Option<&[u8]>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::request::{self, Parsed};
+
+    #[track_caller]
+    fn check_preflight(method: &str, fields: &str, want: bool) {
+        let head = format!("{method} /a HTTP/1.0\r\n{fields}\r\n");
+        let Ok(Parsed::Complete { request, .. }) = request::parse(head.as_bytes()) else {
+            panic!("{head}")
+        };
+        assert_eq!(is_preflight(&request), want, "{head}");
+    }
+
+    #[test]
+    fn a_preflight_has_a_method_and_two_fields() {
+        let (origin, asks) = ("Origin: http://a\r\n", "Access-Control-Request-Method: GET\r\n");
+        let both = [origin, asks].concat();
+        check_preflight("OPTIONS", &both, true);
+        check_preflight("GET", &both, false);
+        check_preflight("OPTIONS", origin, false);
+        check_preflight("OPTIONS", asks, false);
+    }
 
     /// Checks the fields allowed beyond the permanent ones.
     #[track_caller]
