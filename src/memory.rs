@@ -104,11 +104,11 @@ fn admit(
     // The growth of `try_reserve`, which makes many small steps cheap.
     let count = length.saturating_add(more).max(2 * capacity);
     let bytes = count.saturating_mul(bytes_of_each);
-    let turn = lock(&ONE_AT_A_TIME);
+    let guard = lock(&ONE_AT_A_TIME);
     if bytes > SMALL_BYTES_MAX {
         check(bytes)?;
     }
-    Ok(Some(turn))
+    Ok(Some(guard))
 }
 
 /// Makes the allocator always return large buffers, whatever it learns. Each of its arenas takes

@@ -11,10 +11,10 @@ use serde_json::Value;
 use crate::attack::loopback;
 use crate::idle::settle;
 use crate::queue::Holder;
+use crate::stalls::is_unanswered;
 use crate::support::{
     HELD_UP, Httpd, Reply, Tree, connect_from, is_reset, pattern, read_head, read_to_end,
 };
-use crate::turns::is_unanswered;
 
 /// Larger than the kernel's buffers for a client that does not read.
 pub const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;

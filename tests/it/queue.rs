@@ -14,8 +14,8 @@ use rustix::net::sockopt;
 use crate::attack::loopback;
 use crate::eviction::{await_outcome, send, send_from, serve_with_slots, tree_of_sizes};
 use crate::idle::settle;
+use crate::stalls::is_unanswered;
 use crate::support::{Httpd, PATIENCE, Reply, connect_from, is_reset, read_head, read_to_end};
-use crate::turns::is_unanswered;
 
 /// How often and how much a client takes of its answer just to keep its slot: far less than the
 /// server sends, and far more than the slowest pace tolerated.
