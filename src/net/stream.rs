@@ -59,6 +59,8 @@ impl Connection {
 
     /// The same. Without a slot, drops what has arrived and does not wait. After an error, there is
     /// nothing left to do but close.
+    // Its buffer would lie on the stack of each connection that waits for its request.
+    #[inline(never)]
     fn linger(&self) {
         let deadline = Instant::now() + LINGER_TIME_MAX;
         self.begin_receiving();

@@ -4,7 +4,6 @@
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::thread;
 
@@ -119,29 +118,24 @@ fn a_stop_or_an_eviction_while_the_loop_is_held_loses_no_new_connection() {
     }
 }
 
-/// One per slot, cached thread and listener, and three more.
+/// One per slot, place in the queue, cached thread and core; 512 for clients that need no slot; and
+/// three more.
 #[test]
-fn there_are_no_more_threads_than_slots_and_cache_allow() {
+fn slow_clients_have_no_more_threads_than_slots_and_queue_allow() {
     let tree = Tree::with(&[("a", b"hello")]);
     let flags = ["--quiet", "--max-connections", "16", "--thread-cache", "4"];
     let httpd = Httpd::serve(tree.path(), &flags);
-    let is_over = AtomicBool::new(false);
-    let most = thread::scope(|scope| {
-        let watch = scope.spawn(|| {
-            let mut most = 0;
-            while !is_over.load(Ordering::Relaxed) {
-                most = most.max(httpd.usage().threads);
-            }
-            most
-        });
-        // More clients than there are slots.
-        let ask = || (0..20).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello"));
-        let clients: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();
-        for client in clients {
-            client.join().unwrap();
-        }
-        is_over.store(true, Ordering::Relaxed);
-        watch.join().unwrap()
-    });
-    assert!(most <= 16 + 4 + 1 + 3, "{most} threads");
+    let threads_max = 16 + 256 + 4 + thread::available_parallelism().unwrap().get() + 512 + 3;
+    let mut most = 0;
+    let slow: Vec<_> = (0..threads_max + 100)
+        .map(|_| {
+            let mut stream = httpd.connect();
+            stream.write_all(b"G").unwrap();
+            most = most.max(httpd.usage().threads);
+            stream
+        })
+        .collect();
+    assert!(most <= threads_max, "{most} threads");
+    assert_eq!(httpd.get("/a").body, b"hello");
+    drop(slow);
 }
