@@ -390,8 +390,10 @@ fn guesses_do_not_delay_remembered_users() {
     for _ in 0..50 {
         assert_eq!(httpd.request("GET", "/a.txt", &ann()).body, b"hello");
     }
+    assert_eq!(httpd.request("GET", "/last", &ann()).status, 404);
+    httpd.log_line(|line| line.contains("ann GET /last 404"));
     let log = httpd.log();
-    let last = log.iter().rposition(|line| line.contains("ann GET /a.txt 200")).unwrap();
+    let last = log.iter().position(|line| line.contains("ann GET /last 404")).unwrap();
     let before = log[..last].iter().filter(|line| line.contains("/guess")).count();
     assert!(before < guesses.len() / 2, "{before}");
 }

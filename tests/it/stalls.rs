@@ -117,25 +117,3 @@ fn a_stop_or_an_eviction_while_the_loop_is_held_loses_no_new_connection() {
         assert_eq!(running.stop(PATIENCE), 0);
     }
 }
-
-/// One per slot, place in the queue, cached thread and core; 512 for clients that need no slot; and
-/// three more.
-#[test]
-fn slow_clients_have_no_more_threads_than_slots_and_queue_allow() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    let flags = ["--quiet", "--max-connections", "16", "--thread-cache", "4"];
-    let httpd = Httpd::serve(tree.path(), &flags);
-    let threads_max = 16 + 256 + 4 + thread::available_parallelism().unwrap().get() + 512 + 3;
-    let mut most = 0;
-    let slow: Vec<_> = (0..threads_max + 100)
-        .map(|_| {
-            let mut stream = httpd.connect();
-            stream.write_all(b"G").unwrap();
-            most = most.max(httpd.usage().threads);
-            stream
-        })
-        .collect();
-    assert!(most <= threads_max, "{most} threads");
-    assert_eq!(httpd.get("/a").body, b"hello");
-    drop(slow);
-}
