@@ -66,7 +66,7 @@ fn scheme(url: &str) -> Option<&str> {
 fn within(url: String) -> String {
     if let Some(fragment) = url.strip_prefix('#') {
         format!("#{ANCHOR_PREFIX}{fragment}")
-    } else if url.starts_with(['/', '?', '.']) {
+    } else if ["/", "?", "./", "../"].iter().any(|start| url.starts_with(start)) {
         url
     } else {
         format!("./{url}")
@@ -91,12 +91,13 @@ mod tests {
     fn references_stay_on_this_site() {
         check_within("docs/a b.md#part", "./docs/a%20b.md#part");
         check_within("../up?x=1&y", "../up?x=1&y");
+        check_within(".javascript:", "./.javascript:");
         check_within("/from/the/root", "/from/the/root");
         check_within("?sort=size", "?sort=size");
         check_within("#Quick-Start", "#readme-Quick-Start");
         check_within("100%25", "./100%25");
         check_within("", "./");
-        check_within(".", ".");
+        check_within(".", "./.");
         check_within("größe", "./gr%C3%B6%C3%9Fe");
         check_within("a/b:c", "./a/b:c");
         check_within("1:2", "./1:2");
