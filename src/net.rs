@@ -63,6 +63,7 @@ mod stream;
 mod worker;
 
 pub use connection::{Connection, Lost};
-pub use eviction::Cause;
 pub use listener::BindError;
-pub use server::{Options, Running, Server};
+pub use progress::Cause;
+pub use server::{Running, Server};
+pub use state::Options;

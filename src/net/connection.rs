@@ -15,8 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
-use super::eviction::Cause;
-use super::progress::{Phase, Progress};
+use super::progress::{Cause, Phase, Progress};
 use super::server::Shared;
 use super::slots::{Slot, Waiting};
 use crate::gate::Holder;

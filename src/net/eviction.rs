@@ -15,7 +15,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::progress::Phase;
+use super::progress::{Cause, Phase};
 use crate::gate::Source;
 
 /// Bytes per second; slower than any modem still in use.
@@ -23,21 +23,6 @@ pub(super) const PACE_MIN: u64 = 4 * 1024;
 
 /// How many more answers than the queued one's source another must have to give one up.
 const SURPLUS_MIN: usize = 2;
-
-/// Why a connection was ended early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// Rule 1.
-    OwedLongest,
-    /// Rule 2; or it held the most memory while others waited for some.
-    OverShare,
-    /// Rule 3.
-    TooSlow,
-    /// It got no slot: the queue was full, or its time there was up.
-    NoSlot,
-    /// The server stopped.
-    Stopping,
-}
 
 /// A connection that may lose its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,13 +6,26 @@
 
 use std::time::{Duration, Instant};
 
-use super::eviction::Cause;
-
 /// The recent pace covers at least this time, and at most twice as much.
 pub(super) const WINDOW: Duration = Duration::from_secs(5);
 
 /// The kernel's buffers fill within this time.
 const BURST_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Why a connection was ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Rule 1.
+    OwedLongest,
+    /// Rule 2; or it held the most memory while others waited for some.
+    OverShare,
+    /// Rule 3.
+    TooSlow,
+    /// It got no slot: the queue was full, or its time there was up.
+    NoSlot,
+    /// The server stopped.
+    Stopping,
+}
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +64,9 @@ impl Phase {
     /// Bytes per second since the answer began, once it has sent any.
     pub(super) fn average_pace(self, now: Instant) -> Option<u64> {
         match self {
-            Self::Sending(progress) if progress.has_begun() => Some(progress.average_pace(now)),
+            Self::Sending(Progress { began, bytes, .. }) if bytes > 0 => {
+                Some(pace(bytes, now.saturating_duration_since(began)))
+            }
             _ => None,
         }
     }
@@ -80,11 +95,6 @@ impl Progress {
     /// Whether any of its bytes were sent.
     pub(super) fn has_begun(&self) -> bool {
         self.bytes > 0
-    }
-
-    /// Bytes per second since the answer began.
-    pub(super) fn average_pace(&self, now: Instant) -> u64 {
-        pace(self.bytes, now.saturating_duration_since(self.began))
     }
 
     /// Bytes per second over the window; `None` if the first wait is more recent.
@@ -140,7 +150,7 @@ mod tests {
     ) {
         let (progress, began) = progress(waits);
         let now = began + Duration::from_secs(second);
-        assert_eq!(progress.average_pace(now), average);
+        assert_eq!(Phase::Sending(progress).average_pace(now).unwrap_or(0), average);
         assert_eq!(progress.recent_pace(now), recent);
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::listener::{BindError, Listener};
 use super::slots::{Effect, SILENT_AT_STOP_TIME_MAX};
-use super::state::{Housekeeper, ROUND_INTERVAL, Stage, State};
+use super::state::{Housekeeper, Options, ROUND_INTERVAL, Stage, State};
 use super::worker::spawner;
 use crate::lock::{LogOnce, lock, wait_for, wait_while};
 use crate::memory;
@@ -27,22 +27,6 @@ const HOUSEKEEPER_STACK_BYTES: usize = 64 * 1024;
 
 /// In place of no time limit.
 pub(super) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// The limits of a server.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Slots: connections that may make the server wait at once.
-    pub max_connections: usize,
-    /// Connections that may be queued for a slot.
-    pub queue_max: usize,
-    /// How long a connection is queued before it is rejected.
-    pub queue_time_max: Duration,
-    /// Idle threads kept for the next clients; 0 spawns a thread per client.
-    pub thread_cache: usize,
-    /// Accept clients when their first bytes are there, or after about a second. For protocols in
-    /// which the client speaks first, and at once.
-    pub defer_accept: bool,
-}
 
 /// A server that listens, but does not accept yet.
 pub struct Server {
@@ -67,19 +51,6 @@ pub(super) struct Shared {
     changed: Condvar,
     spawn_worker: Spawner,
     on_lost_listener: Box<dyn Fn() + Send + Sync>,
-}
-
-impl Default for Options {
-    /// For a person at a terminal: clients are accepted while they are silent.
-    fn default() -> Self {
-        Self {
-            max_connections: 1024,
-            queue_max: 256,
-            queue_time_max: Duration::from_secs(20),
-            thread_cache: 128,
-            defer_accept: false,
-        }
-    }
 }
 
 impl Server {
@@ -285,7 +256,7 @@ impl Shared {
     fn spawn(self: &Arc<Self>, listener: usize) -> io::Result<()> {
         // The standard library aborts if a new thread has no memory for its own start.
         let checked =
-            if self.change(|state| state.has_stack()) { Ok(()) } else { memory::check(0) };
+            if self.change(|state| state.kept_stacks > 0) { Ok(()) } else { memory::check(0) };
         let spawned = checked
             .map_err(|_| io::ErrorKind::OutOfMemory.into())
             .and_then(|()| (self.spawn_worker)(Arc::clone(self), listener));

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use super::eviction::{Candidate, Candidates, Cause};
-use super::progress::Phase;
+use super::eviction::{Candidate, Candidates};
+use super::progress::{Cause, Phase};
 use crate::gate::{FairQueue, Queued, Source};
 
 /// How long an evicted connection may take to close before another is evicted.

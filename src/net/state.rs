@@ -11,9 +11,7 @@ use std::collections::HashMap;
 use std::thread::{Thread, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::eviction::Cause;
-use super::progress::Phase;
-use super::server::Options;
+use super::progress::{Cause, Phase};
 use super::slots::{Effect, Slots, Waiting};
 
 /// After a lead was held up, its loop has no leader for this many rounds: if one request waits for
@@ -31,6 +29,25 @@ const PEAK_SURPLUS: usize = 64;
 /// holds up.
 const BUSY_THREADS_MAX: usize = 512;
 
+/// Kept stacks that are counted: glibc keeps up to 40 MiB, a third more than these take.
+const KEPT_STACKS_MAX: usize = if cfg!(target_env = "gnu") { 120 } else { 0 };
+
+/// The limits of a server.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Slots: connections that may make the server wait at once.
+    pub max_connections: usize,
+    /// Connections that may be queued for a slot.
+    pub queue_max: usize,
+    /// How long a connection is queued before it is rejected.
+    pub queue_time_max: Duration,
+    /// Idle threads kept for the next clients; 0 spawns a thread per client.
+    pub thread_cache: usize,
+    /// Accept clients when their first bytes are there, or after about a second. For protocols in
+    /// which the client speaks first, and at once.
+    pub defer_accept: bool,
+}
+
 /// Everything that the threads of a server share, but for its listeners.
 #[derive(Debug)]
 pub(super) struct State {
@@ -41,8 +58,8 @@ pub(super) struct State {
     threads_max: usize,
     /// Threads that have not been told to end.
     threads: usize,
-    /// The most that there have been of them.
-    threads_peak: usize,
+    /// Stacks of ended threads that glibc keeps for new ones, as far as that is certain.
+    pub(super) kept_stacks: usize,
     /// Idle threads, the most recent last.
     idle: Vec<Thread>,
     /// Where each woken idle thread will accept.
@@ -107,6 +124,19 @@ pub(super) enum Job {
     End,
 }
 
+impl Default for Options {
+    /// For a person at a terminal: clients are accepted while they are silent.
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            queue_max: 256,
+            queue_time_max: Duration::from_secs(20),
+            thread_cache: 128,
+            defer_accept: false,
+        }
+    }
+}
+
 impl State {
     /// A server with a loop per listener, `inherited` or not. Each loop counts one thread, which
     /// the caller spawns.
@@ -127,7 +157,7 @@ impl State {
             idle_max: thread_cache,
             threads_max: threads.into_iter().fold(0, usize::saturating_add),
             threads: inherited.len(),
-            threads_peak: 0,
+            kept_stacks: 0,
             idle: Vec::new(),
             jobs: HashMap::new(),
             accepted: 0,
@@ -220,18 +250,12 @@ impl State {
         }
     }
 
-    /// Whether a new thread finds a stack: as many threads were alive before, and glibc keeps their
-    /// stacks.
-    pub(super) fn has_stack(&self) -> bool {
-        cfg!(target_env = "gnu") && self.threads <= self.threads_peak
-    }
-
     /// A thread was spawned for this loop, or the system refused it.
     pub(super) fn spawned(&mut self, listener: usize, is_ok: bool) {
         if is_ok {
-            self.threads_peak = self.threads_peak.max(self.threads);
+            self.kept_stacks = self.kept_stacks.saturating_sub(1);
         } else {
-            self.end_thread();
+            self.threads -= 1;
             self.loops[listener].acceptors -= 1;
             self.call_housekeeper();
         }
@@ -311,6 +335,7 @@ impl State {
 
     fn end_thread(&mut self) -> Job {
         self.threads -= 1;
+        self.kept_stacks = (self.kept_stacks + 1).min(KEPT_STACKS_MAX);
         if self.has_peaked {
             self.call_housekeeper();
         }

@@ -22,6 +22,9 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long to wait before a call that the system refused is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
+/// The process or the system is out of descriptors or memory.
+const EXHAUSTED: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+
 /// How long a thread that could not accept waits until a client is there.
 const CLIENT_TIME_MAX: Duration = Duration::from_millis(100);
 
@@ -91,11 +94,12 @@ impl<H: FnMut(Connection) + Clone> Worker<H> {
                     return None;
                 }
                 Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
-                // Most likely out of descriptors or memory. The system refuses before it looks
-                // whether there is a client at all.
                 Err(errno) => {
                     FAILED.warn(format_args!("cannot accept: {errno}; new clients wait"));
-                    self.shared.evict_for_client_at(listener, CLIENT_TIME_MAX);
+                    // The system refuses before it looks whether there is a client at all.
+                    if EXHAUSTED.contains(&errno) {
+                        self.shared.evict_for_client_at(listener, CLIENT_TIME_MAX);
+                    }
                     thread::sleep(RETRY_INTERVAL);
                 }
             }

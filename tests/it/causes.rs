@@ -43,6 +43,8 @@ fn deadlines_and_clients_that_go_are_told_apart() {
     let mut stuck = httpd.connect();
     stuck.write_all(b"GET /large?stuck HTTP/1.0\r\n\r\n").unwrap();
     check(&httpd, "/large?stuck", 200, "timed-out", "stall-timeout");
+    let tree = Tree::new();
+    let httpd = serve(&tree, &[], &[]);
     let mut gone = httpd.connect();
     gone.write_all(b"GET /large?gone HTTP/1.0\r\n\r\n").unwrap();
     read_head(&mut gone);

@@ -96,28 +96,6 @@ fn a_silent_client_does_not_delay_the_end() {
 }
 
 #[test]
-fn queued_clients_are_answered_before_the_listener_closes() {
-    let tree = Tree::with(&[("large", &pattern(32 << 20)), ("a.txt", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &["--max-connections", "1"]);
-    // This client holds the only slot.
-    let (mut holder, _) = begin(&httpd);
-    let mut queued: Vec<_> = (0..20)
-        .map(|_| {
-            let mut stream = httpd.connect();
-            stream.write_all(b"GET /a.txt HTTP/1.0\r\n\r\n").unwrap();
-            stream
-        })
-        .collect();
-    httpd.signal(Signal::TERM);
-    httpd.log_line(|line| line.contains("stopping"));
-    read_to_end(&mut holder);
-    for stream in &mut queued {
-        assert!(read_to_end(stream).ends_with(b"hello"));
-    }
-    assert_eq!(httpd.wait().status.code(), Some(0));
-}
-
-#[test]
 fn a_response_that_takes_too_long_is_cut_off() {
     let tree = Tree::with(&[("large", &pattern(32 << 20))]);
     let httpd = Httpd::serve(tree.path(), &["--drain-timeout", "0.2"]);

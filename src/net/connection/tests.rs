@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::net::server::{FOREVER, Options};
-use crate::net::state::{Stage, State};
+use crate::net::server::FOREVER;
+use crate::net::state::{Options, Stage, State};
 
 /// A server without threads: it counts those that would be spawned.
 struct Server {

@@ -7,8 +7,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
-use crate::net::eviction::Cause;
-use crate::net::progress::Progress;
+use crate::net::progress::{Cause, Progress};
 use crate::net::slots::{EVICTION_TIME_MAX, Slot};
 
 const SLOTS: usize = 3;
@@ -143,15 +142,15 @@ fn a_refused_thread_leaves_the_loop_to_whoever_is_free_next() {
 /// So the memory of a thread that ended is not asked for again.
 #[test]
 fn a_thread_that_takes_the_place_of_one_that_ended_has_its_stack() {
-    let (mut state, id) = with_leader();
-    state.step_aside(0, id);
-    assert!(!state.has_stack());
-    state.spawned(0, true);
-    state.end_thread();
-    state.threads += 1;
-    assert_eq!(state.has_stack(), cfg!(target_env = "gnu"));
-    state.threads += 1;
-    assert!(!state.has_stack());
+    let mut state = state(0);
+    state.threads = 300;
+    assert_eq!(state.kept_stacks, 0, "none has ended");
+    for _ in 0..200 {
+        state.end_thread();
+    }
+    assert_eq!(state.kept_stacks, KEPT_STACKS_MAX, "of many, some are kept");
+    (0..KEPT_STACKS_MAX).for_each(|_| state.spawned(0, true));
+    assert_eq!(state.kept_stacks, 0);
 }
 
 #[test]
