@@ -42,8 +42,8 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutOfMemory;
 
-/// Configures the allocator, and notes the limits of this process. To be called before the sandbox
-/// and before the second thread.
+/// Configures the allocator, and opens the kernel's figures on this process. To be called before
+/// the sandbox and before the second thread.
 pub(crate) fn prepare() {
     let is_limited = limits().iter().any(Option::is_some);
     set_up_allocator(is_limited);

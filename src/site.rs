@@ -32,9 +32,9 @@ use routes::{Handler, Redirect};
 
 use crate::gate::Requester;
 use crate::http::date::Date;
-use crate::http::range::ByteRange;
+use crate::http::range::{ByteRange, Segment};
 use crate::http::request::{Method, Request};
-use crate::http::response::{Body, Response, Segment};
+use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 use crate::http::target::{Target, encode_segment};
 use crate::lock::LogOnce;

@@ -122,10 +122,11 @@ fn short(out: &mut String, entry: &Entry<'_>, colour: bool) -> fmt::Result {
     if let Some(name) = entry.user {
         write!(out, "{} ", user(name))?;
     }
-    match request_words(entry.request_line).as_deref() {
+    let line = cut(entry.request_line);
+    match request_words(&line).as_deref() {
         Some([method, target, ..]) => write!(out, "{} {}", Escaped(method), Escaped(target))?,
-        _ if entry.request_line.is_empty() => out.write_str("-")?,
-        _ => write!(out, "{}", Escaped(entry.request_line))?,
+        _ if line.is_empty() => out.write_str("-")?,
+        _ => write!(out, "{}", Escaped(&line))?,
     }
     write!(out, " {class}{status}{off} {bytes_sent} {}", Human(entry.duration))?;
     match entry.outcome.words() {
@@ -136,10 +137,11 @@ fn short(out: &mut String, entry: &Entry<'_>, colour: bool) -> fmt::Result {
 
 /// One object, always with the same members in the same order; unknown values are `null`.
 fn json(out: &mut String, entry: &Entry<'_>) -> fmt::Result {
-    let words = request_words(entry.request_line);
+    let line = cut(entry.request_line);
+    let words = request_words(&line);
     let word = |at: usize| words.as_ref().and_then(|words| words.get(at)).copied();
     // The whole line, but only if it could not be split into words.
-    let request = words.is_none().then_some(entry.request_line);
+    let request = words.is_none().then_some(&line[..]);
     let (outcome, cause) = entry.outcome.words();
     let text = |bytes: Option<&[u8]>| json_text(bytes.map(cut).as_deref());
     write!(out, "{{\"time\":\"{}\"", rfc3339_millis(entry.time))?;

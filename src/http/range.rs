@@ -4,8 +4,6 @@
 //! A field that is malformed or asks for too much is ignored, which section 14.2 always allows: the
 //! client then gets the whole. This module never touches the bytes themselves.
 
-use super::response::Segment;
-
 /// The most ranges sent, after merging. Honest clients ask for a handful; many ranges let an
 /// attacker make much work with a short request (RFC 9110 section 17.15).
 pub(crate) const RANGES_MAX: usize = 16;
@@ -23,10 +21,30 @@ pub struct ByteRange {
     pub length: u64,
 }
 
+/// A part of a body that is sent from a file or a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// This range of the file or stream.
+    ByteRange(ByteRange),
+}
+
 impl ByteRange {
     /// The offset after the last byte.
     pub(crate) fn end(self) -> u64 {
         self.first + self.length
+    }
+}
+
+impl Segment {
+    /// The length in bytes.
+    #[must_use]
+    pub(crate) fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::ByteRange(span) => span.length,
+        }
     }
 }
 

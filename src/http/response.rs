@@ -3,7 +3,6 @@
 //! A response is built once, from a decided outcome, and never patched afterwards. No value can end
 //! its field's line, wherever it comes from: control bytes are replaced as the value comes in.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
@@ -12,7 +11,7 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 use super::date::Date;
-use super::range::ByteRange;
+use super::range::{ByteRange, Segment};
 use super::request::is_token;
 use super::status::Status;
 use super::target::PATH_ENCODED;
@@ -50,7 +49,7 @@ pub struct Response {
     /// Why the request could not be served, for the log only.
     cause: Option<&'static str>,
     /// Released once the response has been sent.
-    _held: Option<Box<dyn Any + Send>>,
+    _held: Option<Box<dyn Send>>,
 }
 
 /// The content after the head.
@@ -78,15 +77,6 @@ pub enum Chunk {
     Bytes(Cow<'static, [u8]>),
     /// These bytes of that file.
     File(File, ByteRange),
-}
-
-/// A part of a body that is sent from a file or a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// These bytes.
-    Bytes(Vec<u8>),
-    /// This range of the file or stream.
-    ByteRange(ByteRange),
 }
 
 /// A field that the user adds to every response (`--header`).
@@ -192,17 +182,6 @@ impl Body {
             Self::File(_, segments) | Self::Streamed(_, segments) => {
                 Some(segments.iter().map(Segment::length).sum())
             }
-        }
-    }
-}
-
-impl Segment {
-    /// The length in bytes.
-    #[must_use]
-    pub(crate) fn length(&self) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::ByteRange(span) => span.length,
         }
     }
 }

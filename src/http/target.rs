@@ -5,10 +5,26 @@
 //! its names is empty, `.` or `..`, or contains a slash or NUL. This file does not know whether the
 //! path exists.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode, percent_encode};
+use percent_encoding::{
+    AsciiSet, CONTROLS, NON_ALPHANUMERIC, PercentEncode, percent_decode, percent_encode,
+};
 
-use super::host;
+use super::host::{self, has_whole_triplets};
 use super::refusal::Refusal;
+
+/// Characters that must be encoded in a URL. All beyond ASCII are encoded anyway. A percent sign is
+/// assumed to belong to an encoding.
+pub(crate) const URL_ENCODED: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Encoded in a path segment: all but the unreserved characters and six delimiters that mean
 /// nothing in a path, in HTML or in a header field (RFC 3986 sections 2.2, 2.3 and 3.3).
@@ -171,14 +187,6 @@ fn descend(path: &mut Vec<u8>, segment: &[u8]) -> Result<bool, Refusal> {
 /// would otherwise make a scheme of the text before it (RFC 3986 section 4.2).
 pub(crate) fn encode_segment(name: &[u8]) -> PercentEncode<'_> {
     percent_encode(name, PATH_ENCODED)
-}
-
-/// Whether two hexadecimal digits follow each percent sign.
-pub(super) fn has_whole_triplets(text: &[u8]) -> bool {
-    let mut after_percent = text.split(|&byte| byte == b'%').skip(1);
-    after_percent.all(|rest| {
-        rest.first_chunk::<2>().is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
 }
 
 #[cfg(test)]

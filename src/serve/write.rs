@@ -10,13 +10,12 @@ use std::mem;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
 use crate::access_log::Outcome;
-use crate::http::range::ByteRange;
-use crate::http::response::{Body, Chunk, Segment, Stream};
+use crate::http::range::{ByteRange, Segment};
+use crate::http::response::{Body, Chunk, Stream};
 use crate::net::{Connection, Lost};
 use crate::transfers::Progress;
 
@@ -242,16 +241,21 @@ fn unreadable(errno: Errno) -> Outcome {
 fn append(output: &mut Vec<u8>, file: &File, span: ByteRange) -> Result<(), Outcome> {
     let start = output.len();
     let end = start + usize::try_from(span.length).expect("at most ONE_WRITE_BYTES_MAX");
-    output.reserve(end - start);
-    while output.len() < end {
-        let offset = span.first + (output.len() - start) as u64;
-        match rustix::io::pread(file, spare_capacity(output), offset) {
-            Ok(0) => return Err(Outcome::Truncated("file-shrank")),
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(unreadable(errno)),
-        }
+    output.resize(end, 0);
+    let mut at = start;
+    while at < end {
+        let failure =
+            match rustix::io::pread(file, &mut output[at..], span.first + (at - start) as u64) {
+                Ok(0) => Outcome::Truncated("file-shrank"),
+                Ok(length) => {
+                    at += length;
+                    continue;
+                }
+                Err(Errno::INTR) => continue,
+                Err(errno) => unreadable(errno),
+            };
+        output.truncate(at);
+        return Err(failure);
     }
-    // The file may have grown meanwhile: keep only as much as was promised.
-    output.truncate(end);
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Folder listings: entries in, HTML or JSON out.
 //!
-//! Pure: `site::folder` reads the folder, decides what may be listed and answers the request; this
-//! module neither opens files nor reads clocks. A folder may have any number of entries with any
-//! names: a [`Listing`] keeps at most twice as many as it shows, and every name is shown harmlessly
-//! and linked exactly. Comparing allocates nothing, and is a total order, so that cutting and
-//! sorting a list agree.
+//! Pure, but for asking for memory. `site::folder` reads the folder, decides what may be listed and
+//! answers the request; this module neither opens files nor reads clocks. A folder may have any
+//! number of entries with any names: a [`Listing`] keeps at most twice as many as it shows, and
+//! every name is shown harmlessly and linked exactly. Comparing allocates nothing, and is a total
+//! order, so that cutting and sorting a list agree.
 
 mod page;
 mod readme;
@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Directory,
     /// A regular file.
     File,
-    /// A socket, a FIFO, a device: it exists, but has no content to serve.
+    /// A link to something that may not be read.
     Other,
 }
 

@@ -12,9 +12,9 @@ use super::pages;
 use crate::http::conditional::{self, ETag, Validators};
 use crate::http::date::Date;
 use crate::http::negotiation::Coding;
-use crate::http::range::{self, ByteRange};
+use crate::http::range::{self, ByteRange, Segment};
 use crate::http::request::{Method, Request};
-use crate::http::response::{Body, Response, Segment, Stream};
+use crate::http::response::{Body, Response, Stream};
 use crate::http::status::Status;
 
 /// The content of a target with its metadata.

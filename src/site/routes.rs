@@ -6,9 +6,11 @@
 
 use std::str::FromStr;
 
+use percent_encoding::percent_encode;
+
 use super::pages;
 use crate::http::response::Response;
-use crate::http::target::Target;
+use crate::http::target::{Target, URL_ENCODED};
 
 /// The handler of a request.
 #[derive(Clone, Copy)]
@@ -62,12 +64,7 @@ pub(super) fn with_query(to: &str, query: Option<&[u8]>) -> String {
     let mut location = to.to_owned();
     if let Some(query) = query.filter(|_| !to.contains(['?', '#'])) {
         location.push('?');
-        for &byte in query {
-            match byte {
-                b'!'..=b'~' if !b"\"<>\\^`{|}".contains(&byte) => location.push(char::from(byte)),
-                _ => location.push_str(percent_encoding::percent_encode_byte(byte)),
-            }
-        }
+        location.extend(percent_encode(query, URL_ENCODED));
     }
     location
 }

@@ -81,12 +81,16 @@ fn every_folder_leads_in_and_back() {
 fn no_name_takes_effect_as_markup() {
     let tree = Tree::new();
     for name in NAMES {
-        tree.write_bytes_name(&[b"<i>&\"'\n/", *name].concat(), b"");
+        tree.write_bytes_name(&[b"<i>&\"'\n/", *name].concat(), name);
     }
     let httpd = Httpd::serve(tree.path(), &[]);
     let reply = httpd.get("/%3Ci%3E&%22'%0A/");
     let page = Page::parse(&reply);
     assert!(page.title.ends_with(" /<i>&\"'\u{240a}/"), "{}", page.title);
+    for row in &page.rows {
+        let file = httpd.get(&format!("/%3Ci%3E&%22'%0A/{}", row.href));
+        assert_eq!(file.body, row.name(), "{row:?}");
+    }
     let text = reply.text();
     assert_eq!(text.matches("<script").count(), 1, "only the filter");
     assert_eq!(text.matches("<img").count(), 0);

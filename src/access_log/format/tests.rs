@@ -137,6 +137,10 @@ fn what_clients_say_is_cut_in_every_format() {
         assert_eq!(cut.matches(&(wanted.clone() + "...")).count(), fields, "{format:?}");
         assert_eq!(cut.replace("...", ""), whole, "{format:?}");
         assert_eq!(whole.matches(&wanted).count(), fields, "{format:?}");
+        let half = [1; CLIENT_BYTES_MAX - 1];
+        let line = format.line(&entry(&[&half[..], b" ", &half].concat()));
+        let bytes = line.matches(escaped).count();
+        assert!((half.len()..=CLIENT_BYTES_MAX).contains(&bytes), "{format:?}: {bytes}");
     }
 }
 

@@ -64,6 +64,8 @@ fn ranges_behind_the_end_are_unsatisfiable() {
         check(value, Some(&[]));
     }
     check("bytes=100-,200-,-0", Some(&[]));
+    // Numbers beyond all files are equal.
+    check("bytes=18446744073709551617-18446744073709551616", Some(&[]));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The layout of an archive: a folder's entries in; a length, an entity-tag and the bytes of any
 //! range out.
 //!
-//! Pure: `site::archive` reads the folders, and opens the files while they are sent. An archive is
-//! a function of names, sizes and times alone, so two downloads of an unchanged folder have the
-//! same bytes, and their ranges fit together. The format is GNU tar's, which all readers know.
+//! Pure, but for asking for memory. `site::archive` reads the folders, and opens the files while
+//! they are sent. An archive is a function of names, sizes and times alone, so two downloads of an
+//! unchanged folder have the same bytes, and their ranges fit together. The format is GNU tar's,
+//! which all readers know.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::iter;

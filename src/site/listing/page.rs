@@ -34,9 +34,8 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     script-src 'sha256-rfLNcGqxg+ZizbSN97fAGIvkhW/ionCpF3GSOrnecF0='; \
     img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
-/// The page for the folder at `path`, the decoded path below the root: empty for the root itself,
-/// with or without slashes around it. `has_archive` says whether the folder can be downloaded as an
-/// archive.
+/// The page for the folder at `path`, the decoded path below the root: empty for the root itself.
+/// `has_archive` says whether the folder can be downloaded as an archive.
 pub(crate) fn page(
     path: &[u8],
     listing: &Listing,
@@ -45,7 +44,8 @@ pub(crate) fn page(
 ) -> Result<Vec<u8>, OutOfMemory> {
     let readme_length = readme.map_or(0, |readme| readme.text.len().min(README_BYTES_MAX));
     let mut out = String::new();
-    memory::reserve_text(&mut out, 6 * 1024 + 240 * listing.entries.len() + readme_length)?;
+    let fixed_length = STYLE.len() + SCRIPT.len() + 2 * 1024;
+    memory::reserve_text(&mut out, fixed_length + 240 * listing.entries.len() + readme_length)?;
     let folders: Vec<&[u8]> =
         path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
     let query = listing.order.query();
@@ -212,7 +212,7 @@ pub(crate) fn json(listing: &Listing) -> Result<Vec<u8>, OutOfMemory> {
         out.push_str(if at == 0 { "\n" } else { ",\n" });
         push_object(&mut out, entry);
     }
-    out.push_str(if listing.entries.is_empty() { "]\n" } else { "\n]\n" });
+    out.push_str("\n]\n");
     Ok(out.into_bytes())
 }
 

@@ -4,21 +4,9 @@
 //! judged. So nothing is left that browsers drop before they look for a scheme, such as the tab in
 //! `java\tscript:`, and no backslash, which they take for a slash.
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
-/// Characters that must be encoded in a URL. All beyond ASCII are encoded anyway. A percent sign is
-/// assumed to belong to an encoding.
-const NOT_IN_URLS: AsciiSet = CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+use crate::http::target::URL_ENCODED;
 
 /// The prefix of headings' names, so that none is a name that the page itself may use.
 pub(super) const ANCHOR_PREFIX: &str = "readme-";
@@ -39,7 +27,7 @@ pub(super) enum Destination {
 
 impl Destination {
     pub(super) fn of(text: &str) -> Self {
-        let url = utf8_percent_encode(text, &NOT_IN_URLS).to_string();
+        let url = utf8_percent_encode(text, URL_ENCODED).to_string();
         if url.starts_with("//") {
             return Self::Elsewhere(url);
         }
