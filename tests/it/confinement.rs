@@ -117,7 +117,7 @@ fn swapped(root: &Path, outside: &Path) -> Vec<Pair> {
 fn check(symlinks: &str) {
     let (_tree, root, outside) = inside_and_outside();
     let pairs = swapped(&root, &outside);
-    let httpd = Httpd::serve(&root, &["--symlinks", symlinks, "--quiet"]);
+    let httpd = Httpd::serve(&root, &["--symlinks", symlinks, "--quiet", "--no-sandbox"]);
     race(&httpd, REQUESTS_FOR, &pairs);
 }
 
@@ -137,7 +137,7 @@ fn no_swapped_link_leads_out_of_an_archive() {
     let (_tree, root, outside) = inside_and_outside();
     let pairs = swapped(&root, &outside);
     for symlinks in ["within", "deny"] {
-        let httpd = Httpd::serve(&root, &["--symlinks", symlinks, "--quiet"]);
+        let httpd = Httpd::serve(&root, &["--symlinks", symlinks, "--quiet", "--no-sandbox"]);
         race_with(&pairs, |_| {
             let mut stream = httpd.connect();
             stream.write_all(b"GET /?format=tar HTTP/1.0\r\n\r\n").unwrap();
@@ -166,7 +166,7 @@ fn a_link_that_turns_outward_is_not_followed() {
         (link, swapped)
     };
     let pairs: Vec<_> = rows.iter().map(pair).collect();
-    let httpd = Httpd::serve(&root, &["--symlinks", "within", "--quiet"]);
+    let httpd = Httpd::serve(&root, &["--symlinks", "within", "--quiet", "--no-sandbox"]);
     let requests =
         [("/absolute", ""), ("/relative", ""), ("/linked/file.txt", ""), ("/linked/", "")];
     for (target, _) in requests {

@@ -124,7 +124,7 @@ fn clients_that_vanish_do_not_disturb_others() {
         third.write_all(&[beginning, rest].concat()).unwrap();
         assert_eq!(read_exactly(&mut third, want.len()), want, "{name}");
         third.shutdown(Shutdown::Both).unwrap();
-        assert!(!server.log().iter().any(|line| line.contains("panicked")), "{name}");
+        assert!(!server.stop().stderr.iter().any(|line| line.contains("panicked")), "{name}");
     }
 }
 

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::process::Command;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::attack::{Attack, Manner, loopback};
@@ -25,7 +26,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Requests before memory is measured, and before it is measured again.
 const WARM_UP: usize = 500;
-const REQUESTS: usize = 5_000;
+const REQUESTS: usize = 20_000;
 
 /// Bytes that an allocator may keep for itself.
 const SLACK_BYTES: usize = 1024 * 1024;
@@ -36,9 +37,6 @@ const CROWD_BYTES_LEFT_MAX: usize = if cfg!(debug_assertions) { 9 } else { 6 } *
 
 /// The most bytes of listings held when another one begins.
 const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
-
-/// Listings made at once: more cores than test machines have.
-const MAKERS_MAX: usize = 4;
 
 /// Of the product: the memory of a client that takes an archive, beside its plan.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
@@ -172,7 +170,8 @@ fn check_bounded(target: &str, bytes_of: impl Fn(usize) -> usize) {
     let attack = Attack::start(httpd.address(), &[loopback(2)], SLOW_READERS, manner);
     eventually("most have a thread", || httpd.usage().threads > SLOW_READERS / 2);
     let bound = HELD_BYTES_MAX
-        + 2 * each.next_power_of_two() * MAKERS_MAX
+        + 3 * each.next_power_of_two() / 2 * available_parallelism().unwrap().get()
+        + 8 * SLACK_BYTES
         + SLOW_READERS * BYTES_PER_CLIENT_MAX;
     let mut most = 0;
     for _ in 0..100 {
