@@ -240,8 +240,8 @@ impl Shared {
                 Effect::ShutDown(stream, side) => drop(stream.shutdown(side)),
                 Effect::Spawn(listener) => {
                     if let Err(error) = self.spawn(listener) {
-                        let refused = format_args!("cannot spawn a thread: {error}");
-                        REFUSED.warn(format_args!("{refused}; new clients wait"));
+                        let what = "cannot spawn a thread";
+                        REFUSED.warn(format_args!("{what}: {error}; new clients wait"));
                     }
                 }
                 Effect::TellAll => self.changed.notify_all(),
