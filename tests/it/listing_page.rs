@@ -87,15 +87,10 @@ impl Page {
         Self { title, breadcrumbs, parent, rows, note, counts, total_size, readme }
     }
 
-    /// The names in the rows' links; a folder's ends with a slash.
-    pub fn names(&self) -> Vec<Vec<u8>> {
-        self.rows.iter().map(Row::name).collect()
-    }
-
-    /// Like `names`, if all of them are text.
+    /// The names in the rows' links, which must be text; a folder's ends with a slash.
     #[track_caller]
     pub fn texts(&self) -> Vec<String> {
-        self.names().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
+        self.rows.iter().map(|row| String::from_utf8(row.name()).unwrap()).collect()
     }
 
     #[track_caller]
@@ -157,8 +152,10 @@ impl<'a> Rest<'a> {
     fn row(&mut self) -> Row {
         self.expect("<tr><th scope=row><a href=\"");
         let href = unescape(self.until("\""));
-        let query = href.split_once('?').map(|(_, query)| query.to_owned());
-        let href = href.split('?').next().unwrap_or_default().to_owned();
+        let (href, query) = match href.split_once('?') {
+            Some((href, query)) => (href.to_owned(), Some(query.to_owned())),
+            None => (href, None),
+        };
         self.expect("><bdi>");
         let shown = unescape(self.until("</bdi>")) + if self.accept("/") { "/" } else { "" };
         self.expect("</a><td>");
@@ -212,18 +209,9 @@ fn breadcrumbs(heading: &str) -> Vec<(String, String)> {
     let link = |link: &str| {
         let (tag, text) = link.split_once("</a>").unwrap().0.split_once('>').unwrap();
         let href = tag.split(' ').next().unwrap().trim_matches('"');
-        (unescape(href), without_tags(text))
+        (unescape(href), unescape(text.trim_start_matches("<bdi>").trim_end_matches("</bdi>")))
     };
     links.map(link).collect()
-}
-
-fn without_tags(html: &str) -> String {
-    let pieces = html.split('<').enumerate();
-    let texts = pieces.map(|(at, piece)| match piece.split_once('>') {
-        Some((_tag, text)) if at > 0 => text,
-        _ => piece,
-    });
-    unescape(&texts.collect::<String>())
 }
 
 /// The text between two tags, which must be fully escaped.

@@ -8,11 +8,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use rustix::fs::{CWD, FileType, Mode};
+use rustix::fs::{CWD, Mode, mkfifoat};
 
-use crate::listing_page::{Page, resolve};
+use crate::ask::ask_for;
+use crate::listing_page::{Page, Row, resolve};
 use crate::support::{Httpd, Tree, is_root};
 
 /// Checks whether `name` is listed in the root, and the status of a request for it.
@@ -21,10 +23,6 @@ fn check(httpd: &Httpd, name: &str, is_listed: bool, status: u16) {
     let names = Page::fetch(httpd, "/").texts();
     assert_eq!(names.iter().any(|listed| listed == name), is_listed, "{name} in {names:?}");
     assert_eq!(httpd.get(&format!("/{name}")).status, status, "{name}");
-}
-
-fn make_fifo(path: &Path) {
-    rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
 }
 
 #[test]
@@ -39,11 +37,14 @@ fn names_that_start_with_a_dot_follow_the_dotfiles_flag() {
         (".well-known.txt", b""),
         ("folder/.hidden", b""),
     ]);
-    let hidden = [".hidden", "..x", ".git/", ".well-known.txt"];
-    let modes = [("deny", false, 404), ("unlisted", false, 200), ("serve", true, 200)];
-    for (mode, is_listed, status) in modes {
-        let httpd = Httpd::serve(tree.path(), &["--dotfiles", mode]);
-        for name in hidden {
+    for (flags, is_listed, status) in [
+        (&[][..], false, 404),
+        (&["--dotfiles", "deny"], false, 404),
+        (&["--dotfiles", "unlisted"], false, 200),
+        (&["--dotfiles", "serve"], true, 200),
+    ] {
+        let httpd = Httpd::serve(tree.path(), flags);
+        for name in [".hidden", "..x", ".git/", ".well-known.txt"] {
             check(&httpd, name, is_listed, status);
         }
         check(&httpd, ".git/config", false, status);
@@ -52,17 +53,14 @@ fn names_that_start_with_a_dot_follow_the_dotfiles_flag() {
         check(&httpd, ".well-known/security.txt", false, 200);
         for folder in ["/folder/", "/.well-known/"] {
             let is_listed_below = Page::fetch(&httpd, folder).texts().contains(&".hidden".into());
-            assert_eq!(is_listed_below, is_listed, "{mode}: {folder}");
-            assert_eq!(httpd.get(&format!("{folder}.hidden")).status, status, "{mode}: {folder}");
+            let found = httpd.get(&format!("{folder}.hidden")).status;
+            assert_eq!((is_listed_below, found), (is_listed, status), "{flags:?}: {folder}");
         }
     }
-    let httpd = Httpd::serve(tree.path(), &[]);
-    check(&httpd, ".hidden", false, 404);
-    check(&httpd, ".git/", false, 404);
 }
 
-/// A root with links of every kind, and a folder outside it.
-fn linked() -> (Tree, Tree) {
+#[test]
+fn links_are_listed_only_where_they_are_followed() {
     let outside = Tree::with(&[("secret.txt", b"outside"), ("folder/secret.txt", b"outside")]);
     let tree = Tree::with(&[("file.txt", b"inside"), ("folder/file.txt", b"inside")]);
     tree.link("to-file", "file.txt");
@@ -77,42 +75,33 @@ fn linked() -> (Tree, Tree) {
     tree.link("process", "/proc/self/root/etc/passwd");
     tree.link("dangling", "nowhere");
     tree.link("loop", "loop");
-    make_fifo(&tree.join("fifo"));
+    mkfifoat(CWD, tree.join("fifo"), Mode::RUSR).unwrap();
     tree.link("to-fifo", "fifo");
-    (tree, outside)
-}
-
-const INSIDE: [&str; 5] = ["to-file", "up", "absolute-file", "to-folder/", "absolute-root/"];
-const OUTSIDE: [&str; 4] = ["outside-file", "outside-folder/", "outside-dots", "process"];
-const NOWHERE: [&str; 3] = ["dangling", "loop", "to-fifo"];
-
-#[track_caller]
-fn check_links(mode: &str, inside_is_seen: bool, outside_is_seen: bool) {
-    let (tree, _outside) = linked();
-    let httpd = Httpd::serve(tree.path(), &["--symlinks", mode]);
-    let status = |is_seen: bool| if is_seen { 200 } else { 404 };
-    for name in INSIDE {
-        check(&httpd, name, inside_is_seen, status(inside_is_seen));
+    let modes = [("deny", false, false), ("within", true, false), ("follow", true, true)];
+    for (mode, inside_is_seen, outside_is_seen) in modes {
+        let httpd = Httpd::serve(tree.path(), &["--symlinks", mode]);
+        let inside = ["to-file", "up", "absolute-file", "to-folder/", "absolute-root/"];
+        let outside = ["outside-file", "outside-folder/", "outside-dots", "process"];
+        let nowhere = ["dangling", "loop", "to-fifo"];
+        for (names, is_seen) in
+            [(&inside[..], inside_is_seen), (&outside, outside_is_seen), (&nowhere, false)]
+        {
+            for name in names {
+                check(&httpd, name, is_seen, if is_seen { 200 } else { 404 });
+            }
+        }
+        check(&httpd, "file.txt", true, 200);
+        let folder = Page::fetch(&httpd, "/folder/").texts();
+        assert_eq!(folder.contains(&"up".into()), inside_is_seen);
+        for (target, is_seen) in [
+            ("/folder/up", inside_is_seen),
+            ("/to-folder/file.txt", inside_is_seen),
+            ("/outside-folder/secret.txt", outside_is_seen),
+        ] {
+            let status = if is_seen { 200 } else { 404 };
+            assert_eq!(httpd.get(target).status, status, "{mode}: {target}");
+        }
     }
-    for name in OUTSIDE {
-        check(&httpd, name, outside_is_seen, status(outside_is_seen));
-    }
-    for name in NOWHERE {
-        check(&httpd, name, false, 404);
-    }
-    check(&httpd, "file.txt", true, 200);
-    let folder = Page::fetch(&httpd, "/folder/").texts();
-    assert_eq!(folder.contains(&"up".into()), inside_is_seen);
-    assert_eq!(httpd.get("/folder/up").status, status(inside_is_seen));
-    assert_eq!(httpd.get("/to-folder/file.txt").status, status(inside_is_seen));
-    assert_eq!(httpd.get("/outside-folder/secret.txt").status, status(outside_is_seen));
-}
-
-#[test]
-fn links_are_listed_only_where_they_are_followed() {
-    check_links("deny", false, false);
-    check_links("within", true, false);
-    check_links("follow", true, true);
 }
 
 #[test]
@@ -131,15 +120,14 @@ fn a_link_shows_what_it_leads_to() {
 #[test]
 fn special_files_are_neither_listed_nor_served() {
     let tree = Tree::with(&[("file", b"")]);
-    make_fifo(&tree.join("fifo"));
+    mkfifoat(CWD, tree.join("fifo"), Mode::RUSR).unwrap();
     let _listener = UnixListener::bind(tree.join("socket")).unwrap();
     tree.link("null", "/dev/null");
     for mode in ["deny", "within", "follow"] {
         let httpd = Httpd::serve(tree.path(), &["--symlinks", mode]);
-        check(&httpd, "fifo", false, 404);
-        check(&httpd, "socket", false, 404);
-        check(&httpd, "null", false, 404);
-        check(&httpd, "file", true, 200);
+        for name in ["fifo", "socket", "null"] {
+            check(&httpd, name, false, 404);
+        }
         assert_eq!(Page::fetch(&httpd, "/").counts, "0 folders, 1 file");
     }
 }
@@ -150,7 +138,7 @@ fn a_readme_follows_the_same_rules() {
     let tree = Tree::with(&[("folder/text", b"inside")]);
     tree.link("README.md", outside.join("secret"));
     tree.link("README", "folder/text");
-    make_fifo(&tree.join("folder/README.md"));
+    mkfifoat(CWD, tree.join("folder/README.md"), Mode::RUSR).unwrap();
     let shown = |mode| {
         let httpd = Httpd::serve(tree.path(), &["--symlinks", mode]);
         assert!(Page::fetch(&httpd, "/folder/").readme.is_none(), "a FIFO does not block");
@@ -185,16 +173,20 @@ fn unreadable_entries_are_listed_but_forbidden() {
     set_mode("names-only", 0o444);
     set_mode("search-only", 0o111);
     let httpd = Httpd::serve(tree.path(), &[]);
-    check(&httpd, "closed.txt", true, 403);
-    check(&httpd, "closed/", true, 403);
-    check(&httpd, "closed/inside", false, 403);
-    check(&httpd, "closed/missing", false, 403);
-    check(&httpd, "link", true, 403);
-    check(&httpd, "link-into", true, 403);
-    check(&httpd, "names-only/", true, 403);
-    check(&httpd, "names-only/inside", false, 403);
-    check(&httpd, "search-only/", true, 403);
-    check(&httpd, "search-only/inside", false, 200);
+    for (name, is_listed, status) in [
+        ("closed.txt", true, 403),
+        ("closed/", true, 403),
+        ("closed/inside", false, 403),
+        ("closed/missing", false, 403),
+        ("link", true, 403),
+        ("link-into", true, 403),
+        ("names-only/", true, 403),
+        ("names-only/inside", false, 403),
+        ("search-only/", true, 403),
+        ("search-only/inside", false, 200),
+    ] {
+        check(&httpd, name, is_listed, status);
+    }
     let page = Page::fetch(&httpd, "/");
     assert_eq!(page.readme.map(|readme| readme.text).as_deref(), Some("open"));
     for name in ["closed", "names-only", "search-only"] {
@@ -206,20 +198,18 @@ fn unreadable_entries_are_listed_but_forbidden() {
 fn without_listings_a_folder_is_not_found() {
     let tree = Tree::with(&[("folder/file.txt", b"a"), ("indexed/index.html", b"index")]);
     let httpd = Httpd::serve(tree.path(), &["--no-listing"]);
-    for target in ["/", "/folder/", "/?format=json", "/folder/?sort=size"] {
-        assert_eq!(httpd.get(target).status, 404, "{target}");
-        assert_eq!(httpd.head(target).status, 404, "{target}");
+    for target in ["/", "/folder/", "/?format=json"] {
+        assert_eq!(ask_for(&httpd, target, "").status, 404, "{target}");
     }
     assert_eq!(httpd.get("/folder/file.txt").status, 200);
     assert_eq!(httpd.get("/indexed/").body, b"index");
 }
 
 #[test]
-fn an_index_replaces_the_listing() {
-    let tree = Tree::with(&[("a/index.html", b"index"), ("b/index.html/x", b""), ("c/x", b"")]);
+fn only_a_file_is_an_index() {
+    let tree = Tree::with(&[("b/index.html/x", b""), ("c/x", b"")]);
     tree.link("c/index.html", "nowhere");
     let httpd = Httpd::serve(tree.path(), &[]);
-    assert_eq!(httpd.get("/a/").body, b"index");
     assert_eq!(Page::fetch(&httpd, "/b/").texts(), ["index.html/"]);
     assert_eq!(Page::fetch(&httpd, "/c/").texts(), ["x"]);
 }
@@ -265,7 +255,7 @@ fn make(folder: &Path, things: &[(&'static [u8], Thing)]) {
         let path = folder.join(OsStr::from_bytes(name));
         match thing {
             Thing::File => fs::write(path, b"content").unwrap(),
-            Thing::Fifo => make_fifo(&path),
+            Thing::Fifo => mkfifoat(CWD, path, Mode::RUSR).unwrap(),
             Thing::Link(to) => std::os::unix::fs::symlink(to, path).unwrap(),
             Thing::Folder(things) => {
                 fs::create_dir(&path).unwrap();
@@ -302,29 +292,19 @@ fn everything_listed_is_found_and_nothing_else() {
                     folders.push(target);
                 }
             }
-            check_unlisted(&httpd, &folder, &page, dotfiles)?;
+            let listed: Vec<_> = page.rows.iter().map(Row::name).collect();
+            for name in MADE_UP_NAMES {
+                let is_listed =
+                    listed.iter().any(|listed| listed.strip_suffix(b"/").unwrap_or(listed) == name);
+                if is_listed || (dotfiles == "unlisted" && name == b".dot") {
+                    continue;
+                }
+                let name = percent_encode(name, NON_ALPHANUMERIC);
+                let target = format!("{folder}{name}");
+                prop_assert_eq!(httpd.get(&target).status, 404, "{} {:?}", target, flags);
+            }
         }
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
-}
-
-/// Checks that no name in the folder is found unless it is listed, or hidden but served.
-fn check_unlisted(
-    httpd: &Httpd,
-    folder: &str,
-    page: &Page,
-    dotfiles: &str,
-) -> Result<(), TestCaseError> {
-    let listed = page.names();
-    for name in MADE_UP_NAMES {
-        let is_listed =
-            listed.iter().any(|listed| listed.strip_suffix(b"/").unwrap_or(listed) == name);
-        if !is_listed && (dotfiles != "unlisted" || name != b".dot") {
-            let name = percent_encoding::percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-            let target = format!("{folder}{name}");
-            prop_assert_eq!(httpd.get(&target).status, 404, "{} {}", target, dotfiles);
-        }
-    }
-    Ok(())
 }
