@@ -4,7 +4,7 @@
 //! than the tests need. A browser makes no network requests except for the pages that tests open.
 //! Starting one costs more than most tests do with it: the next test takes it over, in a new tab.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,36 +14,21 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::support::{Lines, PATIENCE, tool};
+use crate::support::{Lines, PATIENCE, read_up_to, tool};
 
 /// Chromium's flags. Through the pipe it notices when chromedriver is gone, and exits.
-const FLAGS: [&str; 12] = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--mute-audio",
-    "--remote-debugging-pipe",
-];
+const FLAGS: &str = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage \
+    --disable-quic --no-first-run --no-default-browser-check --disable-background-networking \
+    --disable-component-update --disable-sync --mute-audio --remote-debugging-pipe";
 
 /// How often chromedriver is started: it picks a free port on IPv6 and then wants the same one on
 /// IPv4, where it may be taken.
 const STARTS_MAX: usize = 5;
 
-/// The Tab key, for [`Browser::press`].
-pub const TAB: char = '\u{e004}';
-
-/// The Enter key, for [`Browser::press`].
-pub const ENTER: char = '\u{e007}';
-
-/// The Escape key, for [`Browser::press`].
-pub const ESCAPE: char = '\u{e00c}';
+/// Keys without a character, for [`Browser::press`].
+pub const TAB: &str = "\u{e004}";
+pub const ENTER: &str = "\u{e007}";
+pub const ESCAPE: &str = "\u{e00c}";
 
 /// Browsers at once: each keeps a core busy.
 const BROWSERS_MAX: usize = 2;
@@ -116,8 +101,7 @@ impl Browser {
         self.post("/execute/sync", &json!({ "script": body, "args": [] }))
     }
 
-    /// Presses keys one after the other, as on a keyboard. Keys without a character have one here:
-    /// [`ENTER`], [`ESCAPE`].
+    /// Presses keys one after the other, as on a keyboard.
     #[track_caller]
     pub fn press(&self, keys: &str) {
         let press = |key: char| ["keyDown", "keyUp"].map(|it| json!({ "type": it, "value": key }));
@@ -139,9 +123,8 @@ impl Browser {
     /// Sets the page's size in CSS pixels.
     #[track_caller]
     pub fn resize(&self, width: u32, height: u32) {
-        let size = json!({
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
-        });
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.control("Emulation.setDeviceMetricsOverride", &size);
     }
 
@@ -224,7 +207,7 @@ impl Driver {
     #[track_caller]
     fn open_session(&mut self, chromium: &Path, home: &Path) {
         let profile = format!("--user-data-dir={}", home.join("profile").display());
-        let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
+        let flags: Vec<&str> = FLAGS.split(' ').chain([profile.as_str()]).collect();
         let milliseconds = u64::try_from(PATIENCE.as_millis()).unwrap();
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
@@ -239,20 +222,16 @@ impl Driver {
     /// Runs a command, which must not fail, and returns its result.
     #[track_caller]
     fn command(&self, method: &str, path: &str, parameters: Option<&Value>) -> Value {
-        let request = format!("{method} {path} {}", parameters.unwrap_or(&Value::Null));
-        let mut answer = self.try_command(method, path, parameters).expect(&request);
+        let parameters = parameters.map(Value::to_string).unwrap_or_default();
+        let request = format!("{method} {path} {parameters}");
+        let answer = self.answer(method, path, &parameters).expect(&request);
+        let mut answer: Value = serde_json::from_slice(&answer).expect(&request);
         let value = answer["value"].take();
         assert!(value["error"].is_null(), "{request}: {value}");
         value
     }
 
-    fn try_command(
-        &self,
-        method: &str,
-        path: &str,
-        parameters: Option<&Value>,
-    ) -> std::io::Result<Value> {
-        let body = parameters.map(Value::to_string).unwrap_or_default();
+    fn answer(&self, method: &str, path: &str, body: &str) -> io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(PATIENCE * 2))?;
         write!(
@@ -262,19 +241,13 @@ impl Driver {
             self.address,
             body.len(),
         )?;
-        let mut reader = BufReader::new(stream);
-        let mut length = 0;
-        let mut line = String::new();
-        while reader.read_line(&mut line)? > 0 && !line.trim_end().is_empty() {
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().map_err(std::io::Error::other)?;
-            }
-            line.clear();
-        }
-        let mut body = Vec::new();
-        reader.take(length).read_to_end(&mut body)?;
-        serde_json::from_slice(&body).map_err(std::io::Error::other)
+        // chromedriver leaves the connection open.
+        let head = String::from_utf8(read_up_to(&mut stream, b"\r\n\r\n")).unwrap();
+        let head = head.to_ascii_lowercase();
+        let length =
+            head.split("\r\ncontent-length:").nth(1).unwrap().split("\r\n").next().unwrap();
+        let mut body = vec![0; length.trim().parse().unwrap()];
+        stream.read_exact(&mut body)?;
+        Ok(body)
     }
 }

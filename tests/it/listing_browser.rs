@@ -38,13 +38,6 @@ fn shown(browser: &Browser) -> Value {
     )
 }
 
-/// Checks that the console is empty. For anything that is not a page, the browser requests
-/// `/favicon.ico`, which the site must have then.
-#[track_caller]
-fn check_console(browser: &Browser) {
-    assert_eq!(browser.console(), Vec::<String>::new());
-}
-
 #[test]
 fn a_browser_opens_and_sorts_listings() {
     let Some(browser) = Browser::start() else { return };
@@ -63,7 +56,7 @@ fn a_browser_opens_and_sorts_listings() {
     click(&browser, "%41 #1?/", "/a <b> & c/%41 #1?/");
     let deep = json!(["../", "file2", "file10", "javascript:alert(1)"]);
     assert_eq!(shown(&browser), deep);
-    check_console(&browser);
+    assert_eq!(browser.console(), [""; 0]);
 
     click(&browser, "Size", "/a <b> & c/%41 #1?/");
     let by_size = json!(["../", "file10", "file2", "javascript:alert(1)"]);
@@ -73,7 +66,7 @@ fn a_browser_opens_and_sorts_listings() {
     click(&browser, "a <b> & c", "/a <b> & c/");
     assert_eq!(shown(&browser), json!(["../", "%41 #1?/", "beside.txt"]));
     assert_eq!(browser.run("return location.search"), "?sort=size&order=desc");
-    check_console(&browser);
+    assert_eq!(browser.console(), [""; 0]);
     click(&browser, "beside.txt", "");
     let text = "return document.body && document.body.innerText";
     eventually("the file", || browser.run(text) == "beside");
@@ -81,10 +74,9 @@ fn a_browser_opens_and_sorts_listings() {
     // A name that would be a script elsewhere is a file here.
     browser.open(&httpd.url("/a%20%3Cb%3E%20&%20c/%2541%20%231%3F/"));
     let href = browser.run("return [...document.links].at(-1).href");
-    let href = href.as_str().unwrap();
-    assert!(href.starts_with(&httpd.url("/")) && href.contains("javascript"), "{href}");
-    assert_eq!(httpd.get(&href[httpd.url("").len()..]).body, b"no script");
-    check_console(&browser);
+    let target = href.as_str().unwrap().strip_prefix(&httpd.url("")).expect("a link to this site");
+    assert_eq!(httpd.get(target).body, b"no script", "{target}");
+    assert_eq!(browser.console(), [""; 0]);
 }
 
 /// No browser requests an icon: the log has only the reader's requests, and no 404.
@@ -118,27 +110,12 @@ fn times_are_those_of_the_reader() {
     ] {
         browser.go_to_zone(zone);
         browser.open(&httpd.url("/"));
-        let times = "return [...document.querySelectorAll('time')].map(it => it.textContent)";
-        assert_eq!(browser.run(times), json!([summer, winter]), "{zone}");
-        let heading = "return document.querySelector('thead').textContent.includes('UTC')";
-        assert_eq!(browser.run(heading), false);
+        let times = browser.run(
+            "const times = [...document.querySelectorAll('time')].map(it => it.textContent);
+             return [document.querySelector('thead').textContent.includes('UTC'), ...times]",
+        );
+        assert_eq!(times, json!([false, summer, winter]), "{zone}");
     }
-}
-
-/// The names that pass the filter, and the foot of the table.
-#[track_caller]
-fn filtered(browser: &Browser, text: &str) -> (Vec<String>, Value) {
-    browser.run(&format!(
-        "const box = document.querySelector('input[type=search]');
-         box.value = {};
-         box.dispatchEvent(new InputEvent('input'))",
-        json!(text),
-    ));
-    let names = shown(browser);
-    let names = names.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
-    let foot = "const [counts, , sum] = document.querySelector('tfoot tr').cells;
-        return [counts.textContent, sum.title, sum.textContent.trim()]";
-    (names.collect(), browser.run(foot))
 }
 
 #[test]
@@ -152,55 +129,40 @@ fn the_filter_takes_words_and_patterns_and_sums_up_what_it_leaves() {
     ]);
     let httpd = Httpd::serve(tree.path(), &[]);
     browser.open(&httpd.url("/"));
-    let whole = json!(["1 folder, 3 files", "1,450,003 bytes", "1.5 MB"]);
-    let (all, foot) = filtered(&browser, "");
-    assert_eq!((all.len(), foot), (4, whole.clone()));
-    let (cafe, menu) = ("Ünïcode Café.PDF", "cafe menu.pdf");
-    for (text, names, counts) in [
-        ("CAFE", &[menu, cafe][..], "0 folders, 2 files"),
-        ("café uni", &[cafe], "0 folders, 1 file"),
-        (" pdf  menu ", &[menu], "0 folders, 1 file"),
-        ("*.pdf", &[menu, cafe], "0 folders, 2 files"),
-        ("*.pdf cafe*", &[menu], "0 folders, 1 file"),
-        ("pdf*", &["pdf/"], "1 folder, 0 files"),
-        ("*(1)*", &["notes (1).txt"], "0 folders, 1 file"),
-        ("*.p", &[], "0 folders, 0 files"),
-        (".*", &[], "0 folders, 0 files"),
+    let (cafe, menu, notes) = ("Ünïcode Café.PDF", "cafe menu.pdf", "notes (1).txt");
+    for (text, names, foot, numbers) in [
+        ("CAFE", &[menu, cafe][..], ["0 folders, 2 files", "1,450,001 bytes", "1.5 MB"], "2 4"),
+        ("café uni", &[cafe], ["0 folders, 1 file", "1,450,000 bytes", "1.4 MB"], "1 4"),
+        (" pdf  menu ", &[menu], ["0 folders, 1 file", "1 byte", "1 B"], "1 4"),
+        ("*.pdf", &[menu, cafe], ["0 folders, 2 files", "1,450,001 bytes", "1.5 MB"], "2 4"),
+        ("*.pdf cafe*", &[menu], ["0 folders, 1 file", "1 byte", "1 B"], "1 4"),
+        ("pdf*", &["pdf/"], ["1 folder, 0 files", "0 bytes", "0 B"], "1 4"),
+        ("*(1)*", &[notes], ["0 folders, 1 file", "2 bytes", "2 B"], "1 4"),
+        ("*.p", &[], ["0 folders, 0 files", "0 bytes", "0 B"], "0 4"),
+        (".*", &[], ["0 folders, 0 files", "0 bytes", "0 B"], "0 4"),
+        (" ", &["pdf/", menu, notes, cafe], ["1 folder, 3 files", "1,450,003 bytes", "1.5 MB"], ""),
     ] {
-        let (left, foot) = filtered(&browser, text);
-        assert_eq!(
-            (left, &foot[0]),
-            (names.iter().map(ToString::to_string).collect(), &json!(counts))
-        );
+        let found = browser.run(&format!(
+            "const box = document.querySelector('input[type=search]');
+             box.value = {};
+             box.dispatchEvent(new InputEvent('input'));
+             const [counts, , sum] = document.querySelector('tfoot tr').cells;
+             return [[counts.textContent, sum.title, sum.textContent.trim()],
+                     document.querySelector('output').textContent]",
+            json!(text),
+        ));
+        assert_eq!((shown(&browser), &found[0]), (json!(names), &json!(foot)), "{text}");
+        let numbers: Vec<&str> = numbers.split_whitespace().collect();
+        let output = found[1].as_str().unwrap();
+        assert!(has_words(output, &numbers), "{output}");
+        assert_eq!(output.is_empty(), numbers.is_empty(), "{output}");
     }
-    let (_, foot) = filtered(&browser, "cafe menu");
-    assert_eq!(foot, json!(["0 folders, 1 file", "1 byte", "1 B"]));
-    let (_, foot) = filtered(&browser, "*.pdf");
-    assert_eq!(foot, json!(["0 folders, 2 files", "1,450,001 bytes", "1.5 MB"]));
-    let output = "return document.querySelector('output').textContent";
-    assert!(has_words(browser.run(output).as_str().unwrap(), &["2", "4"]));
-    assert_eq!(filtered(&browser, " ").1, whole);
-    assert_eq!(browser.run(output), "");
-    check_console(&browser);
+    assert_eq!(browser.console(), [""; 0]);
 }
 
+/// Every element that Tab reaches, in the order of the page, shows its focus; none is printed.
 #[test]
-fn nothing_to_press_is_printed() {
-    let Some(browser) = Browser::start() else { return };
-    let tree = Tree::with(&[("one", b"1"), ("two", b"22")]);
-    let httpd = Httpd::serve(tree.path(), &[]);
-    browser.open(&httpd.url("/"));
-    let seen = "const all = [...document.querySelectorAll('header input, header button')];
-        return all.filter(it => it.getClientRects().length > 0).length";
-    assert_eq!(browser.run(seen), 2);
-    browser.emulate("print", "light");
-    assert_eq!(browser.run(seen), 0);
-    assert_eq!(shown(&browser), json!(["one", "two"]));
-}
-
-/// Every element that Tab reaches, in the order of the page, shows its focus.
-#[test]
-fn all_is_reached_by_the_keyboard() {
+fn all_is_reached_by_the_keyboard_and_nothing_to_press_is_printed() {
     let Some(browser) = Browser::start() else { return };
     let tree = Tree::with(&[("d/e/folder/x", b""), ("d/e/one", b"1"), ("d/e/two", b"22")]);
     let httpd = Httpd::serve(tree.path(), &[]);
@@ -209,11 +171,17 @@ fn all_is_reached_by_the_keyboard() {
         browser.open(&httpd.url("/d/e/"));
         let places = ["/", "d", "Download as .tar", "", "Name", "Modified", "Size"];
         for place in places.into_iter().chain(["../", "folder/", "one", "two"]) {
-            browser.press(&TAB.to_string());
+            browser.press(TAB);
             let focus = "const focus = document.activeElement, style = getComputedStyle(focus);
                 return [focus.textContent.trim(), style.outlineStyle, style.outlineWidth]";
             assert_eq!(browser.run(focus), json!([place, "solid", "2px"]), "{theme}");
         }
+        let seen = "const all = [...document.querySelectorAll('header input, header button')];
+            return all.filter(it => it.getClientRects().length > 0).length";
+        assert_eq!(browser.run(seen), 2);
+        browser.emulate("print", theme);
+        assert_eq!(browser.run(seen), 0);
+        assert_eq!(shown(&browser), json!(["../", "folder/", "one", "two"]));
     }
 }
 
@@ -252,15 +220,6 @@ fn axe_finds_nothing_in_any_theme_and_width() {
     }
 }
 
-/// The text of the box, and whether it has the focus.
-#[track_caller]
-fn filter(browser: &Browser) -> Value {
-    browser.run(
-        "const box = document.querySelector('header input');
-         return [box.value, document.activeElement === box]",
-    )
-}
-
 #[test]
 fn the_filter_is_reached_left_and_used_by_keys() {
     let Some(browser) = Browser::start() else { return };
@@ -275,17 +234,21 @@ fn the_filter_is_reached_left_and_used_by_keys() {
     let httpd = Httpd::serve(tree.path(), &[]);
     browser.open(&httpd.url("/d/"));
     let all = json!(["../", "folder/", "file1", "file2", "README.md"]);
-    assert_eq!(filter(&browser), json!(["", false]));
-    browser.press("x/");
-    assert_eq!(filter(&browser), json!(["", true]), "the slash is not typed");
-    browser.press("fi/");
-    assert_eq!(filter(&browser), json!(["fi/", true]), "in the box it is");
+    // The text of the box, and whether it has the focus, after these keys.
+    let press = |keys: &str| {
+        browser.press(keys);
+        browser.run(
+            "const box = document.querySelector('header input');
+             return [box.value, document.activeElement === box]",
+        )
+    };
+    assert_eq!(press("x"), json!(["", false]));
+    assert_eq!(press("/"), json!(["", true]), "the slash is not typed");
+    assert_eq!(press("fi/"), json!(["fi/", true]), "in the box it is");
     assert_eq!(shown(&browser), json!(["../"]));
-    browser.press(&ESCAPE.to_string());
-    assert_eq!(filter(&browser), json!(["", true]));
+    assert_eq!(press(ESCAPE), json!(["", true]));
     assert_eq!(shown(&browser), all);
-    browser.press(&ESCAPE.to_string());
-    assert_eq!(filter(&browser), json!(["", false]));
+    assert_eq!(press(ESCAPE), json!(["", false]));
 
     browser.press(&format!("/file{ENTER}"));
     assert_eq!(shown(&browser), json!(["../", "file1", "file2"]), "Enter opens none of two");
@@ -300,7 +263,7 @@ fn the_filter_is_reached_left_and_used_by_keys() {
     browser.press(&format!("/inside2{ENTER}"));
     let path = "return location.pathname";
     eventually("the file", || browser.run(path) == "/d/folder/inside2.txt");
-    check_console(&browser);
+    assert_eq!(browser.console(), [""; 0]);
 }
 
 /// For the browser the rows are still a table, although they are laid out as grids.
@@ -316,19 +279,14 @@ fn rows_stay_a_table_and_fit_every_width() {
         browser.resize(width, height);
         browser.open(&httpd.url("/"));
         let measured = browser.run(
-            "const root = document.documentElement;
-             return [innerWidth, root.scrollWidth <= root.clientWidth]",
+            "const root = document.documentElement, table = document.querySelector('table');
+             const {cells} = table.tBodies[0].rows[0];
+             return [innerWidth, root.scrollWidth <= root.clientWidth, table.tHead.rows.length,
+                 table.tFoot.rows.length, cells.length, cells[0].scope]",
         );
-        assert_eq!(measured, json!([width, true]), "nothing overflows at the side");
-        let table = browser.run(
-            "const [row] = document.querySelectorAll('tbody tr');
-             const table = document.querySelector('table');
-             return [table.tHead.rows.length, table.tFoot.rows.length, row.cells.length,
-                 row.cells[0].scope]",
-        );
-        assert_eq!(table, json!([1, 1, 3, "row"]));
+        assert_eq!(measured, json!([width, true, 1, 1, 3, "row"]));
     }
-    check_console(&browser);
+    assert_eq!(browser.console(), [""; 0]);
 }
 
 #[test]
