@@ -7,42 +7,30 @@ mod tools;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, mkdirat, openat};
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, mkfifoat, openat};
 
 use crate::ask::ask_for;
-use crate::listing_page::Page;
-use crate::support::{Httpd, Reply, Tree, has_words, is_root, pattern, tool};
+use crate::support::{Httpd, Tree, is_root, pattern, tool};
 
 const TARGET: &str = "/?format=tar";
 
 /// No user has this number.
 const SOMEONE: &str = "471200";
 
-/// The paths in an archive, in their order.
-#[track_caller]
-fn paths(archive: &[u8]) -> Vec<String> {
-    let mut archive = tar::Archive::new(archive);
-    let entries = archive.entries().unwrap();
-    let path = |entry: tar::Entry<'_, _>| String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-    entries.map(|entry| path(entry.unwrap())).collect()
-}
-
 /// Checks the contents of an archive, without the name of the folder that starts each path.
 #[track_caller]
 fn check(httpd: &Httpd, target: &str, want: &[&str]) {
     let reply = httpd.get(target);
     assert_eq!(reply.status, 200, "{target}");
-    let paths = paths(&reply.body);
-    let below: Vec<_> = paths.iter().filter_map(|path| Some(path.split_once('/')?.1)).collect();
-    assert_eq!(below, [&[""], want].concat(), "{target}");
-}
-
-fn set_modified(path: &Path, time: SystemTime) {
-    File::open(path).unwrap().set_modified(time).unwrap();
+    let mut archive = tar::Archive::new(&reply.body[..]);
+    let below = archive.entries().unwrap().map(|entry| {
+        let path = String::from_utf8(entry.unwrap().path_bytes().into_owned()).unwrap();
+        path.split_once('/').unwrap().1.to_owned()
+    });
+    assert_eq!(below.collect::<Vec<_>>(), [&[""], want].concat(), "{target}");
 }
 
 #[test]
@@ -63,7 +51,7 @@ fn an_archive_has_the_fields_of_a_file() {
     assert_eq!(reply.body.len(), 512 * (2 + 1 + 2));
     let root = tree.path().file_name().unwrap().to_str().unwrap();
     let whole = ask_for(&httpd, TARGET, "");
-    assert_eq!(paths(&whole.body)[0], format!("{root}/"));
+    assert!(whole.body.starts_with(format!("{root}/\0").as_bytes()));
     assert_eq!(httpd.raw("GET /?format=tar\r\n"), whole.body, "HTTP/0.9");
 }
 
@@ -87,8 +75,6 @@ fn names_are_sorted_and_two_archives_of_one_state_are_the_same() {
     assert!(first.body == again.body);
     check(&httpd, "/empty/inner/?format=tar", &[]);
     check(&httpd, "/b/?format=tar&sort=size", &["10", "2"]);
-    let whole_url = httpd.request("GET", &httpd.url(TARGET), "");
-    assert!(whole_url.body == first.body);
 }
 
 /// Every range is that part of the whole, wherever it cuts. The plan's own tests cut it everywhere.
@@ -105,29 +91,19 @@ fn ranges_fit_together() {
     let httpd = Httpd::serve(tree.path(), &[]);
     let whole = httpd.get(TARGET);
     let length = whole.body.len();
-    let etag = whole.field("ETag").unwrap().to_owned();
-    let ranged = |range: &str, fields: &str| {
-        httpd.request("GET", TARGET, &format!("Range: bytes={range}\r\n{fields}"))
-    };
+    let ranged = |range: &str| httpd.request("GET", TARGET, &format!("Range: bytes={range}\r\n"));
     let cuts = [0, 511, 1029, 2048, 2049, length / 3, length / 2, length - 1025, length];
     for pair in cuts.windows(2) {
         let (first, last) = (pair[0], pair[1] - 1);
-        let reply = ranged(&format!("{first}-{last}"), "");
+        let reply = ranged(&format!("{first}-{last}"));
         let content_range = format!("bytes {first}-{last}/{length}");
         assert_eq!(reply.field("Content-Range"), Some(content_range.as_str()));
         assert!(reply.status == 206 && reply.body == whole.body[first..=last], "{first}-{last}");
-        assert_eq!(reply.field("ETag"), Some(etag.as_str()));
+        assert_eq!(reply.field("ETag"), whole.field("ETag"));
     }
-    let rest = ranged("777-", &format!("If-Range: {etag}\r\n"));
+    let rest = ranged(&format!("777-\r\nIf-Range: {}", whole.field("ETag").unwrap()));
     assert!(rest.status == 206 && rest.body == whole.body[777..]);
-    let tail = ranged("-1500", "");
-    assert!(tail.status == 206 && tail.body == whole.body[length - 1500..]);
-    let other = ranged("777-", "If-Range: \"other\"\r\n");
-    assert!(other.status == 200 && other.body == whole.body);
-    let behind = ranged(&format!("{length}-"), "");
-    let content_range = format!("bytes */{length}");
-    assert_eq!((behind.status, behind.field("Content-Range")), (416, Some(&*content_range)));
-    let parts = ranged("10-19,150000-199999", "");
+    let parts = ranged("10-19,150000-199999");
     let has = |part: &[u8]| parts.body.windows(part.len()).any(|window| window == part);
     assert!(parts.status == 206 && has(&whole.body[10..20]) && has(&whole.body[150_000..200_000]));
 }
@@ -147,7 +123,7 @@ fn preconditions_hold_for_all_that_an_archive_has() {
     let changes: [(&str, &dyn Fn()); 3] = [
         ("replaced by an older file of the same length", &|| {
             let other = tree.write("folder/b", b"c");
-            set_modified(&other, UNIX_EPOCH);
+            File::open(other).unwrap().set_modified(UNIX_EPOCH).unwrap();
         }),
         ("added", &|| drop(tree.write("folder/new/x", b""))),
         ("renamed", &|| fs::rename(tree.join("a"), tree.join("c")).unwrap()),
@@ -179,41 +155,27 @@ fn an_archive_has_what_listings_show() {
     tree.link("dangling", "nowhere");
     tree.link("out", outside.join("secret"));
     tree.link("out-folder", outside.join("folder"));
-    let fifo = tree.join("fifo");
-    rustix::fs::mknodat(CWD, fifo, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
-    let no_links = [
-        ".well-known/",
-        ".well-known/x",
-        "file",
-        "folder/",
-        "folder/file",
-        "site/",
-        "site/index.html",
-    ];
-    let with = |more: &[&'static str]| {
-        let mut all = [&no_links[..], more].concat();
-        // The slash of a folder does not matter for the order of these names.
-        all.sort_unstable();
-        all
-    };
-    let within = with(&["absolute", "folder/up", "to-file"]);
+    mkfifoat(CWD, tree.join("fifo"), Mode::RUSR).unwrap();
+    let plain = ".well-known/ .well-known/x file folder/ folder/file site/ site/index.html";
+    let links = "absolute folder/up to-file";
+    let hidden = ".hidden folder/.git/ folder/.git/config";
     let serve = |flags: &[&str]| Httpd::serve(tree.path(), flags);
-    check(&serve(&[]), TARGET, &within);
-    check(&serve(&["--symlinks", "deny"]), TARGET, &no_links);
-    let follow = with(&["absolute", "folder/up", "to-file", "out"]);
-    check(&serve(&["--symlinks", "follow"]), TARGET, &follow);
-    check(&serve(&["--dotfiles", "unlisted"]), TARGET, &within);
-    let hidden = [".hidden", "folder/.git/", "folder/.git/config"];
-    let all = with(&[&["absolute", "folder/up", "to-file"], &hidden[..]].concat());
-    check(&serve(&["--dotfiles", "serve"]), TARGET, &all);
+    for (flags, more) in [
+        (&[][..], links.to_owned()),
+        (&["--symlinks", "deny"], String::new()),
+        (&["--symlinks", "follow"], format!("{links} out")),
+        (&["--dotfiles", "unlisted"], links.to_owned()),
+        (&["--dotfiles", "serve"], format!("{links} {hidden}")),
+    ] {
+        let mut want: Vec<&str> = plain.split(' ').chain(more.split_whitespace()).collect();
+        // The slash of a folder does not matter for the order of these names.
+        want.sort_unstable();
+        check(&serve(flags), TARGET, &want);
+    }
     // A folder may be requested through a link; links in it lead where they do for requests.
     check(&serve(&[]), "/to-folder/?format=tar", &["file", "up"]);
     // A link has the content of its file.
-    let archive = serve(&[]).get(TARGET).body;
-    let mut archive = tar::Archive::new(&archive[..]);
-    let mut entries = archive.entries().unwrap().map(|entry| entry.unwrap());
-    let mut link = entries.find(|entry| entry.path_bytes().ends_with(b"/to-file")).unwrap();
-    assert_eq!(std::io::read_to_string(&mut link).unwrap(), "deep");
+    assert_eq!(serve(&[]).get(TARGET).text().matches("deep").count(), 2);
 }
 
 #[test]
@@ -223,9 +185,7 @@ fn without_a_listing_there_is_no_archive() {
     assert_eq!(httpd.get("/site/?format=tar").body, b"<h1>", "an index is the folder");
     assert_eq!(httpd.get("/file?format=tar").body, b"hello");
     let slash = httpd.get("/listed?format=tar");
-    assert_eq!((slash.status, slash.field("Location")), (301, Some("listed/?format=tar")));
-    assert_eq!(httpd.get("/nothing/?format=tar").status, 404);
-    assert_eq!(httpd.get("/.hidden/?format=tar").status, 404);
+    assert_eq!(slash.field("Location"), Some("listed/?format=tar"));
     let none = Httpd::serve(tree.path(), &["--no-listing"]);
     assert_eq!(none.get("/listed/?format=tar").status, 404);
 }
@@ -235,35 +195,21 @@ fn the_limit_is_on_entries() {
     let tree = Tree::with(&[("1", b""), ("2/3", b""), ("2/4", b"")]);
     let serve = |limit: &str| Httpd::serve(tree.path(), &["--archive-limit", limit]);
     check(&serve("4"), TARGET, &["1", "2/", "2/3", "2/4"]);
-    let refused = |httpd: &Httpd| {
-        let reply: Reply = ask_for(httpd, TARGET, "");
-        let names_flag = has_words(&reply.text().replace(['<', '>'], " "), &["--archive-limit"]);
-        assert_eq!((reply.status, names_flag), (403, true), "{}", reply.text());
+    let check_refused = |httpd: &Httpd, reason: &str, has_button: bool| {
+        let reply = ask_for(httpd, TARGET, "");
+        assert!(reply.status == 403 && reply.text().contains(reason), "{}", reply.text());
+        let button = "<button name=\"format\" value=\"tar\">";
+        assert_eq!(httpd.get("/").text().contains(button), has_button);
     };
     let httpd = serve("3");
-    refused(&httpd);
+    check_refused(&httpd, "<code>--archive-limit</code>", true);
     check(&httpd, "/2/?format=tar", &["3", "4"]);
-    let button = "<button name=\"format\" value=\"tar\">";
-    let has_button = |httpd: &Httpd| httpd.get("/").text().contains(button);
-    assert!(has_button(&httpd) && Page::fetch(&httpd, "/").texts() == ["2/", "1"]);
-    let json = httpd.get("/?format=json");
-    assert!(json.field("Content-Type") == Some("application/json") && !json.text().contains("tar"));
-    let none = Httpd::serve(tree.path(), &["--archive-limit", "0"]);
-    assert!(!has_button(&none));
-    let reply = ask_for(&none, TARGET, "");
-    assert!(reply.status == 403 && reply.text().contains("--archive-limit 0"));
-}
-
-/// This many entries could each have a path of four thousand bytes, which a plan holds.
-#[test]
-fn long_paths_count_as_several_entries() {
+    check_refused(&serve("0"), "--archive-limit 0", false);
+    // This many entries could each have a path of four thousand bytes, which a plan holds: a long
+    // path counts as several.
     let folder = "f".repeat(255);
-    let tree = Tree::with(&[(&format!("{folder}/{folder}/{folder}/x"), b"")]);
-    let status = |limit: &str| {
-        let httpd = Httpd::serve(tree.path(), &["--archive-limit", limit]);
-        httpd.get(TARGET).status
-    };
-    assert_eq!((status("5"), status("6")), (403, 200));
+    tree.write(format!("{folder}/{folder}/{folder}/x"), b"");
+    assert_eq!(["9", "10"].map(|limit| serve(limit).get(TARGET).status), [403, 200]);
 }
 
 /// Serves as a user bound by file permissions. `None` if something needed for that is missing.

@@ -30,106 +30,70 @@ const CLIENTS_THAT_VANISH: usize = 200;
 
 static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(LARGE_FILE_BYTES));
 
-/// A large file that is being sent to a client that has read only the head.
-struct Transfer {
-    tree: Tree,
-    httpd: Httpd,
-    stream: TcpStream,
-}
-
-/// How a connection ended.
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    Clean,
-    Reset,
-}
-
-impl Transfer {
-    #[track_caller]
-    fn start() -> Self {
-        let tree = Tree::with(&[("folder/large.bin", &LARGE)]);
-        let httpd = Httpd::serve(tree.path(), &["--log-format", "json"]);
-        let mut stream = httpd.connect();
-        stream.write_all(b"GET /folder/large.bin HTTP/1.0\r\n\r\n").unwrap();
-        let head = read_head(&mut stream);
-        assert_eq!(head.field("content-length"), Some(LARGE_FILE_BYTES.to_string().as_str()));
-        Self { tree, httpd, stream }
-    }
-
-    /// Reads the rest, which must be unchanged since the start of the transfer. Returns its length,
-    /// the end of the connection, and the log's entry.
-    #[track_caller]
-    fn finish(mut self) -> (usize, End, Value) {
-        let mut body = Vec::with_capacity(LARGE_FILE_BYTES);
-        let end = read_body(&mut self.stream, &mut body);
-        assert!(body.len() <= LARGE_FILE_BYTES, "{} bytes", body.len());
-        assert!(body == LARGE[..body.len()], "other bytes than the file had");
-        let line = self.httpd.log_line(|line| line.contains("/folder/large.bin"));
-        (body.len(), end, serde_json::from_str(&line).unwrap())
-    }
-
-    fn file(&self) -> std::path::PathBuf {
-        self.tree.join("folder/large.bin")
-    }
-}
-
+/// Changes a large file, at this path in this tree, while it is sent to a client that has read only
+/// the head. The client must get no other bytes than the file had at the start. Returns their
+/// number, whether the connection was reset, and the log's entry.
 #[track_caller]
-fn read_body(stream: &mut TcpStream, body: &mut Vec<u8>) -> End {
+fn transfer(change: impl FnOnce(&Tree, &Path)) -> (usize, bool, Value) {
+    let tree = Tree::with(&[("folder/large.bin", &LARGE)]);
+    let httpd = Httpd::serve(tree.path(), &["--log-format", "json"]);
+    let mut stream = httpd.connect();
+    stream.write_all(b"GET /folder/large.bin HTTP/1.0\r\n\r\n").unwrap();
+    let head = read_head(&mut stream);
+    assert_eq!(head.field("content-length"), Some(LARGE_FILE_BYTES.to_string().as_str()));
+    change(&tree, &tree.join("folder/large.bin"));
+    let mut body = Vec::with_capacity(LARGE_FILE_BYTES);
+    let is_reset = read_body(&mut stream, &mut body);
+    assert!(body.len() <= LARGE_FILE_BYTES, "{} bytes", body.len());
+    assert!(body == LARGE[..body.len()], "other bytes than the file had");
+    let line = httpd.log_line(|line| line.contains("/folder/large.bin"));
+    (body.len(), is_reset, serde_json::from_str(&line).unwrap())
+}
+
+/// Reads to the end of the connection. Returns whether that was a reset.
+#[track_caller]
+fn read_body(stream: &mut TcpStream, body: &mut Vec<u8>) -> bool {
     // One byte too many is enough to fail.
     match stream.take(LARGE_FILE_BYTES as u64 + 1).read_to_end(body) {
-        Ok(_) => End::Clean,
-        Err(error) if is_reset(&error) => End::Reset,
+        Ok(_) => false,
+        Err(error) if is_reset(&error) => true,
         Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_causes_a_reset() {
+    for new_length in [LARGE_FILE_BYTES - 1, 0] {
+        let (length, is_reset, entry) = transfer(|_, file| {
+            let file = File::options().write(true).open(file).unwrap();
+            file.set_len(new_length as u64).unwrap();
+        });
+        assert!(is_reset, "{length} bytes");
+        assert!(length <= new_length.max(BUFFERED_BYTES_MAX), "{length} bytes");
+        assert_eq!(entry["outcome"], "truncated");
+        let sent = usize::try_from(entry["bytes_sent"].as_u64().unwrap()).unwrap();
+        assert!((length..LARGE_FILE_BYTES).contains(&sent), "{sent}");
     }
 }
 
 /// Checks that the file is sent whole, as it was at the start, despite the change.
 #[track_caller]
 fn check_whole(change: impl FnOnce(&Tree, &Path)) {
-    let transfer = Transfer::start();
-    change(&transfer.tree, &transfer.file());
-    let (length, end, entry) = transfer.finish();
-    assert_eq!((length, end), (LARGE_FILE_BYTES, End::Clean));
+    let (length, is_reset, entry) = transfer(change);
+    assert_eq!((length, is_reset), (LARGE_FILE_BYTES, false));
     assert_eq!((&entry["outcome"], &entry["bytes_sent"]), (&"complete".into(), &length.into()));
 }
 
-/// Checks that the connection is reset, and that the log's outcome is `truncated`.
-#[track_caller]
-fn check_truncated(new_length: usize) {
-    let transfer = Transfer::start();
-    File::options().write(true).open(transfer.file()).unwrap().set_len(new_length as u64).unwrap();
-    let (length, end, entry) = transfer.finish();
-    assert_eq!(end, End::Reset);
-    assert!(length <= new_length.max(BUFFERED_BYTES_MAX), "{length} bytes");
-    assert_eq!(entry["outcome"], "truncated");
-    let sent = usize::try_from(entry["bytes_sent"].as_u64().unwrap()).unwrap();
-    assert!((length..LARGE_FILE_BYTES).contains(&sent), "{sent}");
-}
-
 #[test]
-fn a_file_that_shrinks_causes_a_reset() {
-    check_truncated(LARGE_FILE_BYTES - 1);
-    check_truncated(0);
-}
-
-#[test]
-fn a_file_that_grows_is_sent_at_its_old_length() {
+fn a_file_that_grows_moves_or_vanishes_is_sent_as_it_was() {
     check_whole(|_, file| {
         let mut file = OpenOptions::new().append(true).open(file).unwrap();
         file.write_all(b"more than was promised").unwrap();
     });
-}
-
-#[test]
-fn a_file_that_is_replaced_is_sent_as_it_was() {
     check_whole(|tree, file| {
         let new = tree.write("new.bin", &[b'n'; 1000]);
         fs::rename(new, file).unwrap();
     });
-}
-
-#[test]
-fn a_file_that_is_deleted_is_sent_as_it_was() {
     check_whole(|tree, file| {
         fs::rename(tree.join("folder"), tree.join("folder, renamed")).unwrap();
         assert!(!file.exists());
@@ -158,9 +122,9 @@ fn a_small_file_that_changes_is_never_padded() {
             let mut stream = httpd.connect();
             stream.write_all(b"GET /small.bin HTTP/1.0\r\n\r\n").unwrap();
             let mut bytes = Vec::new();
-            let end = read_body(&mut stream, &mut bytes);
+            let is_reset = read_body(&mut stream, &mut bytes);
             if bytes.is_empty() {
-                assert_eq!(end, End::Reset);
+                assert!(is_reset);
                 continue;
             }
             let reply = Reply::parse(&bytes);
@@ -169,11 +133,9 @@ fn a_small_file_that_changes_is_never_padded() {
                 reply.body == content[..reply.body.len()],
                 "other bytes than the file ever had"
             );
-            match end {
-                End::Clean => assert_eq!(reply.body.len(), promised),
-                End::Reset => assert!(reply.body.len() < promised),
-            }
-            *(if end == End::Clean { &mut whole } else { &mut cut_off }) += 1;
+            assert_eq!(reply.body.len() < promised, is_reset);
+            assert!(reply.body.len() <= promised);
+            *(if is_reset { &mut cut_off } else { &mut whole }) += 1;
         }
     });
     println!("a small file that changes: sent whole {whole} times, cut off {cut_off} times");

@@ -8,23 +8,19 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_linger;
 use serde_json::Value;
 
 use super::TARGET;
-use crate::support::{Httpd, Tree, eventually, is_reset, pattern, read_head, read_to_end, tool};
+use crate::support::{Httpd, Tree, eventually, is_reset, pattern, read_head, read_to_end};
 
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The sizes of files after the large one: one that is gathered with others, and one that is not.
 const SMALL_BYTES: usize = 20_000;
 const MEDIUM_BYTES: usize = 50_000;
-
-/// Examining a file takes 20 ms.
-const DELAY: &str = "inject=faccessat:delay_enter=20000";
 
 /// Sends an archive in which this change to `b`, a file of this many bytes, comes too late for the
 /// walk. Returns the body, whether it is complete, and the log's entry.
@@ -69,15 +65,11 @@ fn check_whole(change: impl Fn(&Tree, &Path)) {
 }
 
 #[test]
-fn a_file_that_has_grown_is_cut_at_its_noted_size() {
+fn a_file_that_has_grown_or_moved_with_its_folder_is_sent_as_it_was() {
     check_whole(|_, file| {
         let mut file = OpenOptions::new().append(true).open(file).unwrap();
         file.write_all(b"more than was promised").unwrap();
     });
-}
-
-#[test]
-fn a_file_moved_with_its_folder_is_sent() {
     check_whole(|tree, _| {
         fs::rename(tree.join("www"), tree.join("elsewhere")).unwrap();
         tree.write("www/b", b"another");
@@ -85,13 +77,9 @@ fn a_file_moved_with_its_folder_is_sent() {
 }
 
 #[test]
-fn a_missing_or_shorter_file_ends_in_a_reset() {
+fn a_missing_shorter_replaced_or_rewritten_file_ends_in_a_reset() {
     check_truncated(|_, file| fs::remove_file(file).unwrap());
     check_truncated(|_, file| File::options().write(true).open(file).unwrap().set_len(9).unwrap());
-}
-
-#[test]
-fn a_replaced_or_rewritten_file_ends_in_a_reset() {
     check_truncated(|tree, file| {
         let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
         let other = tree.write("other", &pattern(length));
@@ -111,16 +99,13 @@ fn a_replaced_or_rewritten_file_ends_in_a_reset() {
     });
 }
 
-/// A server whose walks take seconds. `None` if strace is missing.
+/// A server whose walks take seconds, 20 ms per file. `None` if strace is missing.
 fn serve_slowly(tree: &Tree) -> Option<Httpd> {
     for number in 0..150 {
         tree.write(format!("{number}"), b"content");
     }
-    let mut command = Command::new(tool("strace")?);
-    command.args(["-D", "-f", "-o", "/dev/null", "-e", DELAY]);
-    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0", "--log-format", "json"]);
-    command.arg(tree.path());
-    Some(Httpd::spawn(command))
+    let flags = ["--log-format", "json"];
+    Httpd::serve_with_fault(tree.path(), &flags, "faccessat:delay_enter=20000", &[])
 }
 
 fn ask(httpd: &Httpd) -> TcpStream {
