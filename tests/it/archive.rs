@@ -17,9 +17,6 @@ use crate::support::{Httpd, Tree, is_root, pattern, tool};
 
 const TARGET: &str = "/?format=tar";
 
-/// No user has this number.
-const SOMEONE: &str = "471200";
-
 /// Checks the contents of an archive, without the name of the folder that starts each path.
 #[track_caller]
 fn check(httpd: &Httpd, target: &str, want: &[&str]) {
@@ -34,15 +31,11 @@ fn check(httpd: &Httpd, target: &str, want: &[&str]) {
 }
 
 #[test]
-fn an_archive_has_the_fields_of_a_file() {
+fn an_archive_has_the_name_of_its_folder() {
     let tree = Tree::with(&[("Fotos für \"Änne\"/a", b"hello"), ("b", b"b")]);
     let httpd = Httpd::serve(tree.path(), &[]);
     let reply = ask_for(&httpd, "/Fotos%20f%C3%BCr%20%22%C3%84nne%22/?format=tar", "");
     assert_eq!(reply.status, 200);
-    let names: Vec<&str> = reply.fields.iter().map(|(name, _)| name.as_str()).collect();
-    let want = "Date Server Connection Content-Length Content-Type ETag Cache-Control \
-                Accept-Ranges Content-Disposition X-Content-Type-Options";
-    assert_eq!(names.join(" "), want);
     assert_eq!(reply.field("Content-Type"), Some("application/x-tar"));
     let disposition = "attachment; filename=\"Fotos f_r __nne_.tar\"; \
                        filename*=UTF-8''Fotos%20f%C3%BCr%20%22%C3%84nne%22.tar";
@@ -221,7 +214,8 @@ fn serve_as_someone(tree: &Tree) -> Option<Httpd> {
     fs::copy(env!("CARGO_BIN_EXE_httpd"), &program).unwrap();
     fs::set_permissions(tree.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let mut command = Command::new(tool("setpriv")?);
-    command.args(["--reuid", SOMEONE, "--regid", SOMEONE, "--clear-groups"]);
+    // No user has this number.
+    command.args(["--reuid", "471200", "--regid", "471200", "--clear-groups"]);
     command.arg(program).args(["--port", "0"]).arg(tree.join("www"));
     Some(Httpd::spawn(command))
 }

@@ -136,22 +136,9 @@ impl Browser {
         self.control("Emulation.setEmulatedMedia", &media);
     }
 
-    /// Changes to this time zone.
-    #[track_caller]
-    pub fn go_to_zone(&self, zone: &str) {
-        self.control("Emulation.setTimezoneOverride", &json!({ "timezoneId": zone }));
-    }
-
-    /// Saves downloads in this folder, without asking.
-    #[track_caller]
-    pub fn save_downloads_in(&self, folder: &Path) {
-        let parameters = json!({ "behavior": "allow", "downloadPath": folder });
-        self.control("Browser.setDownloadBehavior", &parameters);
-    }
-
     /// A command of Chromium's own protocol.
     #[track_caller]
-    fn control(&self, command: &str, parameters: &Value) {
+    pub fn control(&self, command: &str, parameters: &Value) {
         self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
     }
 

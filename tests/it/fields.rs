@@ -56,11 +56,13 @@ fn each_kind_of_response_has_its_fields_and_no_others() {
 fn check_each_kind(tree: &Tree, httpd: &Httpd, end: &str) {
     let file = "Content-Type ETag Cache-Control Vary Accept-Ranges Last-Modified";
     let listing = "Content-Type Cache-Control Vary X-Total-Count Content-Security-Policy";
+    let archive = "Content-Type ETag Cache-Control Accept-Ranges Content-Disposition";
     let many = "X: y\r\n".repeat(101);
     for (target, fields, want_status, want) in [
         ("/a.txt", "", 200, file),
         ("/indexed/", "", 200, file),
         ("/listed/", "", 200, listing),
+        ("/listed/?format=tar", "", 200, archive),
         ("/get.html", "", 200, "Content-Type"),
         ("/listed", "", 301, "Content-Type Location"),
         ("/old", "", 301, "Content-Type Location"),

@@ -115,7 +115,7 @@ impl<'a> Rest<'a> {
     #[track_caller]
     fn until(&mut self, mark: &str) -> &'a str {
         let Some((before, after)) = self.0.split_once(mark) else {
-            panic!("no {mark:?} in {:?}", self.start())
+            panic!("no {mark:?} in {:.300}", self.0)
         };
         self.0 = after;
         before
@@ -129,11 +129,7 @@ impl<'a> Rest<'a> {
 
     #[track_caller]
     fn expect(&mut self, text: &str) {
-        assert!(self.accept(text), "{text:?} is not the start of {:?}", self.start());
-    }
-
-    fn start(&self) -> String {
-        self.0.chars().take(300).collect()
+        assert!(self.accept(text), "{text:?} is not the start of {:.300}", self.0);
     }
 
     #[track_caller]

@@ -4,9 +4,8 @@
 //! file behind it changes before it is opened.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,13 +13,13 @@ use rustix::net::sockopt::set_socket_linger;
 use serde_json::Value;
 
 use super::TARGET;
-use crate::support::{Httpd, Tree, eventually, is_reset, pattern, read_head, read_to_end};
+use crate::exact_bytes::read_body;
+use crate::support::{Httpd, Tree, eventually, pattern, read_head, read_to_end};
 
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The sizes of files after the large one: one that is gathered with others, and one that is not.
-const SMALL_BYTES: usize = 20_000;
-const MEDIUM_BYTES: usize = 50_000;
+const SIZES: [usize; 2] = [20_000, 50_000];
 
 /// Sends an archive in which this change to `b`, a file of this many bytes, comes too late for the
 /// walk. Returns the body, whether it is complete, and the log's entry.
@@ -35,11 +34,7 @@ fn transfer(bytes: usize, change: impl FnOnce(&Tree, &Path)) -> (Vec<u8>, bool, 
     let length: usize = head.field("Content-Length").unwrap().parse().unwrap();
     change(&tree, &tree.join("www/b"));
     let mut body = Vec::with_capacity(length);
-    let is_whole = match stream.read_to_end(&mut body) {
-        Ok(_) => true,
-        Err(error) if is_reset(&error) => false,
-        Err(error) => panic!("{error}"),
-    };
+    let is_whole = !read_body(&mut stream, &mut body);
     assert_eq!(body.len() == length, is_whole, "{} of {length} bytes", body.len());
     let line = httpd.log_line(|line| line.contains("format=tar"));
     (body, is_whole, serde_json::from_str(&line).unwrap())
@@ -47,7 +42,7 @@ fn transfer(bytes: usize, change: impl FnOnce(&Tree, &Path)) -> (Vec<u8>, bool, 
 
 #[track_caller]
 fn check_truncated(change: impl Fn(&Tree, &Path)) {
-    for bytes in [SMALL_BYTES, MEDIUM_BYTES] {
+    for bytes in SIZES {
         let (_, is_whole, entry) = transfer(bytes, &change);
         assert_eq!((is_whole, &entry["outcome"]), (false, &"truncated".into()));
     }
@@ -55,7 +50,7 @@ fn check_truncated(change: impl Fn(&Tree, &Path)) {
 
 #[track_caller]
 fn check_whole(change: impl Fn(&Tree, &Path)) {
-    for bytes in [SMALL_BYTES, MEDIUM_BYTES] {
+    for bytes in SIZES {
         let (body, is_whole, entry) = transfer(bytes, &change);
         assert_eq!((is_whole, &entry["outcome"]), (true, &"complete".into()));
         let start = usize::try_from(LARGE_FILE_BYTES).unwrap() + 3 * 512;
@@ -81,10 +76,9 @@ fn a_missing_shorter_replaced_or_rewritten_file_ends_in_a_reset() {
     check_truncated(|_, file| fs::remove_file(file).unwrap());
     check_truncated(|_, file| File::options().write(true).open(file).unwrap().set_len(9).unwrap());
     check_truncated(|tree, file| {
-        let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
-        let other = tree.write("other", &pattern(length));
-        let times = file.metadata().unwrap().modified().unwrap();
-        File::open(&other).unwrap().set_modified(times).unwrap();
+        let other = tree.write("other", &fs::read(file).unwrap());
+        let time = file.metadata().unwrap().modified().unwrap();
+        File::open(&other).unwrap().set_modified(time).unwrap();
         fs::rename(other, file).unwrap();
     });
     check_truncated(|tree, file| {
@@ -92,10 +86,9 @@ fn a_missing_shorter_replaced_or_rewritten_file_ends_in_a_reset() {
         tree.link("www/b", "behind");
     });
     check_truncated(|_, file| {
-        let before = file.metadata().unwrap();
-        File::options().write(true).open(file).unwrap().write_all(b"X").unwrap();
-        File::open(file).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert_eq!(file.metadata().unwrap().ino(), before.ino());
+        let mut file = File::options().write(true).open(file).unwrap();
+        file.write_all(b"X").unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
     });
 }
 
@@ -118,15 +111,20 @@ fn ask(httpd: &Httpd) -> TcpStream {
 fn a_client_that_goes_away_ends_the_walk() {
     let tree = Tree::new();
     let Some(httpd) = serve_slowly(&tree) else { return };
+    // How many walks ended because their clients had gone.
+    let ended_walks = || {
+        let ended = |line: &&String| line.contains("client-gone") && line.contains("503");
+        httpd.log().iter().filter(ended).count()
+    };
     // On a busy machine a client may have gone before its request was read; then try another.
     let check = |stay: Duration, go: fn(TcpStream)| {
-        let ended_before = ended_walks(&httpd);
+        let ended_before = ended_walks();
         eventually("a walk ends early", || {
             let stream = ask(&httpd);
             std::thread::sleep(stay);
             go(stream);
             std::thread::sleep(Duration::from_millis(100));
-            ended_walks(&httpd) > ended_before
+            ended_walks() > ended_before
         });
     };
     check(Duration::from_millis(200), |stream| {
@@ -135,12 +133,6 @@ fn a_client_that_goes_away_ends_the_walk() {
     });
     // After a second, the end of its stream means the same.
     check(Duration::from_millis(1_500), drop);
-}
-
-/// How many walks ended because their clients had gone.
-fn ended_walks(httpd: &Httpd) -> usize {
-    let ended = |line: &&String| line.contains("client-gone") && line.contains("503");
-    httpd.log().iter().filter(ended).count()
 }
 
 #[test]
