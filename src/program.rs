@@ -57,8 +57,7 @@ pub(crate) fn run() -> ExitCode {
 /// restarts it. The error is one plain sentence: why it could not start.
 fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(page) = flags.generate {
-        let mut out = io::stdout().lock();
-        out.write_all(&page.text()?).and_then(|()| out.flush())?;
+        print(&page.text()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(url) = flags.url_to_probe()? {
@@ -122,6 +121,15 @@ fn serve(flags: &Flags) -> Result<ExitCode, Box<dyn Error>> {
     let summary = statistics.map(|statistics| statistics.summary(started.elapsed()));
     log_last_line(summary, log.close_file());
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Writes to standard output. That nobody reads it is not an error.
+fn print(text: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// Opens the log file, if the flags name one, and installs the logger. Messages are queued until

@@ -5,7 +5,7 @@
 //! machine's interfaces. With `--qr`, a QR code comes last. A script gets exactly one line per
 //! listener.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 
 use qrcode::render::unicode::Dense1x2;
@@ -72,11 +72,7 @@ pub(crate) fn print(
         }
         lines(listeners)
     };
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
-    }
+    super::print(text.as_bytes())
 }
 
 fn lines(addresses: &[SocketAddr]) -> String {
