@@ -1,7 +1,8 @@
 //! The house rules that a machine can check: imports, and the lengths of files and lines. Clippy
 //! limits the lengths of functions (`clippy.toml`).
 //!
-//! Each rule collects all offences before it fails, so that one run shows everything to fix.
+//! Each rule collects all offences before it fails, so that one run shows everything to fix. Paths
+//! are relative to the repository, where tests run.
 
 mod documents;
 mod imports;
@@ -33,33 +34,33 @@ impl Source {
         assert!(is_last, "{}: something follows the tests", self.path.display());
         product
     }
-
-    fn is_test(&self) -> bool {
-        let below_root = self.path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
-        below_root.iter().any(|name| name == "tests" || name == "tests.rs")
-    }
 }
 
-fn rust_files(folder: &str) -> Vec<Source> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    let mut sources = Vec::new();
+/// All files below a folder.
+pub fn files_below(folder: impl AsRef<Path>) -> Vec<PathBuf> {
+    let mut folders = vec![folder.as_ref().to_owned()];
+    let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                sources.push(Source { path, text });
-            }
+            let kind = if path.is_dir() { &mut folders } else { &mut files };
+            kind.push(path);
         }
     }
-    assert!(!sources.is_empty(), "{folder} is empty");
-    sources
+    assert!(!files.is_empty(), "{} is empty", folder.as_ref().display());
+    files
 }
 
-fn everything() -> Vec<Source> {
-    ["src", "tests", "examples", "benches"].into_iter().flat_map(rust_files).collect()
+fn sources(folder: &str) -> impl Iterator<Item = Source> {
+    let paths = files_below(folder).into_iter();
+    let paths = paths.filter(|path| path.extension().is_some_and(|it| it == "rs"));
+    paths.map(|path| Source { text: fs::read_to_string(&path).unwrap(), path })
+}
+
+/// The library's files that are not all tests.
+fn product() -> impl Iterator<Item = Source> {
+    let is_test = |it: &Source| it.path.iter().any(|name| name == "tests" || name == "tests.rs");
+    sources("src").filter(move |source| !is_test(source))
 }
 
 #[track_caller]
@@ -68,38 +69,31 @@ fn assert_none(rule: &str, offences: &[String]) {
 }
 
 #[test]
-fn files_fit_a_sitting() {
+fn the_product_stays_small() {
     let mut offences = Vec::new();
-    for source in rust_files("src").into_iter().filter(|source| !source.is_test()) {
-        let lines = source.product().lines().count();
+    let mut public = 0;
+    for source in product() {
+        let product = source.product();
+        let lines = product.lines().count();
         if lines > FILE_LINES_MAX {
             offences.push(format!("{} has {lines} lines", source.path.display()));
         }
+        public += product.lines().filter(|line| line.trim_start().starts_with("pub ")).count();
     }
     assert_none("files fit a sitting", &offences);
+    assert!(public <= PUBLIC_ITEMS_MAX, "{public} items and fields are public");
 }
 
 #[test]
 fn lines_fit_and_files_say_what_they_own() {
     let mut offences = Vec::new();
-    for source in everything() {
+    for source in ["src", "tests", "examples", "benches"].into_iter().flat_map(sources) {
         let path = source.path.display();
-        for (number, line) in source.text.lines().enumerate() {
-            if line.chars().count() > COLUMNS_MAX {
-                offences.push(format!("{path}:{}: over {COLUMNS_MAX} columns", number + 1));
-            }
-        }
+        let wide = source.text.lines().filter(|line| line.chars().count() > COLUMNS_MAX);
+        offences.extend(wide.map(|line| format!("{path}: over {COLUMNS_MAX} columns: {line}")));
         if !source.text.starts_with("//!") {
             offences.push(format!("{path} does not say what it owns"));
         }
     }
     assert_none("lines fit, and files say what they own", &offences);
-}
-
-#[test]
-fn the_public_surface_stays_small() {
-    let sources: Vec<_> = rust_files("src").into_iter().filter(|it| !it.is_test()).collect();
-    let lines = sources.iter().flat_map(|source| source.product().lines());
-    let public = lines.filter(|line| line.trim_start().starts_with("pub ")).count();
-    assert!(public <= PUBLIC_ITEMS_MAX, "{public} items and fields are public");
 }
