@@ -10,14 +10,15 @@ mod uppercase;
 mod web;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::net::sockopt::set_socket_linger;
 use rustix::process::Signal;
 
-use crate::support::{Httpd, has_words};
+use crate::support::{Httpd, free_port, has_words};
 
 /// A TCP server, the beginning of a message to it, the rest, and the beginning of its answer.
 type Exchange = (&'static str, &'static [u8], &'static [u8], &'static [u8]);
@@ -68,25 +69,11 @@ fn run_at(name: &str, server: &Httpd, arguments: &[&str], input: &str) -> (i32, 
     run(name, &[&["127.0.0.1", &port], arguments].concat(), input)
 }
 
-/// A port that refuses connections as long as the guard lives.
-fn refusing_port() -> (rustix::fd::OwnedFd, String) {
-    use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    bind(&socket, &"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap()).unwrap();
-    let address = std::net::SocketAddr::try_from(getsockname(&socket).unwrap()).unwrap();
-    (socket, address.port().to_string())
-}
-
 #[track_caller]
 fn read_exactly(stream: &mut TcpStream, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).unwrap();
     bytes
-}
-
-/// Ends a connection with a reset, like a client that crashes.
-fn vanish(stream: &TcpStream) {
-    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
 }
 
 #[test]
@@ -116,14 +103,15 @@ fn clients_that_vanish_do_not_disturb_others() {
         for sent in [&b""[..], beginning, b"x", &[beginning, rest].concat()] {
             let mut stream = server.connect();
             stream.write_all(sent).unwrap();
-            vanish(&stream);
+            // Closing it resets the connection, like a client that crashes.
+            set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
         }
         steady.write_all(rest).unwrap();
         assert_eq!(read_exactly(&mut steady, want.len()), want, "{name}");
         let mut third = server.connect();
         third.write_all(&[beginning, rest].concat()).unwrap();
         assert_eq!(read_exactly(&mut third, want.len()), want, "{name}");
-        third.shutdown(Shutdown::Both).unwrap();
+        drop((steady, third));
         assert!(!server.stop().stderr.iter().any(|line| line.contains("panicked")), "{name}");
     }
 }
@@ -131,9 +119,7 @@ fn clients_that_vanish_do_not_disturb_others() {
 #[test]
 fn ctrl_c_ends_each_server_with_status_0() {
     let mut servers: Vec<_> = SERVERS.iter().map(|&(name, ..)| (name, start(name))).collect();
-    let mut udp = program("uppercase");
-    udp.args(["--port", "0", "--udp"]);
-    servers.push(("uppercase --udp", Httpd::spawn(udp)));
+    servers.push(("uppercase --udp", uppercase::start_udp()));
     // One of them has clients: one that is silent, and one that has sent something.
     let _silent = servers[0].1.connect();
     let mut talker = servers[0].1.connect();
@@ -162,10 +148,44 @@ fn check_failure(name: &str, arguments: &[&str], input: &str, want: &[&str]) {
 
 #[test]
 fn a_server_that_cannot_start_reports_why_on_one_line() {
-    let (_guard, port) = refusing_port();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let port = address.trim_start_matches("127.0.0.1:");
     for (name, ..) in SERVERS {
-        let address = format!("127.0.0.1:{port}");
-        check_failure(name, &["--port", &port], "", &[&address, "use"]);
+        check_failure(name, &["--port", port], "", &[&address, "use"]);
         check_failure(name, &["--port", "65536"], "", &["65536", "--port"]);
+    }
+}
+
+#[test]
+fn a_client_that_cannot_connect_reports_why_on_one_line() {
+    let port = free_port("127.0.0.90").to_string();
+    let address = format!("127.0.0.90:{port}");
+    for (name, arguments, want) in [
+        ("fetch", &["/"][..], &[address.as_str()][..]),
+        ("message_client", &["search", "x"], &[&address]),
+        ("multi_client", &["2"], &[&address]),
+        ("uppercase_client", &[], &[&address]),
+        ("uppercase_client", &["--udp"], &["127.0.0.90", &port]),
+    ] {
+        let arguments = [&["127.0.0.90", &port], arguments].concat();
+        check_failure(name, &arguments, "one\n", &[&["refused"], want].concat());
+    }
+}
+
+#[test]
+fn wrong_arguments_are_explained_on_one_line() {
+    for (name, arguments, want) in [
+        ("fetch", &["256.256.256.256", "80", "/"][..], &["host", "256.256.256.256"][..]),
+        ("fetch", &["127.0.0.1", "80"], &["<FILE>"]),
+        ("fetch", &["127.0.0.1", "65536", "/"], &["65536", "<PORT>"]),
+        ("fetch", &["--post", "4711", "127.0.0.1", "80", "/"], &["4711", "NAME=VALUE"]),
+        ("fetch", &["--head", "--post", "a=b", "127.0.0.1", "80", "/"], &["--head", "--post"]),
+        ("message_client", &["127.0.0.1", "80", "search"], &["<VALUE>"]),
+        ("multi_client", &["127.0.0.1", "80", "0"], &["0"]),
+        ("multi_client", &["127.0.0.1", "80", "1001"], &["1001"]),
+        ("multi_client", &["127.0.0.1", "80", "some"], &["some"]),
+    ] {
+        check_failure(name, arguments, "", want);
     }
 }

@@ -1,44 +1,34 @@
 //! The log: its formats, its levels, and everything that must stay out of it.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::support::{Httpd, Reply, Tree, eventually, has_words, read_to_end, tool};
 
 const REQUEST: &str = "Referer: http://localhost/\r\nUser-Agent: test \"1\"\r\n";
 
-/// The access line of a GET for a file of five bytes.
-#[track_caller]
-fn line(format: &str) -> String {
-    let tree = Tree::with(&[("a b.txt", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &["--log-format", format]);
-    assert_eq!(httpd.request("GET", "/a%20b.txt", REQUEST).status, 200);
-    httpd.log_line(|line| line.contains("/a%20b.txt"))
-}
-
-/// Asserts that a line is `want`, where `*` stands for anything without a space.
-#[track_caller]
-fn check(line: &str, want: &str) {
-    let (mut got, mut wanted) = (line.split(' '), want.split(' '));
-    loop {
-        match (got.next(), wanted.next()) {
-            (None, None) => return,
-            (Some(_), Some("*")) => {}
-            (got, wanted) => assert_eq!(got, wanted, "{line}"),
-        }
-    }
-}
-
 #[test]
 fn each_format_has_its_line() {
-    let common = r#"127.0.0.1 - - * +0000] "GET /a%20b.txt HTTP/1.0" 200 5"#;
-    check(&line("common"), common);
-    check(&line("combined"), &format!(r#"{common} "http://localhost/" "test \"1\"""#));
-    // Standard error is not a terminal here.
-    assert!(line("auto").ends_with(r#""http://localhost/" "test \"1\"""#));
-    check(&line("short"), "* 127.0.0.1 GET /a%20b.txt 200 5 *");
+    let tree = Tree::with(&[("a b.txt", b"hello")]);
+    for (format, want) in [
+        ("common", r#"] "GET /a%20b.txt HTTP/1.0" 200 5"#),
+        ("combined", r#" 200 5 "http://localhost/" "test \"1\"""#),
+        // Standard error is not a terminal here.
+        ("auto", r#" 200 5 "http://localhost/" "test \"1\"""#),
+        ("short", " 127.0.0.1 GET /a%20b.txt 200 5 "),
+    ] {
+        let httpd = Httpd::serve(tree.path(), &["--log-format", format]);
+        assert_eq!(httpd.request("GET", "/a%20b.txt", REQUEST).status, 200);
+        let line = httpd.log_line(|line| line.contains("/a%20b.txt"));
+        // The short one ends with the time that it took.
+        let (_, rest) = line.split_once(want).unwrap_or_else(|| panic!("{format}: {line}"));
+        assert_eq!(rest.is_empty(), format != "short", "{line}");
+    }
 }
 
 #[test]
@@ -47,7 +37,7 @@ fn with_json_every_line_is_an_object() {
     let httpd = Httpd::serve(tree.path(), &["--log-format", "json", "--verbose"]);
     httpd.get("/a.txt");
     let log = httpd.stop().stderr;
-    let objects = log.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let objects = log.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let (messages, lines): (Vec<_>, Vec<_>) = objects.partition(|it| it["outcome"].is_null());
     for message in messages {
         let names = ["time", "level", "target", "message"];
@@ -93,11 +83,8 @@ fn flags_and_rust_log_choose_what_is_logged() {
     check_selected(&["RUST_LOG=access=off,httpd=debug"], &[], [false, true, true]);
     let nothing = check_selected(&["RUST_LOG=off,access=off"], &["-v"], [false, false, false]);
     assert_eq!(nothing, [""; 0]);
-    for malformed in ["off,a=loud", "off,httpd=info=debug", "off/a/b"] {
-        let malformed = format!("RUST_LOG={malformed}");
-        let log = check_selected(&[&malformed], &["-q", "-v"], [false, true, true]);
-        assert!(log[0].contains("WARN") && log[0].contains("RUST_LOG"), "{log:?}");
-    }
+    let log = check_selected(&["RUST_LOG=off,a=loud"], &["-q", "-v"], [false, true, true]);
+    assert!(log[0].contains("WARN") && log[0].contains("RUST_LOG"), "{log:?}");
 }
 
 /// Bytes that could confuse a log, a terminal or a log parser.
@@ -133,16 +120,12 @@ fn hostile_requests() -> Vec<Vec<u8>> {
 
 /// Serves a tree with `root/a.txt`, with the log in a separate folder.
 fn serve_with_log(tree: &Tree, format: &str) -> Httpd {
-    std::fs::create_dir_all(tree.join("log")).unwrap();
+    fs::create_dir_all(tree.join("log")).unwrap();
     tree.write("root/a.txt", b"hello");
     let path = tree.join("log/access.log");
     let flags = ["--log-format", format, "--log-file", path.to_str().unwrap()];
     let more = ["--verbose", "--trusted-proxy", "127.0.0.1"];
     Httpd::serve(&tree.join("root"), &[&flags[..], &more].concat())
-}
-
-fn log_of(tree: &Tree, name: &str) -> Vec<u8> {
-    std::fs::read(tree.join("log").join(name)).unwrap()
 }
 
 #[test]
@@ -155,12 +138,12 @@ fn nothing_that_a_client_sends_breaks_out_of_its_line() {
             httpd.raw(request);
         }
         let messages = httpd.stop().stderr;
-        let text = String::from_utf8(log_of(&tree, "access.log")).unwrap();
+        let text = fs::read_to_string(tree.join("log/access.log")).unwrap();
         let lines: Vec<_> = text.split_terminator('\n').collect();
         assert_eq!(lines.len(), requests.len(), "{text}");
         for line in lines {
             if format == "json" {
-                let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+                let entry: Value = serde_json::from_str(line).unwrap();
                 assert_eq!(entry["client"], "127.0.0.1", "{line}");
                 assert!(!line.chars().any(|it| it.is_control() || it == '\u{202e}'), "{line:?}");
                 continue;
@@ -176,50 +159,41 @@ fn nothing_that_a_client_sends_breaks_out_of_its_line() {
     }
 }
 
-/// Checks that GoAccess accepts 1,000 lines in the format that it knows by this name.
-#[track_caller]
-fn check_goaccess(format: &str, name: &str) {
-    let Some(goaccess) = tool("goaccess") else { return };
-    let tree = Tree::new();
-    let httpd = serve_with_log(&tree, format);
-    let hostile = hostile_requests();
-    let ordinary = (0..1000 - hostile.len()).map(|at| {
-        let target = ["/a.txt", "/", "/missing", "/head.html"][at % 4];
-        let method = ["GET", "HEAD"][at % 2];
-        format!("{method} {target}?{at} HTTP/1.0\r\n{REQUEST}\r\n").into_bytes()
-    });
-    for request in ordinary.chain(hostile) {
-        httpd.raw(request);
-    }
-    httpd.stop();
-    let (report, refused) = (tree.join("report.json"), tree.join("refused"));
-    let output = Command::new(goaccess)
-        .arg(tree.join("log/access.log"))
-        .args(["--no-global-config", "--no-progress", "--log-format", name, "--invalid-requests"])
-        .arg(&refused)
-        .arg("-o")
-        .arg(&report)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let refused = std::fs::read_to_string(refused).unwrap_or_default();
-    assert_eq!(refused, "", "{name}");
-    let report: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
-    assert_eq!(report["general"]["total_requests"], 1000);
-    assert_eq!(report["general"]["failed_requests"], 0);
-}
-
 #[test]
 fn goaccess_reads_common_and_combined() {
-    check_goaccess("common", "COMMON");
-    check_goaccess("combined", "COMBINED");
+    let Some(goaccess) = tool("goaccess") else { return };
+    for format in ["common", "combined"] {
+        let tree = Tree::new();
+        let httpd = serve_with_log(&tree, format);
+        let hostile = hostile_requests();
+        let ordinary = (0..1000 - hostile.len()).map(|at| {
+            let target = ["/a.txt", "/", "/missing", "/head.html"][at % 4];
+            let method = ["GET", "HEAD"][at % 2];
+            format!("{method} {target}?{at} HTTP/1.0\r\n{REQUEST}\r\n").into_bytes()
+        });
+        for request in ordinary.chain(hostile) {
+            httpd.raw(request);
+        }
+        httpd.stop();
+        let (report, refused) = (tree.join("report.json"), tree.join("refused"));
+        let mut command = Command::new(&goaccess);
+        command.arg(tree.join("log/access.log")).args(["--no-global-config", "--no-progress"]);
+        // GoAccess knows both formats by name.
+        command.args(["--log-format", &format.to_uppercase(), "--invalid-requests"]);
+        let output = command.arg(&refused).arg("-o").arg(&report).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(fs::read_to_string(refused).unwrap_or_default(), "", "{format}");
+        let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+        assert_eq!(report["general"]["total_requests"], 1000);
+        assert_eq!(report["general"]["failed_requests"], 0);
+    }
 }
 
 #[test]
 fn sighup_reopens_a_renamed_log_and_no_line_is_lost() {
     let tree = Tree::new();
     let httpd = serve_with_log(&tree, "common");
+    let path = tree.join("log/access.log");
     let ask = |client: usize, count: usize| {
         for number in 0..count {
             assert_eq!(httpd.get(&format!("/a.txt?{client}-{number}-")).status, 200);
@@ -230,10 +204,9 @@ fn sighup_reopens_a_renamed_log_and_no_line_is_lost() {
             scope.spawn(move || ask(client, 400));
         }
         for turn in 0..5 {
-            let name = format!("access.log.{turn}");
-            std::fs::rename(tree.join("log/access.log"), tree.join("log").join(name)).unwrap();
+            fs::rename(&path, tree.join(format!("log/{turn}"))).unwrap();
             httpd.signal(Signal::HUP);
-            eventually("the log exists again", || tree.join("log/access.log").exists());
+            eventually("the log exists again", || path.exists());
         }
     });
     eventually("each SIGHUP is logged", || {
@@ -243,18 +216,13 @@ fn sighup_reopens_a_renamed_log_and_no_line_is_lost() {
     });
     ask(3, 1);
     assert_eq!(httpd.stop().status.code(), Some(0));
-    assert!(String::from_utf8(log_of(&tree, "access.log")).unwrap().contains("?3-0-"));
-    let files = std::fs::read_dir(tree.join("log")).unwrap();
-    let bytes = files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap());
-    let text = String::from_utf8(bytes.collect()).unwrap();
-    assert_eq!(text.lines().count(), 1201);
+    assert!(fs::read_to_string(path).unwrap().contains("?3-0-"));
+    let files = fs::read_dir(tree.join("log")).unwrap();
+    let texts = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    let text = texts.collect::<String>();
     assert!(text.lines().all(|line| line.starts_with("127.0.0.1 - - [") && line.ends_with(" 5")));
-    for client in 0..3 {
-        for number in 0..400 {
-            let target = format!("/a.txt?{client}-{number}-");
-            assert_eq!(text.matches(&target).count(), 1, "{target}");
-        }
-    }
+    let targets: BTreeSet<_> = text.lines().map(|line| line.split(' ').nth(6)).collect();
+    assert_eq!((text.lines().count(), targets.len()), (1201, 1201));
 }
 
 #[test]
@@ -276,7 +244,7 @@ fn a_log_that_cannot_be_written_does_not_stop_the_server() {
     assert!(has_words(ended.stderr.last().unwrap(), &["WARN", "lost", "21"]), "{:?}", ended.stderr);
 
     // Standard error is a pipe whose reader is gone, or a full disk.
-    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
     for place in [Stdio::from(std::io::pipe().unwrap().1), full.into()] {
         let mut command = Command::new("sh");
         command.args(["-c", r#"RUST_LOG=a=loud exec "$@" 2>&0 </dev/null"#, "sh"]);

@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
 
-use crate::support::{Httpd, Tree, free_port, has_words, output_of, run};
+use crate::start::check_refusal;
+use crate::support::{Httpd, Tree, free_port, output_of, run};
 
 /// Probes with these flags. Returns the exit status and the message. Nothing is printed.
 #[track_caller]
@@ -17,10 +18,8 @@ fn probe(flags: &[&str]) -> (i32, String) {
 
 /// One sentence with these words, and exit status 1.
 #[track_caller]
-fn check_failure(flags: &[&str], words: &[&str]) {
-    let (status, said) = probe(flags);
-    assert_eq!((status, said.lines().count()), (1, 1), "{flags:?}: {said}");
-    assert!(said.starts_with("httpd: ") && has_words(&said, words), "{flags:?}: {said}");
+fn check_failure(url: &str, words: &[&str]) {
+    check_refusal(&["--probe", url], words);
 }
 
 /// A server that sends this answer to one client, and holds the connection open until it closes.
@@ -43,7 +42,7 @@ fn successes_and_redirects_are_healthy() {
         assert_eq!(probe(&[&httpd.url(target)]), (0, String::new()), "{target}");
     }
     for (target, status) in [("/missing", "404"), ("/folder/", "404"), ("/%2f", "404")] {
-        check_failure(&[&httpd.url(target)], &[&httpd.url(target), status]);
+        check_failure(&httpd.url(target), &[&httpd.url(target), status]);
     }
     // The client stays to the end, and the log shows that it was the probe.
     let line = httpd.log_line(|line| line.contains("HEAD / "));
@@ -64,41 +63,38 @@ fn without_a_url_the_same_flags_and_variables_are_asked() {
         assert_eq!(output_of(&mut command).status.code(), Some(0), "{bind}");
         httpd.log_line(|line| line.contains("HEAD / "));
     }
-    check_failure(&["--port", "0"], &["--probe", "--port", "0"]);
+    check_refusal(&["--probe"], &["--probe", "--port", "0"]);
 }
 
 #[test]
 fn being_asked_for_a_password_is_healthy_with_auth() {
     let locked = || answer_once(b"HTTP/1.0 401 Unauthorized\r\n\r\n");
-    check_failure(&[&locked()], &["401"]);
+    check_failure(&locked(), &["401"]);
     assert_eq!(probe(&[&locked(), "--auth", "passwords"]), (0, String::new()));
     let missing = answer_once(b"HTTP/1.0 404 Not Found\r\n\r\n");
-    check_failure(&[&missing, "--auth", "passwords"], &["404"]);
+    check_refusal(&["--probe", &missing, "--auth", "passwords"], &["404"]);
 }
 
 #[test]
 fn no_answer_is_a_failure() {
     let port = free_port("127.0.0.3");
     let nobody = format!("http://127.0.0.3:{port}/");
-    check_failure(&[&nobody], &["connect", &format!("127.0.0.3:{port}"), "refused"]);
+    check_failure(&nobody, &["connect", &format!("127.0.0.3:{port}"), "refused"]);
     for answer in [&b""[..], b"HTTP/1.0 200", b"HTTP/1.0 200 OK\r\nA: b\r\n"] {
         // Held open: the limit of two seconds ends it.
         let silent = answer_once(answer);
-        check_failure(&[&silent], &[&silent, "2s"]);
+        check_failure(&silent, &[&silent, "2s"]);
     }
     for answer in [&b"SSH-2.0-x\r\n"[..], b"\x15\x03\x03\0\x02\x02\x46\n", b"\n"] {
         let other = answer_once(answer);
-        check_failure(&[&other], &[&other, "HTTP"]);
+        check_failure(&other, &[&other, "HTTP"]);
     }
-    check_failure(&["http://no-such-host.invalid/"], &["no-such-host.invalid"]);
+    check_failure("http://no-such-host.invalid/", &["no-such-host.invalid"]);
 }
 
 #[test]
 fn a_malformed_url_is_a_wrong_flag() {
-    for url in ["https://127.0.0.1/", "127.0.0.1:8080", "/", "http://u:p@127.0.0.1/"] {
-        let (status, said) = probe(&[url]);
-        assert_eq!(status, 2, "{url}: {said}");
-        assert!(said.contains("http://HOST"), "{url}: {said}");
-    }
+    let (status, said) = probe(&["https://127.0.0.1/"]);
+    assert!(status == 2 && said.contains("http://HOST"), "{status}: {said}");
     assert_eq!(probe(&["--generate", "man"]).0, 2);
 }

@@ -158,17 +158,12 @@ impl OnScreen {
         self.shown.0.lock().unwrap().parser.screen_mut().set_size(rows, columns);
     }
 
-    /// Types a key.
     pub fn type_in(&mut self, key: &[u8]) {
         self.terminal.write_all(key).unwrap();
     }
 
     pub fn pid(&self) -> u32 {
         self.child.id()
-    }
-
-    pub fn interrupt(&self) {
-        self.signal(Signal::INT);
     }
 
     pub fn signal(&self, signal: Signal) {

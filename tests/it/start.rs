@@ -1,17 +1,21 @@
 //! Starting: the listening line, or one line that explains why the server cannot start.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{
-    Httpd, Tree, eventually, free_port, has_words, is_root, output_of, run, tool, without_variables,
+    Httpd, Tree, connect_from, eventually, free_port, has_words, is_root, output_of, read_to_end,
+    run, tool, without_variables,
 };
 
-/// Checks for exit status 1 and one line with these words on standard error.
+/// Checks that with these flags, and a free port, the exit status is 1, and that standard error has
+/// one line with these words.
 #[track_caller]
 pub fn check_refusal(flags: &[&str], want: &[&str]) {
-    let (status, stdout, stderr) = run(flags);
+    let (status, stdout, stderr) = run(&[&["--port", "0"], flags].concat());
     assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
     assert!(stderr.starts_with("httpd: ") && stderr.ends_with('\n'), "{stderr:?}");
     assert_eq!(stderr.lines().count(), 1, "{stderr:?}");
@@ -34,9 +38,9 @@ fn it_prints_and_logs_where_it_listens() {
     let addresses = httpd.addresses();
     for address in &addresses {
         assert!(address.ip().is_loopback() && address.port() != 0, "{address}");
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        std::io::Write::write_all(&mut stream, b"GET /a.txt HTTP/1.0\r\n\r\n").unwrap();
-        assert!(crate::support::read_to_end(&mut stream).ends_with(b"\r\n\r\nhello"), "{address}");
+        let mut stream = connect_from(address.ip(), *address);
+        stream.write_all(b"GET /a.txt HTTP/1.0\r\n\r\n").unwrap();
+        assert!(read_to_end(&mut stream).ends_with(b"\r\n\r\nhello"), "{address}");
     }
     let [first, second] = [0, 1].map(|at| addresses[at].to_string());
     let root = tree.path().canonicalize().unwrap();
@@ -49,32 +53,36 @@ fn it_prints_and_logs_where_it_listens() {
 fn the_wildcards_of_ipv4_and_ipv6_share_a_port() {
     let tree = Tree::new();
     let port = free_port("0.0.0.0");
-    let flags = ["--port", &port.to_string(), "--bind", "0.0.0.0", "--bind", "::"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
-    command.args(flags).arg(tree.path());
-    let httpd = Httpd::spawn(command);
+    let [four, six] = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
+    let httpd = Httpd::serve(tree.path(), &["--bind", &four, "--bind", &six]);
     assert_eq!(httpd.get("/").status, 200);
     assert_eq!(httpd.stop().stdout.len(), 2);
 }
 
 #[test]
 fn a_failed_start_is_explained_on_one_line() {
-    let tree = Tree::with(&[("file", b"")]);
+    let tree = Tree::with(&[("file", b""), ("closed/file", b""), ("other/file", b"")]);
     let root = tree.path().to_str().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port().to_string();
-    check_refusal(&["--port", &port, root], &[&port, "127.0.0.1", "use", "--port", "0"]);
+    let taken = listener.local_addr().unwrap();
+    let port = taken.port().to_string();
+    let words = [&port, "127.0.0.1", "use", "--port", "0"];
+    check_refusal(&["--bind", &taken.to_string(), root], &words);
+    check_refusal(&["--bind", "192.0.2.1", root], &["192.0.2.1", "address"]);
     check_refusal(&["8000"], &["folder", "8000", "-p"]);
-    let missing = format!("{root}/missing");
-    check_refusal(&["--port", "0", &missing], &["no", "folder", &missing]);
-    let file = format!("{root}/file");
-    check_refusal(&["--port", "0", &file], &["not", "folder", &file]);
-    check_refusal(&["--port", "0", "--bind", "192.0.2.1", root], &["192.0.2.1", "address"]);
-    let logs = Tree::new();
-    let log = logs.join("no/such/log");
-    let log = log.to_str().unwrap();
+    let [missing, file, closed, other, log] =
+        ["missing", "file", "closed", "other", "no/such/log"].map(|name| format!("{root}/{name}"));
+    check_refusal(&[&missing], &["no", "folder", &missing]);
+    check_refusal(&[&file], &["not", "folder", &file]);
+    if !is_root() {
+        std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o000)).unwrap();
+        check_refusal(&[&closed], &["read", "folder", &closed]);
+    }
     // 2 is ENOENT.
-    check_refusal(&["--port", "0", "--log-file", log, root], &["log", log, "2"]);
+    check_refusal(&["--log-file", &log, &other], &["log", &log, "2"]);
+    let password = ["--auth", "ann:secret", root];
+    check_refusal(&password, &["--auth", "htpasswd", "-B", "-C", "12"]);
+    assert!(!run(&password).2.contains("secret"));
 }
 
 /// The error names remedies: three ways to a port that only root may bind.
@@ -96,21 +104,12 @@ fn a_privileged_port_is_explained() {
 }
 
 #[test]
-fn a_password_in_place_of_the_file_is_explained_and_not_repeated() {
-    let tree = Tree::new();
-    let flags = ["--port", "0", "--auth", "ann:secret", tree.path().to_str().unwrap()];
-    check_refusal(&flags, &["--auth", "htpasswd", "-B", "-C", "12"]);
-    assert!(!run(&flags).2.contains("secret"));
-}
-
-#[test]
 fn flags_and_addresses_may_be_given_as_elsewhere() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     let root = tree.path().to_str().unwrap();
-    let ports = [free_port("127.0.0.1"), free_port("::1")].map(|it| it.to_string());
     for (flags, address) in [
-        (["--directory", root, "--host", &format!("localhost:{}", ports[0])], "127.0.0.1"),
-        (["-d", root, "-i", &format!("[::1]:{}", ports[1])], "::1"),
+        (["--directory", root, "--host", "localhost:0"], "127.0.0.1"),
+        (["-d", root, "-i", "[::1]:0"], "::1"),
         (["--root", root, "--address", "127.0.0.4:0"], "127.0.0.4"),
         (["--root", root, "--addr", "127.0.0.4:0"], "127.0.0.4"),
         (["--root", root, "--interfaces", "127.0.0.4:0"], "127.0.0.4"),
@@ -120,9 +119,8 @@ fn flags_and_addresses_may_be_given_as_elsewhere() {
         command.args(flags);
         let httpd = Httpd::spawn(command);
         assert_eq!(httpd.address().ip().to_string(), address);
-        if let Some(port) = ports.iter().find(|port| flags[3].ends_with(*port)) {
-            assert_eq!(httpd.address().port().to_string(), *port);
-        }
+        // The port of the address comes before the one for all.
+        assert_ne!(httpd.address().port(), 8080);
         assert_eq!(httpd.get("/a.txt").body, b"hello", "{flags:?}");
     }
 }
@@ -163,54 +161,31 @@ fn tips_are_right() {
 
 #[test]
 fn a_log_in_the_served_folder_is_refused() {
-    let tree = Tree::with(&[("root/below/a.txt", b""), ("root/old.log", b"")]);
+    let tree = Tree::with(&[("root/a.txt", b"")]);
     let real = tree.path().canonicalize().unwrap().join("root");
-    let root = real.to_str().unwrap();
-    for name in ["new.log", "old.log", "below/new.log"] {
-        let log = format!("{root}/{name}");
-        check_refusal(&["--port", "0", "--log-file", &log, root], &[&log, root]);
-        assert!(name == "old.log" || !real.join(name).exists(), "{name} was made");
-    }
-    tree.link("link", real.join("target.log"));
+    let (root, log) = (real.to_str().unwrap(), real.join("new.log"));
+    check_refusal(&["--log-file", log.to_str().unwrap(), root], &[log.to_str().unwrap(), root]);
+    assert!(!log.exists());
+    // Where a dangling link leads is known only once the log is made.
+    tree.link("link", log);
     let link = tree.join("link");
-    let link = link.to_str().unwrap();
-    check_refusal(&["--port", "0", "--log-file", link, root], &[link, root]);
+    check_refusal(&["--log-file", link.to_str().unwrap(), root], &[link.to_str().unwrap(), root]);
 }
 
 #[test]
 fn standard_error_in_the_served_folder_is_warned_about() {
     let tree = Tree::with(&[("root/a.txt", b"")]);
-    let start = |log: &str| {
-        let mut command = std::process::Command::new("sh");
-        command.args(["-c", r#"log=$1; shift; exec "$@" 2>"$log""#, "sh", log]);
-        command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0"]).arg(tree.join("root"));
-        command.current_dir(tree.path());
-        Httpd::spawn(command).stop();
-        std::fs::read_to_string(tree.join(log)).unwrap()
-    };
-    let log = start("root/my.log");
-    let warns = |line: &str| line.contains(" WARN ") && line.contains("/root/my.log");
-    assert_eq!(log.lines().filter(|line| warns(line)).count(), 1, "{log}");
-    let log = start("my.log");
-    assert!(!log.lines().any(|line| line.contains("my.log")), "{log}");
-}
-
-#[test]
-fn an_unreadable_folder_is_reported() {
-    if is_root() {
-        return eprintln!("skipped: file permissions do not apply to root");
-    }
-    let tree = Tree::new();
-    let closed = tree.join("closed");
-    std::fs::create_dir(&closed).unwrap();
-    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o000)).unwrap();
-    let path = closed.to_str().unwrap();
-    check_refusal(&["--port", "0", path], &["read", "folder", path]);
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"log=$1; shift; exec "$@" 2>"$log""#, "sh", "root/my.log"]);
+    command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "root"]).current_dir(tree.path());
+    Httpd::spawn(command).stop();
+    let log = std::fs::read_to_string(tree.join("root/my.log")).unwrap();
+    let warns = |line: &&str| line.contains(" WARN ") && line.contains("/root/my.log");
+    assert_eq!(log.lines().filter(warns).count(), 1, "{log}");
 }
 
 #[test]
 fn wrong_flags_end_with_status_2() {
-    check_usage(&["--prot", "80"], &["'--prot'", "'--port'"]);
     check_usage(&["--port", "65536"], &["--port", "'65536'"]);
     check_usage(&["--bind", "localhost.example"], &["--bind", "'localhost.example'"]);
     check_usage(&["--max-connections", "0"], &["--max-connections", "'0'", "1000000"]);
@@ -220,9 +195,6 @@ fn wrong_flags_end_with_status_2() {
     check_usage(&["--stall-timeout", "soon"], &["--stall-timeout", "'soon'", "seconds"]);
     check_usage(&["--redirect", "/old"], &["--redirect", "'/old'", "FROM=TO"]);
     check_usage(&["--header", "Content-Length: 5"], &["--header", "'Content-Length: 5'"]);
-    for name in ["ETag", "Last-Modified", "content-encoding", "Accept-Ranges", "Allow"] {
-        check_usage(&["--header", &format!("{name}: x")], &["--header", name]);
-    }
     check_usage(&["--header", "X: a\r\nY: b"], &["--header", "'X: a\r'"]);
     check_usage(&["--media-type", "md"], &["--media-type", "'md'", "EXT=TYPE"]);
     check_usage(&["--trusted-proxy", "10.0.0.0/33"], &["--trusted-proxy", "'10.0.0.0/33'", "32"]);
@@ -232,28 +204,23 @@ fn wrong_flags_end_with_status_2() {
 }
 
 #[test]
-fn help_and_version_end_with_status_0() {
-    let (status, stdout, _) = run(&["--help"]);
-    assert_eq!(status, 0);
-    assert!(stdout.contains("httpd [OPTIONS] [ROOT]"), "{stdout}");
-    let (status, stdout, _) = run(&["--version"]);
-    assert_eq!((status, stdout), (0, format!("httpd {}\n", env!("CARGO_PKG_VERSION"))));
+fn the_version_is_that_of_the_package() {
+    let version = format!("httpd {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"]), (0, version, String::new()));
 }
 
 /// Checks that a server with these flags has started with one warning per element of `want`, each
 /// with these words; `PORT` stands for the server's port.
 #[track_caller]
-fn check_warnings(root: &std::path::Path, flags: &[&str], want: &[&[&str]]) {
+fn check_warnings(root: &Path, flags: &[&str], want: &[&[&str]]) {
     let httpd = Httpd::serve(root, flags);
     let port = httpd.address().port().to_string();
     let log = httpd.stop().stderr;
-    let warnings = log.iter().filter(|line| line.contains(" WARN "));
-    let warnings: Vec<_> = warnings.filter(|line| !line.contains("Landlock")).collect();
+    let warnings = log.iter().filter(|line| line.contains(" WARN ") && !line.contains("Landlock"));
+    let warnings: Vec<_> = warnings.map(|line| line.replace(&port, "PORT")).collect();
     assert_eq!(warnings.len(), want.len(), "{warnings:?}");
     for (warning, want) in warnings.iter().zip(want) {
-        let want: Vec<_> =
-            want.iter().map(|&it| if it == "PORT" { port.as_str() } else { it }).collect();
-        assert!(has_words(warning, &want), "{warning:?} lacks one of {want:?}");
+        assert!(has_words(warning, want), "{warning:?} lacks one of {want:?}");
     }
 }
 
@@ -284,19 +251,13 @@ fn settings_that_may_be_unintended_are_warned_about() {
 #[test]
 fn the_descriptor_limit_is_raised_as_far_as_possible() {
     let tree = Tree::new();
-    let start = |script: &str| {
-        let mut command = std::process::Command::new("sh");
-        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
-        command.arg(tree.path());
-        Httpd::spawn(command)
-    };
-    let httpd = start(r#"ulimit -S -n 100; exec "$@""#);
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"ulimit -S -n 100; exec "$@""#, "sh", env!("CARGO_BIN_EXE_httpd")]);
+    command.args(["--port", "0"]).arg(tree.path());
+    let httpd = Httpd::spawn(command);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", httpd.pid())).unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     let limit: usize = line.split_whitespace().nth(3).unwrap().parse().unwrap();
     // Three per slot (1024) and per queued connection (256), and a few more.
     assert!((3 * 1280..3 * 1280 + 64).contains(&limit), "{limit}");
-    let httpd = start(r#"ulimit -n 100; exec "$@""#);
-    httpd.log_line(|line| has_words(line, &["WARN", "1024", "ulimit"]));
-    assert_eq!(httpd.get("/").status, 200);
 }

@@ -90,26 +90,12 @@ fn long_responses_are_shown_below_the_log() {
     await_line(&httpd, &["127.0.0.3", "/large?second", "client-gone"]);
     await_bars(&httpd, 1);
     first.read_exact(&mut vec![0; 32 << 20]).unwrap();
-    let share =
-        |row: &str| row.split('%').next().and_then(|it| it.rsplit(' ').next()?.parse().ok());
-    httpd.wait_for("half", |rows| {
-        bars(rows).first().is_some_and(|row| share(row).is_some_and(|it: u8| it >= 50))
-    });
+    let share = |row: &str| row.split_once('%')?.0.rsplit(' ').next()?.parse::<u8>().ok();
+    httpd.wait_for("half", |rows| bars(rows).iter().any(|row| share(row) >= Some(50)));
     read_to_end(&mut first);
     await_line(&httpd, &["127.0.0.2", "/large?first", "200", "67108864"]);
     await_bars(&httpd, 0);
     assert_eq!(httpd.with(|screen| screen.cursor_position().1), 0);
-}
-
-#[test]
-fn more_than_five_are_counted() {
-    let tree = tree();
-    let httpd = OnScreen::start(tree.path(), &[], &[], USUAL);
-    let streams: Vec<_> = (0..8).map(|number| begin(&httpd, 2, &number.to_string())).collect();
-    let rows = httpd.wait_for("a count", |rows| rows.iter().any(|row| row == " and 3 more"));
-    assert_eq!(bars(&rows).len(), 5);
-    drop(streams);
-    await_bars(&httpd, 0);
 }
 
 /// However many lines go by, and however the terminal changes, each line is whole, and so is each
@@ -119,8 +105,8 @@ fn no_line_is_torn_while_many_go_by() {
     const LINES: usize = 4_000;
     let tree = tree();
     let httpd = OnScreen::start(tree.path(), &[], &[], [24, 100]);
-    let _streams: Vec<_> = (0..5).map(|number| begin(&httpd, 2, &number.to_string())).collect();
-    await_bars(&httpd, 5);
+    let _streams: Vec<_> = (0..8).map(|number| begin(&httpd, 2, &number.to_string())).collect();
+    httpd.wait_for("a count", |rows| rows.iter().any(|row| row == " and 3 more"));
     let asking = AtomicUsize::new(4);
     thread::scope(|scope| {
         for client in 0..4 {
@@ -140,22 +126,19 @@ fn no_line_is_torn_while_many_go_by() {
             thread::sleep(A_FEW_DRAWINGS / 10);
         }
     });
-    let last = |httpd: &OnScreen| {
-        let raw = String::from_utf8_lossy(&httpd.raw()).into_owned();
-        (0..4).all(|client| raw.contains(&format!("?{client}-{}-", LINES / 4 - 1)))
-    };
-    eventually("the last lines are there", || last(&httpd));
+    for client in 0..4 {
+        httpd.line(|line| line.contains(&format!("?{client}-{}-", LINES / 4 - 1)));
+    }
     await_bars(&httpd, 5);
     let raw = String::from_utf8(httpd.raw()).unwrap();
     // Erasing and drawing happen between lines, never within one.
     let lines = raw.split("\r\n").filter_map(|line| line.rsplit(['\r', 'J']).next());
     let lines = lines.filter(|line| line.contains("/a.txt?"));
-    let is_whole = |line: &&str| {
+    let (whole, torn): (Vec<_>, Vec<_>) = lines.partition(|line| {
         line.starts_with("\x1b[2m")
             && line.contains(" \x1b[32m200\x1b[0m 5 ")
             && line.ends_with('s')
-    };
-    let (whole, torn): (Vec<_>, Vec<_>) = lines.partition(is_whole);
+    });
     assert_eq!((whole.len(), &torn[..]), (LINES, &[""; 0][..]));
 }
 
@@ -165,20 +148,16 @@ fn a_terminal_can_be_resized() {
     let httpd = OnScreen::start(tree.path(), &[], &[], [24, 110]);
     let _streams: Vec<_> = (0..3).map(|number| begin(&httpd, 2, &number.to_string())).collect();
     await_bars(&httpd, 3);
-    let log = |rows: &[String]| -> Vec<_> {
-        rows.iter()
-            .filter(|row| !is_bar(row))
-            .map(|row| row.chars().take(20).collect::<String>())
-            .collect()
+    let log = |rows: &[String]| -> Vec<String> {
+        let lines = rows.iter().filter(|row| !is_bar(row));
+        lines.map(|row| row.chars().take(20).collect()).collect()
     };
     let before = log(&httpd.rows());
-    for columns in [60, 50, 120] {
+    for (columns, widths) in [(60, 7..=8), (120, 23..=24)] {
         httpd.resize(24, columns);
+        let is_fit = |row: &&String| widths.contains(&row.matches(['━', '─']).count());
         let rows = httpd.wait_for("bars of another width", |rows| {
-            let widths: Vec<_> =
-                bars(rows).iter().map(|row| row.matches(['━', '─']).count()).collect();
-            let want = if columns == 120 { 23..=24 } else { 7..=8 };
-            widths.len() == 3 && widths.iter().all(|width| want.contains(width))
+            bars(rows).len() == 3 && bars(rows).iter().all(is_fit)
         });
         assert_eq!(log(&rows), before, "{columns}");
     }
@@ -242,13 +221,10 @@ fn there_are_no_bars_unless_they_are_wanted() {
     let _stream = begin(&httpd, 2, "");
     await_bars(&httpd, 1);
     thread::sleep(A_FEW_DRAWINGS);
-    let has_colour = |raw: &[u8]| {
-        raw.windows(2).enumerate().any(|(at, window)| {
-            window == b"\x1b["
-                && raw[at..].iter().find(|byte| byte.is_ascii_alphabetic()) == Some(&b'm')
-        })
-    };
-    assert!(!has_colour(&httpd.raw()));
+    let raw = String::from_utf8(httpd.raw()).unwrap();
+    let mut sequences = raw.split("\x1b[").skip(1);
+    let is_colour = |it: &str| it.trim_start_matches(|c: char| !c.is_alphabetic()).starts_with('m');
+    assert!(!sequences.any(is_colour), "{raw:?}");
     for (httpd, _) in &others {
         assert!(bars(&httpd.rows()).is_empty(), "{:#?}", httpd.rows());
         assert!(!String::from_utf8_lossy(&httpd.raw()).contains("\x1b[J"));
@@ -272,7 +248,7 @@ fn a_terminal_that_is_stopped_holds_up_no_client_and_not_the_end() {
     await_line(&httpd, &["/a.txt?again"]);
     await_bars(&httpd, 1);
     httpd.type_in(b"\x13");
-    httpd.interrupt();
+    httpd.signal(Signal::INT);
     assert_eq!(httpd.wait().code(), Some(0));
 }
 

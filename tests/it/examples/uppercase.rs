@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::thread;
 
-use super::{check_failure, program, refusing_port, run, run_at, start};
+use super::{check_failure, program, run, run_at, start};
 use crate::support::{Httpd, PATIENCE, has_words, send_and_half_close};
 
 /// The longest sentence that the server accepts over TCP.
@@ -12,7 +12,7 @@ const SENTENCE_BYTES_MAX: usize = 64 * 1024;
 /// How many times the client sends a datagram.
 const TRIES_MAX: usize = 3;
 
-fn start_udp() -> Httpd {
+pub(super) fn start_udp() -> Httpd {
     let mut command = program("uppercase");
     command.args(["--port", "0", "--udp"]);
     Httpd::spawn(command)
@@ -128,14 +128,4 @@ fn the_client_gives_up_after_three_tries() {
     silent.set_nonblocking(true).unwrap();
     let received = std::iter::from_fn(|| silent.recv(&mut [0; 100]).ok()).count();
     assert_eq!(received, TRIES_MAX);
-}
-
-#[test]
-fn the_client_reports_a_refused_connection() {
-    let (_guard, port) = refusing_port();
-    let address = format!("127.0.0.1:{port}");
-    let want = [address.as_str(), "refused"];
-    check_failure("uppercase_client", &["127.0.0.1", &port], "one\n", &want);
-    let want = ["127.0.0.1", &port, "refused"];
-    check_failure("uppercase_client", &["127.0.0.1", &port, "--udp"], "one\n", &want);
 }

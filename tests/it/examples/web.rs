@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::{check_failure, refusing_port, run_at, start};
+use super::{run_at, start};
 use crate::support::{Httpd, Reply, Tree};
 
 #[test]
@@ -52,16 +52,4 @@ fn fetch_prints_the_whole_answer() {
     let posted = fetch(&server, &["--post", "id=4711 & <b>", "/post.html"]);
     assert_eq!(posted.status, 200);
     assert!(posted.text().contains("4711 &amp; &lt;b&gt;"), "{}", posted.text());
-}
-
-#[test]
-fn fetch_reports_errors_on_one_line() {
-    let check = |arguments: &[&str], want: &[&str]| check_failure("fetch", arguments, "", want);
-    let (_guard, port) = refusing_port();
-    check(&["127.0.0.1", &port, "/"], &[&format!("127.0.0.1:{port}"), "refused"]);
-    check(&["256.256.256.256", "80", "/"], &["host", "256.256.256.256"]);
-    check(&["127.0.0.1", "80"], &["<FILE>"]);
-    check(&["127.0.0.1", "65536", "/"], &["65536", "<PORT>"]);
-    check(&["--post", "4711", "127.0.0.1", "80", "/"], &["4711", "NAME=VALUE"]);
-    check(&["--head", "--post", "a=b", "127.0.0.1", "80", "/"], &["--head", "--post"]);
 }
