@@ -10,26 +10,19 @@ use crate::auth::{ANN, login, serve, site};
 use crate::browser::Browser;
 use crate::clients::{curl, run};
 use crate::proxy::Proxy;
-use crate::support::{Httpd, Reply, Tree, eventually, read_to_end, tool};
+use crate::support::{Reply, Tree, read_to_end, tool};
 
 #[test]
 fn htpasswd_makes_the_file() {
     let Some(htpasswd) = tool("htpasswd") else { return };
     let tree = Tree::with(&[("www/a.txt", b"hello")]);
     let file = tree.join("passwords");
-    let long = "p".repeat(80);
-    for (flags, user, password) in
-        [("-cbBC4", "ann", "a b"), ("-bB", "bob", "ü:\""), ("-bBC4", "long", &long)]
-    {
+    for (flags, user, password) in [("-cbBC4", "ann", "a b"), ("-bB", "bob", "ü:\"")] {
         run(Command::new(&htpasswd).arg(flags).arg(&file).args([user, password]));
     }
     let httpd = serve(&tree, &[]);
-    let status = |pair: &str| httpd.request("GET", "/a.txt", &login(pair)).status;
-    for right in ["ann:a b", "bob:ü:\"", &format!("long:{long}")] {
-        assert_eq!(status(right), 200, "{right}");
-    }
-    for wrong in ["ann:ü:\"", "bob:a b", "long:ppp"] {
-        assert_eq!(status(wrong), 401, "{wrong}");
+    for (pair, status) in [("ann:a b", 200), ("bob:ü:\"", 200), ("ann:ü:\"", 401)] {
+        assert_eq!(httpd.request("GET", "/a.txt", &login(pair)).status, status, "{pair}");
     }
 }
 
@@ -74,11 +67,9 @@ fn a_browser_logs_in() {
 #[test]
 fn behind_haproxy() {
     let tree = site(&[ANN]);
-    let serve = || serve(&tree, &["--trusted-proxy", "127.0.0.1", "--log-format", "common"]);
-    let (one, two) = (serve(), serve());
-    let servers: [&Httpd; 2] = [&one, &two];
+    let httpd = serve(&tree, &["--trusted-proxy", "127.0.0.1", "--log-format", "common"]);
     let expects = "http-check expect status 401";
-    let proxy = Proxy::haproxy_with(servers.map(Httpd::address), |config| {
+    let proxy = Proxy::haproxy_with([httpd.address(); 2], |config| {
         assert!(config.contains(&format!("# {expects}")));
         config.replace(&format!("# {expects}"), expects)
     });
@@ -88,15 +79,9 @@ fn behind_haproxy() {
         write!(stream, "GET /a.txt HTTP/1.0\r\n{fields}\r\n").unwrap();
         Reply::parse(&read_to_end(&mut stream))
     };
-    for server in servers {
-        server.log_line(|line| line.contains("HEAD / "));
-    }
-    for _ in 0..10 {
-        assert_eq!(ask(&login("ann:open sesame")).body, b"hello");
-        assert_eq!(ask("").status, 401);
-        assert_eq!(ask(&login("ann:no")).status, 401);
-    }
-    eventually("both have answered", || {
-        servers.iter().all(|it| it.log().iter().any(|line| line.contains("- ann [")))
-    });
+    httpd.log_line(|line| line.contains("HEAD / "));
+    assert_eq!(ask(&login("ann:open sesame")).body, b"hello");
+    assert_eq!(ask("").status, 401);
+    assert_eq!(ask(&login("ann:no")).status, 401);
+    httpd.log_line(|line| line.contains("- ann ["));
 }

@@ -69,40 +69,28 @@ fn curl_fetches_over_every_version() {
 }
 
 #[test]
-fn curl_resumes() {
+fn curl_resumes_and_revalidates() {
     let Some(tool) = tool("curl") else { return };
     let bytes = pattern(3_000_000);
     let tree = Tree::with(&[("large.bin", &bytes)]);
+    let (copy, tag) = (tree.write("copy", &bytes[..1_000_000]), tree.join("tag"));
     let httpd = Httpd::serve(tree.path(), &[]);
-    let mine = Tree::with(&[("part", &bytes[..1_000_000])]);
-    let part = mine.join("part");
-    let resume = ["-C", "-", "-w", "%{http_code}", "-o", text(&part), &httpd.url("/large.bin")];
-    assert_eq!(curl(&tool, &resume).0, "206");
-    assert!(fs::read(&part).unwrap() == bytes);
-    // Once more: nothing is left, which curl learns from Content-Range and counts as success.
-    assert_eq!(curl(&tool, &resume).0, "416");
-    assert!(fs::read(&part).unwrap() == bytes);
-    httpd.log_line(|line| line.contains("\" 206 2000000 "));
-}
-
-#[test]
-fn curl_revalidates_its_copy() {
-    let Some(tool) = tool("curl") else { return };
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &[]);
-    let mine = Tree::with(&[]);
-    let (copy, tag) = (mine.join("copy"), mine.join("tag"));
-    let url = httpd.url("/a.txt");
     let get = |arguments: &[&str]| {
-        let ask = ["-w", "%{http_code}", "-o", text(&copy), &url];
+        let ask = ["-w", "%{http_code}", "-o", text(&copy), &httpd.url("/large.bin")];
         curl(&tool, &[arguments, &ask].concat()).0
     };
+    assert_eq!(get(&["-C", "-"]), "206");
+    assert!(fs::read(&copy).unwrap() == bytes);
+    // Once more: nothing is left, which curl learns from Content-Range and counts as success.
+    assert_eq!(get(&["-C", "-"]), "416");
+    assert!(fs::read(&copy).unwrap() == bytes);
+    httpd.log_line(|line| line.contains("\" 206 2000000 "));
+
     assert_eq!(get(&["-R", "--etag-save", text(&tag)]), "200");
     assert_eq!(get(&["-z", text(&copy)]), "304");
-    assert_eq!(get(&["-z", "Sun, 06 Nov 1994 08:49:37 GMT"]), "200");
     assert_eq!(get(&["-z", "-Sun, 06 Nov 1994 08:49:37 GMT"]), "412");
     assert_eq!(get(&["--etag-compare", text(&tag)]), "304");
-    tree.write("a.txt", b"changed");
+    tree.write("large.bin", b"changed");
     assert_eq!(get(&["--etag-compare", text(&tag)]), "200");
     assert_eq!(fs::read(&copy).unwrap(), b"changed");
 }
@@ -113,13 +101,8 @@ fn curl_posts() {
     let tree = Tree::with(&[("megabytes", &pattern(4_000_000))]);
     let httpd = Httpd::serve(tree.path(), &["--request-timeout", "30"]);
     let url = httpd.url("/post.html");
-    let status = |arguments: &[&str]| {
-        let ask = ["-o", "/dev/null", "-w", "%{http_code}", &url];
-        curl(&tool, &[arguments, &ask].concat()).0
-    };
     let (page, _) = curl(&tool, &["-d", "id=s12345", &url]);
     assert!(page.contains(">s12345<"), "{page}");
-    assert_eq!(status(&["-X", "POST"]), "411");
 
     // Without an interim answer curl would wait a second, and its log would not mention 100.
     let expecting = ["-v", "-H", "Expect: 100-continue", "-d", "id=s12345", &url];
@@ -134,21 +117,6 @@ fn curl_posts() {
         assert!(log.contains("< HTTP/1.0 413 "), "{expect}: {log}");
         assert!(!log.contains("100 Continue"), "{log}");
     }
-    let chunked = ["-H", "Transfer-Encoding: chunked", "--data-binary", &file];
-    assert_eq!(status(&chunked), "411");
-    assert_eq!(status(&["-T", text(&tree.join("megabytes"))]), "405");
-}
-
-#[test]
-fn curl_decompresses() {
-    let Some(tool) = tool("curl") else { return };
-    let httpd = Httpd::serve(&example_site(), &[]);
-    let poem = fs::read_to_string(example_site().join("downloads/poem.txt")).unwrap();
-    let url = httpd.url("/downloads/poem.txt");
-    assert_eq!(curl(&tool, &["--compressed", &url]).0, poem);
-    assert_eq!(curl(&tool, &["--compressed", "-H", "Accept-Encoding: gzip", &url]).0, poem);
-    let (head, _) = curl(&tool, &["--compressed", "-I", &url]);
-    assert!(head.contains("\r\nContent-Encoding: "), "{head}");
 }
 
 #[test]
@@ -195,23 +163,17 @@ def ask(method, target, body=None, headers={}):
     assert response.version == 10 and response.will_close, response.version
     size = len(content) if response.status < 400 else "page" if content else "nothing"
     print(method, target, response.status, size)
-for version in (11, 10):
-    connection._http_vsn = version
-    connection._http_vsn_str = {11: "HTTP/1.1", 10: "HTTP/1.0"}[version]
-    ask("GET", "/a.txt")
-    ask("HEAD", "/a.txt")
-    ask("GET", "/large.bin")
-    ask("GET", "/large.bin", headers={"Range": "bytes=-10"})
-    ask("GET", "/a.txt", headers={"If-None-Match": "*"})
-    ask("PUT", "/a.txt", b"x" * 1000000)
-    ask("POST", "/missing", iter([b"chunk"]))
+ask("GET", "/a.txt")
+ask("HEAD", "/a.txt")
+ask("GET", "/large.bin")
+ask("PUT", "/a.txt", b"x" * 1000000)
+ask("POST", "/missing", iter([b"chunk"]))
 "#;
     let address = httpd.address().to_string();
     let (printed, _) = run(Command::new(tool).args(["-I", "-c", script, &address]));
     let want = "GET /a.txt 200 5\nHEAD /a.txt 200 0\nGET /large.bin 200 1000000\n\
-                GET /large.bin 206 10\nGET /a.txt 304 0\nPUT /a.txt 405 page\n\
-                POST /missing 404 page\n";
-    assert_eq!(printed, want.repeat(2));
+                PUT /a.txt 405 page\nPOST /missing 404 page\n";
+    assert_eq!(printed, want);
 }
 
 /// Names for programs that treat listings as folders; each file contains its own name.

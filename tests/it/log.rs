@@ -101,21 +101,19 @@ const HOSTILE: [&[u8]; 8] = [
 
 /// Raw requests with these bytes in every part that a log line may repeat.
 fn hostile_requests() -> Vec<Vec<u8>> {
-    let mut requests: Vec<Vec<u8>> = Vec::new();
-    for bytes in HOSTILE {
-        let around = |start: &str, end: &str| [start.as_bytes(), bytes, end.as_bytes()].concat();
-        requests.extend([
-            around("GET /", " HTTP/1.0\r\n\r\n"),
-            around("GET /a.txt?", " HTTP/1.0\r\n\r\n"),
-            around("", " /a.txt HTTP/1.0\r\n\r\n"),
-            around("GET /a.txt ", "\r\n\r\n"),
-            around("GET /a.txt HTTP/1.0\r\nReferer: ", "\r\n\r\n"),
-            around("GET /a.txt HTTP/1.0\r\nUser-Agent: ", "\r\n\r\n"),
-            around("GET /a.txt HTTP/1.0\r\nX-Forwarded-For: ", "\r\n\r\n"),
-            around("GET /a.txt HTTP/1.0\r\nHost: ", "\r\n\r\n"),
-        ]);
-    }
-    requests
+    let places = [
+        ("GET /", " HTTP/1.0\r\n\r\n"),
+        ("GET /a.txt?", " HTTP/1.0\r\n\r\n"),
+        ("", " /a.txt HTTP/1.0\r\n\r\n"),
+        ("GET /a.txt ", "\r\n\r\n"),
+        ("GET /a.txt HTTP/1.0\r\nReferer: ", "\r\n\r\n"),
+        ("GET /a.txt HTTP/1.0\r\nUser-Agent: ", "\r\n\r\n"),
+        ("GET /a.txt HTTP/1.0\r\nX-Forwarded-For: ", "\r\n\r\n"),
+        ("GET /a.txt HTTP/1.0\r\nHost: ", "\r\n\r\n"),
+    ];
+    let request =
+        |bytes, (start, end): (&str, &str)| [start.as_bytes(), bytes, end.as_bytes()].concat();
+    HOSTILE.iter().flat_map(|bytes| places.map(|place| request(bytes, place))).collect()
 }
 
 /// Serves a tree with `root/a.txt`, with the log in a separate folder.

@@ -54,15 +54,12 @@ fn successes_and_redirects_are_healthy() {
 #[test]
 fn without_a_url_the_same_flags_and_variables_are_asked() {
     let tree = Tree::with(&[("index.html", b"hello")]);
-    for bind in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
-        let httpd = Httpd::serve(tree.path(), &["--bind", bind]);
-        let port = httpd.address().port().to_string();
-        assert_eq!(probe(&["--port", &port, "--bind", bind]), (0, String::new()), "{bind}");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
-        command.arg("--probe").env("HTTPD_PORT", &port).env("HTTPD_BIND", bind);
-        assert_eq!(output_of(&mut command).status.code(), Some(0), "{bind}");
-        httpd.log_line(|line| line.contains("HEAD / "));
-    }
+    let httpd = Httpd::serve(tree.path(), &["--bind", "::"]);
+    let port = httpd.address().port().to_string();
+    assert_eq!(probe(&["--port", &port, "--bind", "::"]), (0, String::new()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+    command.arg("--probe").env("HTTPD_PORT", &port).env("HTTPD_BIND", "::");
+    assert_eq!(output_of(&mut command).status.code(), Some(0));
     check_refusal(&["--probe"], &["--probe", "--port", "0"]);
 }
 
@@ -80,15 +77,11 @@ fn no_answer_is_a_failure() {
     let port = free_port("127.0.0.3");
     let nobody = format!("http://127.0.0.3:{port}/");
     check_failure(&nobody, &["connect", &format!("127.0.0.3:{port}"), "refused"]);
-    for answer in [&b""[..], b"HTTP/1.0 200", b"HTTP/1.0 200 OK\r\nA: b\r\n"] {
-        // Held open: the limit of two seconds ends it.
-        let silent = answer_once(answer);
-        check_failure(&silent, &[&silent, "2s"]);
-    }
-    for answer in [&b"SSH-2.0-x\r\n"[..], b"\x15\x03\x03\0\x02\x02\x46\n", b"\n"] {
-        let other = answer_once(answer);
-        check_failure(&other, &[&other, "HTTP"]);
-    }
+    // Held open: the limit of two seconds ends it.
+    let silent = answer_once(b"HTTP/1.0 200 OK\r\nA: b\r\n");
+    check_failure(&silent, &[&silent, "2s"]);
+    let other = answer_once(b"SSH-2.0-x\r\n");
+    check_failure(&other, &[&other, "HTTP"]);
     check_failure("http://no-such-host.invalid/", &["no-such-host.invalid"]);
 }
 

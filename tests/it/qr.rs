@@ -10,7 +10,7 @@ use crate::screen::OnScreen;
 use crate::start::check_refusal;
 use crate::support::{Httpd, Tree, has_words};
 
-/// Pixels per half of a character.
+/// The camera's pixels per half of a character.
 const SCALE: usize = 4;
 
 /// Room for the banner, many addresses, and the code.
@@ -22,7 +22,7 @@ type Theme = [u8; 2];
 const DARK: Theme = [230, 20];
 const LIGHT: Theme = [20, 230];
 
-/// The brightness of each pixel of the code on the screen.
+/// The brightness of each half of a character in the rows of the code.
 fn picture(screen: &Screen, [usual_text, usual_background]: Theme) -> Vec<Vec<u8>> {
     let (rows, columns) = screen.size();
     let brightness = |color: Color, usual: u8| match color {
@@ -49,10 +49,8 @@ fn picture(screen: &Screen, [usual_text, usual_background]: Theme) -> Vec<Vec<u8
     };
     let rows: Vec<_> = (0..rows.get()).filter(|&row| is_code(row)).collect();
     let halves = rows.iter().flat_map(|&row| [(row, true), (row, false)]);
-    let lines = halves.flat_map(|(row, is_upper)| {
-        let line = (0..columns.get()).map(|column| half(row, column, is_upper));
-        let line: Vec<_> = line.flat_map(|pixel| [pixel; SCALE]).collect();
-        vec![line; SCALE]
+    let lines = halves.map(|(row, is_upper)| {
+        (0..columns.get()).map(|column| half(row, column, is_upper)).collect()
     });
     lines.collect()
 }
@@ -61,8 +59,9 @@ fn picture(screen: &Screen, [usual_text, usual_background]: Theme) -> Vec<Vec<u8
 #[track_caller]
 fn read(httpd: &OnScreen, theme: Theme) -> String {
     let pixels = httpd.with(|screen| picture(screen, theme));
-    let (width, height) = (pixels[0].len(), pixels.len());
-    let mut image = PreparedImage::prepare_from_greyscale(width, height, |x, y| pixels[y][x]);
+    let (width, height) = (pixels[0].len() * SCALE, pixels.len() * SCALE);
+    let pixel = |x: usize, y: usize| pixels[y / SCALE][x / SCALE];
+    let mut image = PreparedImage::prepare_from_greyscale(width, height, pixel);
     let grids = image.detect_grids();
     assert_eq!(grids.len(), 1, "{theme:?}: {:#?}", httpd.rows());
     grids[0].decode().unwrap().1

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::{
-    Httpd, Tree, connect_from, eventually, free_port, has_words, is_root, output_of, read_to_end,
-    run, tool, without_variables,
+    Httpd, Tree, connect_from, eventually, has_words, is_root, output_of, read_to_end, run, tool,
+    without_variables,
 };
 
 /// Checks that with these flags, and a free port, the exit status is 1, and that standard error has
@@ -46,16 +46,6 @@ fn it_prints_and_logs_where_it_listens() {
     let root = tree.path().canonicalize().unwrap();
     let words = [env!("CARGO_PKG_VERSION"), root.to_str().unwrap(), &first, &second, "sandbox"];
     httpd.log_line(|line| has_words(line, &["INFO"]) && has_words(line, &words));
-    assert_eq!(httpd.stop().stdout.len(), 2);
-}
-
-#[test]
-fn the_wildcards_of_ipv4_and_ipv6_share_a_port() {
-    let tree = Tree::new();
-    let port = free_port("0.0.0.0");
-    let [four, six] = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
-    let httpd = Httpd::serve(tree.path(), &["--bind", &four, "--bind", &six]);
-    assert_eq!(httpd.get("/").status, 200);
     assert_eq!(httpd.stop().stdout.len(), 2);
 }
 

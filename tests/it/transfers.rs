@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ fn tree() -> Tree {
 
 /// Whether a row shows a response under way.
 fn is_bar(row: &str) -> bool {
-    row.starts_with(" ━") || row.starts_with(" ╸") || row.starts_with(" ─")
+    row.strip_prefix(' ').is_some_and(|row| row.starts_with(['━', '╸', '─']))
 }
 
 fn bars(rows: &[String]) -> Vec<&String> {
@@ -107,19 +106,18 @@ fn no_line_is_torn_while_many_go_by() {
     let httpd = OnScreen::start(tree.path(), &[], &[], [24, 100]);
     let _streams: Vec<_> = (0..8).map(|number| begin(&httpd, 2, &number.to_string())).collect();
     httpd.wait_for("a count", |rows| rows.iter().any(|row| row == " and 3 more"));
-    let asking = AtomicUsize::new(4);
     thread::scope(|scope| {
-        for client in 0..4 {
-            let (httpd, asking) = (&httpd, &asking);
+        let httpd = &httpd;
+        let ask = |client| {
             scope.spawn(move || {
                 for number in 0..LINES / 4 {
                     assert_eq!(httpd.get(&format!("/a.txt?{client}-{number}-")).body, b"hello");
                 }
-                asking.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
+            })
+        };
+        let clients = [0, 1, 2, 3].map(ask);
         for columns in [60, 120, 80, 100].into_iter().cycle() {
-            if asking.load(Ordering::Relaxed) == 0 {
+            if clients.iter().all(|client| client.is_finished()) {
                 return;
             }
             httpd.resize(24, columns);

@@ -1,29 +1,23 @@
 //! `echo`, and `multi_client`, which talks to it.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::thread;
 
 use super::{read_exactly, run_at, start};
-use crate::support::{has_words, pattern, send_and_half_close};
-
-/// How many bytes each client of the first test sends.
-const MANY_BYTES: usize = 10_000_000;
+use crate::support::{has_words, pattern, read_to_end, send_and_half_close};
 
 #[test]
 fn ten_million_bytes_from_each_of_eight_clients_come_back_unchanged() {
     let server = start("echo");
-    let sent = pattern(MANY_BYTES);
+    let sent = pattern(10_000_000);
     thread::scope(|scope| {
         for client in 0..8 {
-            let (server, sent) = (&server, &sent[client..]);
+            let (mut stream, sent) = (server.connect(), &sent[client..]);
+            let mut sender = stream.try_clone().unwrap();
+            scope.spawn(move || sender.write_all(sent).unwrap());
             scope.spawn(move || {
-                let stream = server.connect();
-                thread::scope(|scope| {
-                    scope.spawn(|| (&stream).write_all(sent).unwrap());
-                    let mut received = vec![0; sent.len()];
-                    (&stream).read_exact(&mut received).unwrap();
-                    assert!(received == sent, "client {client}");
-                });
+                let received = read_exactly(&mut stream, sent.len());
+                assert!(received == sent, "client {client}");
             });
         }
     });
@@ -39,20 +33,15 @@ fn the_line_exit_closes_the_connection_and_no_other() {
         let received = send_and_half_close(&mut stream, input.as_bytes());
         assert_eq!(received, input.as_bytes(), "{input:?}");
     }
-}
-
-#[test]
-fn exit_can_arrive_in_pieces() {
-    let server = start("echo");
-    for pieces in [&["hello\ne", "x", "i", "t", "\r", "\n"][..], &["\nex", "it\n"], &["exit", "\n"]]
-    {
+    let pieces = [&["hello\ne", "x", "i", "t", "\r", "\n"][..], &["\nex", "it\n"], &["exit", "\n"]];
+    for pieces in pieces {
         let mut stream = server.connect();
         for piece in pieces {
             stream.write_all(piece.as_bytes()).unwrap();
             // The echo shows that this piece was read, separately from the next.
             assert_eq!(read_exactly(&mut stream, piece.len()), piece.as_bytes());
         }
-        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "{pieces:?}");
+        assert_eq!(read_to_end(&mut stream), b"", "{pieces:?}");
     }
 }
 

@@ -7,31 +7,21 @@ use super::{read_exactly, start};
 use crate::support::{pattern, read_to_end, send_and_half_close};
 
 #[test]
-fn each_message_is_answered() {
+fn each_message_is_answered_until_one_is_close() {
     let server = start("reply");
     thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let mut stream = server.connect();
+        for last in ["close", "close\n", "close\r\n"] {
+            let mut stream = server.connect();
+            scope.spawn(move || {
                 for message in ["hello", "\n", "close the door\n", "Close", "\0"] {
                     stream.write_all(message.as_bytes()).unwrap();
                     assert_eq!(read_exactly(&mut stream, 8), b"response", "{message:?}");
                 }
+                stream.write_all(last.as_bytes()).unwrap();
+                assert_eq!(read_to_end(&mut stream), b"", "{last:?}");
             });
         }
     });
-}
-
-#[test]
-fn the_message_close_closes_the_connection() {
-    let server = start("reply");
-    for message in ["close", "close\n", "close\r\n"] {
-        let mut stream = server.connect();
-        stream.write_all(b"hello").unwrap();
-        assert_eq!(read_exactly(&mut stream, 8), b"response");
-        stream.write_all(message.as_bytes()).unwrap();
-        assert_eq!(read_to_end(&mut stream), b"", "{message:?}");
-    }
 }
 
 #[test]
