@@ -172,8 +172,6 @@ fn a_preflight_needs_no_password() {
     for target in ["/a.txt", "/missing", "*"] {
         let reply = httpd.request("OPTIONS", target, preflight);
         assert_eq!((reply.status, reply.field("Allow")), (204, None), "{target}");
-        let allowed = reply.field("Access-Control-Allow-Headers").unwrap();
-        assert!(allowed.contains("authorization"), "{allowed}");
         assert_eq!(httpd.request("OPTIONS", target, "").status, 401, "{target}");
     }
     let foreign = format!("Host: evil.example.com\r\n{preflight}");

@@ -72,6 +72,8 @@ fn check_selected(words: &[&str], flags: &[&str], want: [bool; 3]) -> Vec<String
     let is_start = |line: &str| has_words(line, &["INFO", "stopping"]);
     let got = [has(&|line| line.contains("\"GET / ")), has(&is_start), has(&is_cause)];
     assert_eq!(got, want, "{words:?} {flags:?}: {log:?}");
+    let sum = ["DEBUG", "served", "1", "response", "1", "address"];
+    assert_eq!(log.last().is_some_and(|line| has_words(line, &sum)), want[2], "{log:?}");
     log
 }
 

@@ -6,17 +6,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::num::NonZero;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::attack::loopback;
 use crate::support::{
-    PATIENCE, Reply, connect_from, eventually, pseudo_terminal, read_to_end, wait_for_end,
-    without_variables,
+    Reply, connect_from, eventually, pseudo_terminal, read_to_end, wait_for_end, without_variables,
 };
 
 /// `httpd` on a terminal of its own, killed when dropped.
@@ -25,7 +23,7 @@ pub struct OnScreen {
     terminal: File,
     /// The address of the first listening line.
     address: OnceLock<SocketAddr>,
-    shown: Arc<(Mutex<Shown>, Condvar)>,
+    shown: Arc<Mutex<Shown>>,
 }
 
 struct Shown {
@@ -66,17 +64,16 @@ impl OnScreen {
         drop(command);
         let [rows, columns] = [rows, columns].map(|it| NonZero::new(it).unwrap());
         let parser = vt100::Parser::new(rows, columns, 0);
-        let shown = Arc::new((Mutex::new(Shown { parser, raw: Vec::new() }), Condvar::new()));
+        let shown = Arc::new(Mutex::new(Shown { parser, raw: Vec::new() }));
         let terminal = File::from(terminal);
         let (mut reader, sink) = (terminal.try_clone().unwrap(), Arc::clone(&shown));
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             // Ends with an error once the server has ended.
             while let Ok(length @ 1..) = reader.read(&mut buffer) {
-                let mut shown = sink.0.lock().unwrap();
+                let mut shown = sink.lock().unwrap();
                 shown.parser.process(&buffer[..length]);
                 shown.raw.extend_from_slice(&buffer[..length]);
-                sink.1.notify_all();
             }
         });
         Self { child, terminal, address: OnceLock::new(), shown }
@@ -84,34 +81,31 @@ impl OnScreen {
 
     /// The rows of the screen that are not empty.
     pub fn rows(&self) -> Vec<String> {
-        rows(&self.shown.0.lock().unwrap())
+        self.with(|screen| {
+            let rows = screen.rows(0, screen.size().1.get());
+            rows.map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect()
+        })
     }
 
     /// Waits until the screen has the wanted rows, and returns them.
     #[track_caller]
     pub fn wait_for(&self, what: &str, is_it: impl Fn(&[String]) -> bool) -> Vec<String> {
-        let (shown, changed) = &*self.shown;
-        let deadline = Instant::now() + PATIENCE;
-        let mut shown = shown.lock().unwrap();
-        loop {
-            let rows = rows(&shown);
-            if is_it(&rows) {
-                return rows;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "not on the screen: {what}: {rows:#?}");
-            shown = changed.wait_timeout(shown, left).unwrap().0;
-        }
+        let mut rows = Vec::new();
+        eventually(what, || {
+            rows = self.rows();
+            is_it(&rows)
+        });
+        rows
     }
 
     /// All output to the terminal so far.
     pub fn raw(&self) -> Vec<u8> {
-        self.shown.0.lock().unwrap().raw.clone()
+        self.shown.lock().unwrap().raw.clone()
     }
 
     /// Calls `look` with the emulator's screen.
     pub fn with<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
-        look(self.shown.0.lock().unwrap().parser.screen())
+        look(self.shown.lock().unwrap().parser.screen())
     }
 
     /// The complete lines of output so far, with their escape sequences.
@@ -155,7 +149,7 @@ impl OnScreen {
     pub fn resize(&self, rows: u16, columns: u16) {
         tcsetwinsize(&self.terminal, size(rows, columns)).unwrap();
         let [rows, columns] = [rows, columns].map(|it| NonZero::new(it).unwrap());
-        self.shown.0.lock().unwrap().parser.screen_mut().set_size(rows, columns);
+        self.shown.lock().unwrap().parser.screen_mut().set_size(rows, columns);
     }
 
     pub fn type_in(&mut self, key: &[u8]) {
@@ -181,15 +175,12 @@ impl Drop for OnScreen {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("on the screen: {:#?}", self.rows());
+        }
     }
 }
 
 fn size(ws_row: u16, ws_col: u16) -> Winsize {
     Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }
-}
-
-fn rows(shown: &Shown) -> Vec<String> {
-    let screen = shown.parser.screen();
-    let rows = screen.rows(0, screen.size().1.get());
-    rows.map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect()
 }

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::idle::sleeps;
 use crate::screen::OnScreen;
-use crate::support::{Httpd, Tree, eventually, has_words, read_head, read_to_end};
+use crate::support::{Tree, eventually, has_words, read_head, read_to_end};
 
 /// Larger than the kernel's buffers for a client that does not read.
 const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -48,14 +48,11 @@ fn begin(httpd: &OnScreen, source: u8, query: &str) -> TcpStream {
 /// Waits until this many rows show responses under way, with no part of the log below them.
 #[track_caller]
 fn await_bars(httpd: &OnScreen, count: usize) -> Vec<String> {
-    let are_last = |rows: &[String]| {
-        let rest: Vec<_> = rows.iter().skip_while(|row| !is_bar(row)).collect();
+    httpd.wait_for(&format!("{count} bars"), |rows| {
+        let mut rest = rows.iter().skip_while(|row| !is_bar(row));
         bars(rows).len() == count
-            && rest
-                .iter()
-                .all(|row| is_bar(row) && row.contains("/large") || row.starts_with(" and "))
-    };
-    httpd.wait_for(&format!("{count} bars"), are_last)
+            && rest.all(|row| is_bar(row) && row.contains("/large") || row.starts_with(" and "))
+    })
 }
 
 /// Waits for a log line with these words, on a screen without torn lines.
@@ -95,6 +92,12 @@ fn long_responses_are_shown_below_the_log() {
     await_line(&httpd, &["127.0.0.2", "/large?first", "200", "67108864"]);
     await_bars(&httpd, 0);
     assert_eq!(httpd.with(|screen| screen.cursor_position().1), 0);
+    // No thread wakes any more; the drawing one would have done so some ten times.
+    eventually("all threads sleep", || {
+        let before = sleeps(httpd.pid());
+        thread::sleep(Duration::from_secs(1));
+        sleeps(httpd.pid()) == before
+    });
 }
 
 /// However many lines go by, and however the terminal changes, each line is whole, and so is each
@@ -186,18 +189,6 @@ fn a_stop_leaves_a_clean_screen_and_the_sum() {
     }
 }
 
-#[test]
-fn the_sum_is_also_the_last_line_of_a_verbose_log() {
-    let tree = tree();
-    for (flags, is_wanted) in [(&["--verbose"][..], true), (&[], false)] {
-        let httpd = Httpd::serve(tree.path(), flags);
-        assert_eq!(httpd.get("/a.txt").body, b"hello");
-        let log = httpd.stop().stderr;
-        let sum = ["served", "1", "response", "5", "B", "address"];
-        assert_eq!(has_words(log.last().unwrap(), &sum), is_wanted, "{log:?}");
-    }
-}
-
 /// A terminal with bars shows that a response of its own has lasted long enough to be shown.
 #[test]
 fn there_are_no_bars_unless_they_are_wanted() {
@@ -248,20 +239,4 @@ fn a_terminal_that_is_stopped_holds_up_no_client_and_not_the_end() {
     httpd.type_in(b"\x13");
     httpd.signal(Signal::INT);
     assert_eq!(httpd.wait().code(), Some(0));
-}
-
-#[test]
-fn no_thread_wakes_when_all_has_been_sent() {
-    let tree = tree();
-    let httpd = OnScreen::start(tree.path(), &[], &[], USUAL);
-    let mut stream = begin(&httpd, 2, "");
-    await_bars(&httpd, 1);
-    read_to_end(&mut stream);
-    await_bars(&httpd, 0);
-    // The drawing thread would have woken some ten times.
-    eventually("all threads sleep", || {
-        let before = sleeps(httpd.pid());
-        thread::sleep(Duration::from_secs(1));
-        sleeps(httpd.pid()) == before
-    });
 }
