@@ -301,7 +301,7 @@ fn malformed_password_files_are_refused() {
     refuse(&missing, &["password", "file", "2"]);
     let folder = tree.path().to_str().unwrap();
     refuse(folder, &["password", folder, "21"]);
-    tree.write("passwords", &[b'#'; 1024 * 1024 + 1]);
+    tree.write("passwords", "#".repeat(1024 * 1024 + 1).as_bytes());
     refuse(file, &[file, "larger", "1048576"]);
     let [hash, password] = [ANN.split_once(':').unwrap().1, "opensesame"];
     tree.write("passwords", format!("{ANN}\n\neve:{password}{hash}\n").as_bytes());

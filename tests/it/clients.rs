@@ -37,10 +37,6 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn example_site() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("www")
-}
-
 #[test]
 fn curl_fetches_over_every_version() {
     let Some(tool) = tool("curl") else { return };
@@ -116,22 +112,20 @@ fn curl_posts() {
 #[test]
 fn wget_mirrors_a_folder() {
     let Some(tool) = tool("wget") else { return };
-    let httpd = Httpd::serve(&example_site(), &["--log-format", "json"]);
+    let httpd = Httpd::serve(Path::new("www"), &["--log-format", "json"]);
     let mine = Tree::new();
     let mut wget = Command::new(tool);
     wget.args(["--no-config", "-nv", "-r", "-np", "-nH", "-l", "inf"]);
     wget.args(["--restrict-file-names=nocontrol", "-P"]);
     run(wget.arg(mine.path()).arg(httpd.url("/browse/")));
-    let folder = example_site().join("browse");
-    let files = files_below(&folder);
     let is_hidden = |path: &Path| path.iter().any(|name| name.as_encoded_bytes().starts_with(b"."));
-    let names = files.iter().map(|path| path.strip_prefix(&folder).unwrap());
-    let names: Vec<_> = names.filter(|name| !is_hidden(name)).collect();
-    assert!(names.len() >= 10, "{names:?}");
-    for name in names {
-        let copy = fs::read(mine.join("browse").join(name));
-        let copy = copy.unwrap_or_else(|error| panic!("{}: {error}", name.display()));
-        assert!(copy == fs::read(folder.join(name)).unwrap(), "{}", name.display());
+    let files = files_below("www/browse").into_iter().filter(|path| !is_hidden(path));
+    let files: Vec<_> = files.collect();
+    assert!(files.len() >= 10, "{files:?}");
+    for file in files {
+        let copy = fs::read(mine.join(file.strip_prefix("www").unwrap()));
+        let copy = copy.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(copy == fs::read(&file).unwrap(), "{}", file.display());
     }
     // Each file once, and nothing else: no archive, no other order.
     let log = httpd.stop().stderr;
@@ -170,24 +164,8 @@ ask("POST", "/missing", iter([b"chunk"]))
     assert_eq!(printed, want);
 }
 
-/// Names for programs that treat listings as folders; each file contains its own name.
-const LISTED: [&str; 5] = ["a.whl", "a b:c.whl", "javascript:x", "ü.whl", "one/two/three/deep.whl"];
-
-fn listed_tree() -> Tree {
-    let tree = Tree::new();
-    for name in LISTED {
-        tree.write(name, name.as_bytes());
-    }
-    tree
-}
-
-#[track_caller]
-fn assert_listed<'a>(found: impl IntoIterator<Item = &'a str>) {
-    let (mut found, mut want) = (Vec::from_iter(found), LISTED);
-    found.sort_unstable();
-    want.sort_unstable();
-    assert_eq!(found, want);
-}
+/// Names for programs that treat listings as folders, in order; each file contains its own name.
+const LISTED: [&str; 5] = ["a b:c.whl", "a.whl", "javascript:x", "one/two/three/deep.whl", "ü.whl"];
 
 /// fsspec, with which Python's data tools open URLs, joins links to the folder's URL unchanged.
 #[test]
@@ -202,7 +180,7 @@ fn fsspec_finds_each_file() {
         assert!(!peers_are_required(), "fsspec is not installed");
         return eprintln!("skipped: fsspec is not installed");
     }
-    let tree = listed_tree();
+    let tree = Tree::with(&LISTED.map(|name| (name, name.as_bytes())));
     let httpd = Httpd::serve(tree.path(), &[]);
     let script = "
 import sys, fsspec
@@ -215,8 +193,9 @@ print(len(files.glob(sys.argv[1] + '*.whl')))
     python.env("PYTHONIOENCODING", "utf-8").args(["-I", "-c", script, &httpd.url("/")]);
     let (printed, _) = run(&mut python);
     let (found, matched) = printed.trim_end().rsplit_once('\n').unwrap();
-    assert_listed(found.lines());
-    assert_eq!(matched, "3");
+    let mut found: Vec<_> = found.lines().collect();
+    found.sort_unstable();
+    assert_eq!((&found[..], matched), (&LISTED[..], "3"));
 }
 
 /// httpdirfs mounts a listing as a folder.
@@ -225,7 +204,8 @@ fn httpdirfs_mounts_each_file() {
     let (Some(httpdirfs), Some(fusermount)) = (tool("httpdirfs"), tool("fusermount")) else {
         return;
     };
-    let (tree, mount) = (listed_tree(), Tree::new());
+    let tree = Tree::with(&LISTED.map(|name| (name, name.as_bytes())));
+    let mount = Tree::new();
     let httpd = Httpd::serve(tree.path(), &[]);
     let mut command = Command::new(httpdirfs);
     let output = command.args([&httpd.url("/"), text(mount.path())]).output().unwrap();
@@ -235,15 +215,8 @@ fn httpdirfs_mounts_each_file() {
     let found = LISTED.map(|name| fs::read_to_string(mount.join(name)));
     let count = fs::read_dir(mount.path()).unwrap().count();
     run(Command::new(fusermount).args(["-u", text(mount.path())]));
-    assert_listed(found.each_ref().map(|text| text.as_deref().unwrap()));
+    assert_eq!(found.map(Result::unwrap), LISTED);
     assert_eq!(count, LISTED.len());
-}
-
-/// The header of a WAV file with `length` bytes of sound: 48,000 samples of 16 bits a second.
-fn wav_head(length: u32) -> Vec<u8> {
-    let [rest, rate, bytes_a_second] = [length + 36, 48_000, 96_000].map(u32::to_le_bytes);
-    let format = [&b"WAVEfmt \x10\0\0\0\x01\0\x01\0"[..], &rate, &bytes_a_second, b"\x02\0\x10\0"];
-    [b"RIFF", &rest[..], &format.concat(), b"data", &length.to_le_bytes()].concat()
 }
 
 #[test]
@@ -252,7 +225,11 @@ fn a_browser_seeks_in_sound() {
     let tree = Tree::with(&[("page.html", b"<!DOCTYPE html><title>player</title>")]);
     // Half an hour of silence: far more than the browser fetches ahead.
     let length = 96_000 * 1800;
-    let sound = tree.write("silence.wav", &wav_head(length));
+    let [rest, rate, bytes_a_second, content] =
+        [length + 36, 48_000, 96_000, length].map(u32::to_le_bytes);
+    let format = [&b"WAVEfmt \x10\0\0\0\x01\0\x01\0"[..], &rate, &bytes_a_second, b"\x02\0\x10\0"];
+    let head = [b"RIFF", &rest[..], &format.concat(), b"data", &content].concat();
+    let sound = tree.write("silence.wav", &head);
     let sound = fs::File::options().write(true).open(sound).unwrap();
     sound.set_len(u64::from(length) + 44).unwrap();
     let httpd = Httpd::serve(tree.path(), &[]);

@@ -23,7 +23,6 @@ use crate::support::{Httpd, free_port, has_words};
 /// A TCP server, the beginning of a message to it, the rest, and the beginning of its answer.
 type Exchange = (&'static str, &'static [u8], &'static [u8], &'static [u8]);
 
-/// One exchange with each TCP server.
 const SERVERS: [Exchange; 5] = [
     ("echo", b"ab", b"cd\n", b"abcd\n"),
     ("reply", b"", b"a message", b"response"),

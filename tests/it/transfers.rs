@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::TcpStream;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -120,7 +120,7 @@ fn no_line_is_torn_while_many_go_by() {
         };
         let clients = [0, 1, 2, 3].map(ask);
         for columns in [60, 120, 80, 100].into_iter().cycle() {
-            if clients.iter().all(|client| client.is_finished()) {
+            if clients.iter().all(ScopedJoinHandle::is_finished) {
                 return;
             }
             httpd.resize(24, columns);
