@@ -374,15 +374,16 @@ fn guesses_from_one_address_do_not_keep_another_from_logging_in() {
 
 #[test]
 fn too_many_guesses_are_rejected() {
-    let tree = site(&[ANN, &zoe(SLOW)]);
+    // The first check takes longer than the test: 8 s in a release build.
+    let tree = site(&[ANN, &zoe(17)]);
     let httpd = serve(&tree, &["--log-format", "short"]);
     let _guesses = guess(&httpd, 1, 90);
-    // 64 wait, and one is being checked.
     let is_rejected =
         |line: &&String| line.contains("GET /guess 503 ") && line.contains("too-many-checks");
-    eventually("the others are turned away", || {
-        httpd.log().iter().filter(is_rejected).count() >= 90 - 65
-    });
+    let rejected = || httpd.log().iter().filter(is_rejected).count();
+    eventually("some are turned away", || rejected() >= 25);
+    // 64 wait, and one is being checked.
+    assert_eq!(rejected(), 25);
 }
 
 #[test]
