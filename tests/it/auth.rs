@@ -350,7 +350,7 @@ fn guesses_do_not_delay_remembered_users_and_take_no_slot() {
     tree.write("www/large", &large);
     let httpd = serve(&tree, &["--log-format", "short", "--max-connections", "1"]);
     assert_eq!(httpd.request("GET", "/a.txt", &ann()).status, 200);
-    let guesses = guess_until_they_wait(&httpd, 2, 30);
+    let guesses = guess_until_they_wait(&httpd, 1, 30);
     for _ in 0..20 {
         assert_eq!(httpd.request("GET", "/a.txt", &ann()).body, b"hello");
         assert!(httpd.request("GET", "/large", &ann()).body == large);

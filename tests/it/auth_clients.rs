@@ -43,13 +43,12 @@ fn curl_and_wget_log_in() {
     httpd.log_line(|line| line.contains("\" 401 "));
 }
 
-const PAGE: &[u8] = b"<!DOCTYPE html><title>in</title><link rel=stylesheet href=a.css>";
-
 #[test]
 fn a_browser_logs_in() {
     let Some(browser) = Browser::start() else { return };
     let tree = site(&[ANN]);
-    tree.write("www/page.html", PAGE);
+    let page = b"<!DOCTYPE html><title>in</title><link rel=stylesheet href=a.css>";
+    tree.write("www/page.html", page);
     tree.write("www/a.css", b"body { width: 123px }");
     let httpd = serve(&tree, &["--log-format", "common"]);
     let url = |pair: &str| format!("http://{pair}@{}/page.html", httpd.address());

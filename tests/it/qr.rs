@@ -1,7 +1,6 @@
 //! The QR code: a camera can read it from the screen.
 
 use std::net::IpAddr;
-use std::path::Path;
 
 use rqrr::PreparedImage;
 use vt100::{Color, Screen};
@@ -78,17 +77,6 @@ fn has_network() -> bool {
     has_one
 }
 
-/// A server on a terminal with a code, and the URL above the code.
-#[track_caller]
-fn start(root: &Path, variables: &[(&str, &str)]) -> (OnScreen, String) {
-    let httpd = OnScreen::start(root, &["--bind", "0.0.0.0", "--qr"], variables, LARGE);
-    // This is logged after the code.
-    assert_eq!(httpd.get("/").status, 200);
-    let rows = httpd.wait_for("a request", |rows| rows.iter().any(|row| row.contains("GET / ")));
-    let url = rows.iter().find_map(|row| row.strip_prefix("to scan: ")).unwrap().to_owned();
-    (httpd, url)
-}
-
 /// Without colours, on a dark one.
 #[test]
 fn a_camera_reads_the_url_on_every_theme() {
@@ -97,41 +85,39 @@ fn a_camera_reads_the_url_on_every_theme() {
     }
     let tree = Tree::with(&[("a.txt", b"hello")]);
     for (variables, themes) in [(&[][..], &[DARK, LIGHT][..]), (&[("NO_COLOR", "1")], &[DARK])] {
-        let (httpd, url) = start(tree.path(), variables);
+        let flags = ["--bind", "0.0.0.0", "--qr"];
+        let httpd = OnScreen::start(tree.path(), &flags, variables, LARGE);
+        // This is logged after the code.
+        assert_eq!(httpd.get("/").status, 200);
+        let is_request = |row: &String| row.contains("GET / ");
+        let rows = httpd.wait_for("a request", |rows| rows.iter().any(is_request));
+        let url = rows.iter().find_map(|row| row.strip_prefix("to scan: ")).unwrap();
         for theme in themes {
             assert_eq!(read(&httpd, *theme), url);
         }
-        let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let address = url.trim_start_matches("http://").trim_end_matches('/');
         let ip = address.rsplit_once(':').unwrap().0.parse::<IpAddr>().unwrap();
         assert!(!ip.is_loopback() && !ip.is_unspecified(), "{url}");
-        assert!(httpd.rows().iter().any(|row| row.starts_with(&format!("listening on {url}"))));
+        assert!(rows.iter().any(|row| row.starts_with(&format!("listening on {url}"))));
     }
 }
 
 #[test]
-fn a_narrow_terminal_says_how_wide_it_must_be() {
+fn a_narrow_terminal_and_a_script_get_no_code() {
     if !has_network() {
         return;
     }
-    let tree = Tree::new();
-    let httpd = OnScreen::start(tree.path(), &["--bind", "0.0.0.0", "--qr"], &[], [40, 24]);
-    let rows = httpd.wait_for("a width", |rows| rows.concat().contains("33 columns"));
+    let (tree, flags) = (Tree::new(), ["--bind", "0.0.0.0", "--qr"]);
+    let narrow = OnScreen::start(tree.path(), &flags, &[], [40, 24]);
+    let rows = narrow.wait_for("a width", |rows| rows.concat().contains("33 columns"));
     assert!(!rows.iter().any(|row| row.contains('█')), "{rows:#?}");
+    let script = Httpd::serve(tree.path(), &flags);
+    script.log_line(|line| has_words(line, &["WARN", "--qr", "terminal"]));
+    assert_eq!(script.stop().stdout.len(), 1);
 }
 
 #[test]
 fn a_server_that_only_this_machine_reaches_has_none() {
     let tree = Tree::new();
     check_refusal(&["--qr", tree.path().to_str().unwrap()], &["--qr", "--bind"]);
-}
-
-#[test]
-fn a_script_gets_its_lines_and_no_code() {
-    if !has_network() {
-        return;
-    }
-    let tree = Tree::new();
-    let httpd = Httpd::serve(tree.path(), &["--bind", "0.0.0.0", "--qr"]);
-    httpd.log_line(|line| has_words(line, &["WARN", "--qr", "terminal"]));
-    assert_eq!(httpd.stop().stdout.len(), 1);
 }

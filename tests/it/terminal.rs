@@ -91,31 +91,29 @@ fn the_banner_fits_narrow_terminals() {
     }
 }
 
-/// Checks how two requests look with these variables.
-#[track_caller]
-fn check_requests(variables: &[(&str, &str)], want: [&str; 2]) {
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    let shown = OnScreen::start(tree.path(), &[], variables, LARGE);
-    shown.get("/a.txt");
-    shown.get("/\x1b]0;title\x07");
-    for (name, want) in ["GET /a.txt ", "title"].into_iter().zip(want) {
-        let line = shown.line(|line| line.contains(name));
-        assert!(line.contains(want), "{line:?} lacks {want:?}");
-        assert_eq!(line.contains(ESCAPE), want.contains(ESCAPE), "{line:?}");
-    }
-}
-
 #[test]
 fn each_request_is_a_line_in_colour_unless_that_is_disabled() {
+    let tree = Tree::with(&[("a.txt", b"hello")]);
     let coloured = [
         "\x1b[0m 127.0.0.1 GET /a.txt \x1b[32m200\x1b[0m 5 ",
         "\x1b[0m 127.0.0.1 GET /\\x1b]0;title\\x07 \x1b[33m400\x1b[0m ",
     ];
-    check_requests(&[], coloured);
-    check_requests(&[("NO_COLOR", "")], coloured);
     let plain = [" 127.0.0.1 GET /a.txt 200 5 ", " 127.0.0.1 GET /\\x1b]0;title\\x07 400 "];
-    check_requests(&[("NO_COLOR", "1")], plain);
-    check_requests(&[("TERM", "dumb")], plain);
+    for (variable, want) in [
+        (("LANG", "C"), coloured),
+        (("NO_COLOR", ""), coloured),
+        (("NO_COLOR", "1"), plain),
+        (("TERM", "dumb"), plain),
+    ] {
+        let shown = OnScreen::start(tree.path(), &[], &[variable], LARGE);
+        shown.get("/a.txt");
+        shown.get("/\x1b]0;title\x07");
+        for (name, want) in ["GET /a.txt ", "title"].into_iter().zip(want) {
+            let line = shown.line(|line| line.contains(name));
+            assert!(line.contains(want), "{variable:?}: {line:?} lacks {want:?}");
+            assert_eq!(line.contains(ESCAPE), want.contains(ESCAPE), "{line:?}");
+        }
+    }
 }
 
 #[test]
