@@ -130,6 +130,10 @@ fn no_line_is_torn_while_many_go_by() {
     for client in 0..4 {
         httpd.line(|line| line.contains(&format!("?{client}-{}-", LINES / 4 - 1)));
     }
+    // These scroll away bars that were drawn for one width and shown at another.
+    for _ in 0..24 {
+        assert_eq!(httpd.get("/a.txt").body, b"hello");
+    }
     await_bars(&httpd, 5);
     let raw = String::from_utf8(httpd.raw()).unwrap();
     // Erasing and drawing happen between lines, never within one.
