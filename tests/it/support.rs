@@ -4,6 +4,7 @@
 //! that is impossible, checks every few milliseconds. A server ends when its handle is dropped.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,14 +13,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use rustix::process::Resource;
+use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, setrlimit};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::Value;
 
 /// No wait in these tests is longer: a bound against hangs, not a measure of speed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -168,13 +170,10 @@ impl Httpd {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command_line}: {error}"));
         let stdout = Lines::collect(child.stdout.take().unwrap());
         let stderr = Lines::collect(child.stderr.take().unwrap());
-        let address = stdout
-            .wait_for(|line| line.strip_prefix("listening on ").map(str::to_owned))
-            .unwrap_or_else(|| {
-                let _ = child.kill();
-                panic!("{command_line} did not listen: {:?}", stderr.so_far());
-            });
-        let address = address.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+        let address = stdout.wait_for(listener_in).unwrap_or_else(|| {
+            let _ = child.kill();
+            panic!("{command_line} did not listen: {:?}", stderr.so_far());
+        });
         Self { child, address, stdout, stderr, command: command_line }
     }
 
@@ -184,9 +183,7 @@ impl Httpd {
 
     /// The addresses of all listening lines so far.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let lines = self.stdout.so_far();
-        let addresses = lines.iter().filter_map(|line| line.strip_prefix("listening on http://"));
-        addresses.map(|address| address.trim_end_matches('/').parse().unwrap()).collect()
+        self.stdout.so_far().iter().filter_map(|line| listener_in(line)).collect()
     }
 
     pub fn pid(&self) -> u32 {
@@ -195,27 +192,21 @@ impl Httpd {
 
     /// The process's current resources.
     pub fn usage(&self) -> Usage {
-        let process = PathBuf::from(format!("/proc/{}", self.pid()));
-        let status = fs::read_to_string(process.join("status")).unwrap();
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.split_whitespace().next().unwrap().parse::<usize>().unwrap()
-        };
+        let status = status_of(self.pid());
+        let number = |name| value_in(&status, name).trim_end_matches(" kB").parse().unwrap();
         Usage {
-            descriptors: fs::read_dir(process.join("fd")).unwrap().count(),
-            threads: number("Threads:"),
-            memory: number("RssAnon:") * 1024,
-            address_space: number("VmSize:"),
+            descriptors: fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count(),
+            threads: number("Threads"),
+            memory: number("RssAnon") * 1024,
+            address_space: number("VmSize"),
         }
     }
 
     /// Ends the strace that delays this server's calls (`inject=CALL:delay_enter=`), so that they
     /// are made. strace itself would not let go of them before their time.
     pub fn release(&self) {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:\t"));
-        let tracer = rustix::process::Pid::from_raw(tracer.unwrap().parse().unwrap());
-        rustix::process::kill_process(tracer.unwrap(), rustix::process::Signal::KILL).unwrap();
+        let tracer = value_in(&status_of(self.pid()), "TracerPid").parse().unwrap();
+        kill_process(Pid::from_raw(tracer).unwrap(), Signal::KILL).unwrap();
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -223,18 +214,21 @@ impl Httpd {
     }
 
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        patient(TcpStream::connect(self.address).unwrap())
+    }
+
+    /// Connects and sends these bytes; nothing is read yet.
+    #[track_caller]
+    pub fn ask(&self, bytes: impl AsRef<[u8]>) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(bytes.as_ref()).unwrap();
         stream
     }
 
     /// Sends these bytes and reads to the end, keeping our side of the connection open.
     #[track_caller]
     pub fn raw(&self, bytes: impl AsRef<[u8]>) -> Vec<u8> {
-        let mut stream = self.connect();
-        stream.write_all(bytes.as_ref()).unwrap();
-        read_to_end(&mut stream)
+        read_to_end(&mut self.ask(bytes))
     }
 
     /// Like `raw`, with the answer parsed.
@@ -266,19 +260,26 @@ impl Httpd {
         found.unwrap_or_else(|| panic!("{}: no such line in {:?}", self.command, self.log()))
     }
 
+    /// Waits for a matching line of a JSON log, and returns its object.
+    #[track_caller]
+    pub fn log_entry(&self, matches: impl Fn(&Value) -> bool) -> Value {
+        let parse = |line: &str| serde_json::from_str(line).ok().filter(&matches);
+        let line = self.log_line(|line| parse(line).is_some());
+        parse(&line).unwrap()
+    }
+
     /// The lines on standard error so far.
     pub fn log(&self) -> Vec<String> {
         self.stderr.so_far()
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).unwrap();
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Sends SIGTERM and waits until the process ends.
     pub fn stop(self) -> Ended {
-        self.signal(rustix::process::Signal::TERM);
+        self.signal(Signal::TERM);
         self.wait()
     }
 
@@ -302,6 +303,12 @@ impl Drop for Httpd {
             eprintln!("stderr: {:#?}", self.stderr.so_far());
         }
     }
+}
+
+/// The address in a listening line: of `httpd` as a URL, of the examples as it is.
+fn listener_in(line: &str) -> Option<SocketAddr> {
+    let address = line.strip_prefix("listening on ")?.trim_start_matches("http://");
+    Some(address.trim_end_matches('/').parse().unwrap())
 }
 
 impl Lines {
@@ -386,10 +393,8 @@ impl Reply {
 pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     let result = stream.read_to_end(&mut bytes);
-    let (length, start) = (bytes.len(), &bytes[..bytes.len().min(300)]);
-    result.unwrap_or_else(|error| {
-        panic!("{error} after {length} bytes: {:?}", String::from_utf8_lossy(start))
-    });
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(300)]);
+    result.unwrap_or_else(|error| panic!("{error} after {} bytes: {start:?}", bytes.len()));
     bytes
 }
 
@@ -428,10 +433,31 @@ pub fn connect_from(source: IpAddr, to: SocketAddr) -> TcpStream {
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None).unwrap();
     rustix::net::bind(&socket, &SocketAddr::new(source, 0)).unwrap();
     rustix::net::connect(&socket, &to).unwrap();
-    let stream = TcpStream::from(socket);
+    patient(TcpStream::from(socket))
+}
+
+fn patient(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream
+}
+
+/// The kernel's description of a process (`proc_pid_status(5)`).
+pub fn status_of(process: impl Display) -> String {
+    fs::read_to_string(format!("/proc/{process}/status")).unwrap()
+}
+
+/// The same of each of its threads that has not just ended.
+pub fn statuses_of_threads(process: u32) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads.flat_map(|it| fs::read_to_string(it.unwrap().path().join("status"))).collect()
+}
+
+/// A value in such a description.
+#[track_caller]
+pub fn value_in<'a>(status: &'a str, name: &str) -> &'a str {
+    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+    lines.find(|(key, _)| *key == name).unwrap_or_else(|| panic!("no {name}")).1.trim()
 }
 
 /// A port that was free a moment ago, for programs that need a fixed number. On a loopback address
@@ -471,18 +497,13 @@ pub fn run(flags: &[&str]) -> (i32, String, String) {
 #[track_caller]
 pub fn output_of(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let stdout = read_in_background(child.stdout.take().unwrap());
-    let stderr = read_in_background(child.stderr.take().unwrap());
-    let status = wait_for_end(&mut child);
-    Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
-}
-
-fn read_in_background(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        bytes
+    let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let pid = Pid::from_child(&child);
+    let (tell, ended) = mpsc::channel();
+    thread::spawn(move || tell.send(child.wait_with_output().unwrap()));
+    ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let _ = kill_process(pid, Signal::KILL);
+        panic!("{command:?} does not end");
     })
 }
 
@@ -536,9 +557,9 @@ pub fn tool(name: &str) -> Option<PathBuf> {
 /// Raises this process's descriptor limit, which its children inherit, as far as possible; returns
 /// the new limit.
 pub fn raise_descriptor_limit() -> usize {
-    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    rustix::process::setrlimit(Resource::Nofile, limit).unwrap();
+    setrlimit(Resource::Nofile, limit).unwrap();
     limit.current.map_or(usize::MAX, |most| usize::try_from(most).unwrap())
 }
 
