@@ -2,88 +2,50 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
-use std::process::Command;
 
-use serde_json::Value;
+use crate::support::{Httpd, Tree, read_head};
 
-use crate::support::{Httpd, Tree, read_head, tool};
-
-/// More than the kernel buffers for a client that does not read.
-const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
-
-/// A server, with these words before its command, that has a small and a large file.
-fn serve(tree: &Tree, before: &[&str], flags: &[&str]) -> Httpd {
-    tree.write("www/a.txt", b"hello");
-    File::create(tree.join("www/large")).unwrap().set_len(LARGE_FILE_BYTES).unwrap();
-    let mut command = Command::new("env");
-    command.args(before).args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "--log-format", "json"]);
-    command.args(flags).arg(tree.join("www"));
-    Httpd::spawn(command)
+/// A JSON server with a large file, more than the kernel buffers for a client that does not read.
+fn serve(flags: &[&str]) -> (Tree, Httpd) {
+    let tree = Tree::new();
+    File::create(tree.join("large")).unwrap().set_len(64 * 1024 * 1024).unwrap();
+    let httpd = Httpd::serve(tree.path(), &[&["--log-format", "json"], flags].concat());
+    (tree, httpd)
 }
 
 /// Waits for the access line of a target with this ending.
 #[track_caller]
-fn check(httpd: &Httpd, target: &str, status: u16, outcome: &str, cause: &str) {
-    let line = httpd.log_line(|line| line.contains(&format!("\"target\":\"{target}\"")));
-    let entry: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(entry["status"], status, "{line}");
-    assert_eq!((&entry["outcome"], &entry["cause"]), (&outcome.into(), &cause.into()), "{line}");
+pub fn check(httpd: &Httpd, target: &str, status: u16, outcome: &str, cause: &str) {
+    let entry = httpd.log_entry(|entry| entry["target"] == target);
+    assert_eq!(entry["status"], status, "{entry}");
+    assert_eq!((&entry["outcome"], &entry["cause"]), (&outcome.into(), &cause.into()), "{entry}");
 }
 
 #[test]
-fn deadlines_and_clients_that_go_are_told_apart() {
-    let tree = Tree::new();
-    let flags = ["--stall-timeout", "0.3", "--request-timeout", "0.3"];
-    let httpd = serve(&tree, &[], &flags);
-    let mut late = httpd.connect();
-    late.write_all(b"GET /late HTTP/1.0\r\n").unwrap();
+fn deadlines_are_told_apart() {
+    let (_tree, httpd) = serve(&["--stall-timeout", "0.3", "--request-timeout", "0.3"]);
+    let _late = httpd.ask("GET /late HTTP/1.0\r\n");
     check(&httpd, "/late", 408, "timed-out", "request-timeout");
-    let mut stuck = httpd.connect();
-    stuck.write_all(b"GET /large?stuck HTTP/1.0\r\n\r\n").unwrap();
+    let _stuck = httpd.ask("GET /large?stuck HTTP/1.0\r\n\r\n");
     check(&httpd, "/large?stuck", 200, "timed-out", "stall-timeout");
-    let tree = Tree::new();
-    let httpd = serve(&tree, &[], &[]);
-    let mut gone = httpd.connect();
-    gone.write_all(b"GET /large?gone HTTP/1.0\r\n\r\n").unwrap();
-    read_head(&mut gone);
-    drop(gone);
-    check(&httpd, "/large?gone", 200, "client-gone", "connection-closed");
 }
 
 #[test]
-fn a_file_that_shrinks_is_the_cause_of_its_end() {
-    let tree = Tree::new();
-    let httpd = serve(&tree, &[], &[]);
-    let mut stream = httpd.connect();
-    stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
-    read_head(&mut stream);
-    File::options().write(true).open(tree.join("www/large")).unwrap().set_len(5).unwrap();
+fn clients_that_go_and_files_that_shrink_are_told_apart() {
+    let (tree, httpd) = serve(&[]);
+    let ask = |target: &str| {
+        let mut stream = httpd.ask(format!("GET {target} HTTP/1.0\r\n\r\n"));
+        read_head(&mut stream);
+        stream
+    };
+    drop(ask("/large?gone"));
+    check(&httpd, "/large?gone", 200, "client-gone", "connection-closed");
+    let mut stream = ask("/large");
+    File::options().write(true).open(tree.join("large")).unwrap().set_len(5).unwrap();
     let _ = stream.read_to_end(&mut Vec::new());
     check(&httpd, "/large", 200, "truncated", "file-shrank");
-}
-
-/// Checks the log for this error of the file system when the small file is opened.
-#[track_caller]
-fn check_open_error(errno: &str, status: u16, cause: &str) {
-    let Some(strace) = tool("strace") else { return };
-    let tree = Tree::new();
-    let fault = format!("inject=openat2:error={errno}");
-    let strace = [strace.to_str().unwrap(), "-D", "-f", "-o", "/dev/null"];
-    let before = [&strace[..], &["-P", "a.txt", "-e", &fault]].concat();
-    let httpd = serve(&tree, &before, &[]);
-    assert_eq!(httpd.get("/a.txt").status, status);
-    check(&httpd, "/a.txt", status, "refused", cause);
-}
-
-#[test]
-fn errors_of_the_file_system_are_in_the_log() {
-    check_open_error("EMFILE", 503, "no-descriptors");
-    check_open_error("ENFILE", 503, "no-descriptors");
-    check_open_error("ENOMEM", 503, "no-memory");
-    check_open_error("EAGAIN", 503, "renamed-meanwhile");
-    check_open_error("EIO", 500, "io-error");
 }
 
 /// The text between these brackets and the ones that close them, wherever `start` ends in one.

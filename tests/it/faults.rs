@@ -12,9 +12,9 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::idle::settle;
-use crate::support::{Httpd, Reply, Tree, eventually, pattern, tool, wait_for_end};
-
-const ERRORS: [&str; 5] = ["ENOMEM", "EMFILE", "EINTR", "EIO", "EAGAIN"];
+use crate::support::{
+    Httpd, Reply, Tree, eventually, pattern, statuses_of_threads, tool, value_in, wait_for_end,
+};
 
 /// The calls of a thread for a request, for its own start and end, for the log, and at the stop, as
 /// strace names them: not every machine has `open`.
@@ -56,9 +56,6 @@ const REQUESTS: [&[&str]; 7] = [
     &["GET /small HT", "TP/1.0\r\n\r\n"],
 ];
 
-/// Clients that send requests at the same time.
-const CLIENTS: usize = 3;
-
 fn site() -> Tree {
     let tree = Tree::with(&[("www/small", b"hello"), ("www/folder/x", b"1"), ("log/a.log", b"")]);
     tree.write("www/large", &pattern(600_000));
@@ -98,7 +95,7 @@ fn harmed(httpd: &Httpd, want: &[Option<Reply>]) -> usize {
         answers.zip(want).filter(|(got, want)| got != *want).count()
     };
     thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(ask_all)).collect();
+        let clients = [(); 3].map(|()| scope.spawn(ask_all));
         clients.into_iter().map(|client| client.join().unwrap()).sum()
     })
 }
@@ -110,9 +107,7 @@ fn trace(httpd: &Httpd, trace: &str, flags: &[&str]) -> Child {
     command.args(["-f", "-q", "-o", trace, "-p", &httpd.pid().to_string()]).args(flags);
     let strace = command.stderr(Stdio::null()).spawn().unwrap();
     eventually("strace has all threads", || {
-        let threads = fs::read_dir(format!("/proc/{}/task", httpd.pid())).unwrap();
-        let statuses = threads.map(|it| fs::read_to_string(it.unwrap().path().join("status")));
-        statuses.flatten().all(|status| !status.contains("TracerPid:\t0\n"))
+        statuses_of_threads(httpd.pid()).iter().all(|status| value_in(status, "TracerPid") != "0")
     });
     strace
 }
@@ -136,14 +131,14 @@ fn check(call: &str, error: &str, is_at_stop: bool) -> usize {
     if call == OF_REOPENING {
         httpd.signal(Signal::HUP);
     }
-    let harmed_by_it = if is_at_stop { 0 } else { harmed(&httpd, &want) };
+    let mut harmed_by_it = 0;
     if !is_at_stop {
+        harmed_by_it = harmed(&httpd, &want);
         kill_process(Pid::from_child(&strace), Signal::TERM).unwrap();
         wait_for_end(&mut strace);
         assert_eq!(harmed(&httpd, &want), 0, "{fault}: afterwards");
     }
-    let mut held = httpd.connect();
-    held.write_all(b"GET /small HTTP/1.0\r\n").unwrap();
+    let mut held = httpd.ask("GET /small HTTP/1.0\r\n");
     httpd.signal(Signal::TERM);
     let _ = (held.write_all(b"\r\n"), held.read(&mut [0]));
     let ended = httpd.wait();
@@ -163,7 +158,7 @@ fn a_call_that_fails_harms_one_client_at_most() {
     let mut never_made = Vec::new();
     for call in CALLS {
         let mut failures = 0;
-        for error in ERRORS {
+        for error in ["ENOMEM", "EMFILE", "EINTR", "EIO", "EAGAIN"] {
             failures += check(call, error, false);
             if !OF_SIGNALS.contains(&call) {
                 failures += check(call, error, true);

@@ -4,10 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{Httpd, Tree, eventually};
-
-/// How long a server without clients is watched.
-const IDLE: Duration = Duration::from_secs(10);
+use crate::support::{Httpd, Tree, eventually, statuses_of_threads, value_in};
 
 /// Data for a port that is still in the kernel: bytes, and connections not yet accepted (see
 /// `proc_pid_net(5)`).
@@ -24,38 +21,24 @@ pub fn unread_bytes(port: u16) -> usize {
 /// request that was sent before and is still unanswered will not be answered soon.
 #[track_caller]
 pub fn settle(httpd: &Httpd) {
-    eventually("the server only waits", || only_waits(httpd));
-}
-
-/// Whether this is so now.
-fn only_waits(httpd: &Httpd) -> bool {
-    // The kernel lists all sockets, which takes long if there are thousands.
-    all_threads_sleep(httpd.pid()) && unread_bytes(httpd.address().port()) == 0
+    eventually("the server only waits", || {
+        // The kernel lists all sockets, which takes long if there are thousands.
+        all_threads_sleep(httpd.pid()) && unread_bytes(httpd.address().port()) == 0
+    });
 }
 
 /// Except the housekeeper, which looks after the others all the time.
 fn all_threads_sleep(pid: u32) -> bool {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("status"))).all(|status| {
-        // A thread that has just ended has no status.
-        let Ok(status) = status else { return true };
-        let has = |start| status.lines().any(|line: &str| line.starts_with(start));
-        has("State:\tS") || has("Name:\thousekeeper")
+    statuses_of_threads(pid).iter().all(|status| {
+        value_in(status, "State").starts_with('S') || value_in(status, "Name") == "housekeeper"
     })
 }
 
 /// The number of times that a process's threads have gone to sleep.
 pub fn sleeps(pid: u32) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let sleeps_of = |status: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        line.unwrap().trim().parse::<u64>().unwrap()
-    };
-    threads
-        .map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default())
-        .filter(|status| !status.is_empty())
-        .map(|status| sleeps_of(&status))
-        .sum()
+    let statuses = statuses_of_threads(pid);
+    let sleeps = statuses.iter().map(|status| value_in(status, "voluntary_ctxt_switches"));
+    sleeps.map(|count| count.parse::<u64>().unwrap()).sum()
 }
 
 #[test]
@@ -73,6 +56,6 @@ fn without_clients_no_thread_wakes() {
         sleeps(httpd.pid()) == before
     });
     let before = sleeps(httpd.pid());
-    thread::sleep(IDLE);
+    thread::sleep(Duration::from_secs(10));
     assert_eq!(sleeps(httpd.pid()), before);
 }

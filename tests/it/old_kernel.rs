@@ -4,27 +4,28 @@
 //! A filter that answers `openat2` with an error of our choice stands for such a kernel.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::listing_page::Page;
-use crate::support::{Httpd, Tree, tool};
+use crate::support::{Httpd, Tree, output_of, tool};
 
-/// Runs `argv[2:]` with `openat2` (437 on every architecture) failing with the error `argv[1]`.
-const WITHOUT_OPENAT2: &str = r#"
+/// Python for a filter that lets the system calls from `first` to `last` fail with this error.
+pub const FORBID: &str = r#"
 import ctypes, os, struct, sys
-LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
-ALLOW, FAIL = 0x7fff0000, 0x00050000 | int(sys.argv[1])
-steps = [(LOAD, 0, 0, 0), (JUMP_IF_EQUAL, 0, 1, 437), (RETURN, 0, 0, FAIL), (RETURN, 0, 0, ALLOW)]
-code = b"".join(struct.pack("HBBI", *step) for step in steps)
-code = ctypes.create_string_buffer(code)
-class Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
-program = Program(len(steps), ctypes.addressof(code))
-libc = ctypes.CDLL(None)
-SET_SECCOMP, SET_NO_NEW_PRIVILEGES, FILTER = 22, 38, 2
-assert libc.prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0
-assert libc.prctl(SET_SECCOMP, FILTER, ctypes.byref(program), 0, 0) == 0
-os.execv(sys.argv[2], sys.argv[2:])
+def forbid(first, last, error):
+    LOAD, JUMP_IF_GREATER_OR_EQUAL, RETURN = 0x20, 0x35, 0x06
+    ALLOW, FAIL = 0x7fff0000, 0x00050000 | error
+    steps = [(LOAD, 0, 0, 0), (JUMP_IF_GREATER_OR_EQUAL, 0, 2, first),
+             (JUMP_IF_GREATER_OR_EQUAL, 1, 0, last + 1), (RETURN, 0, 0, FAIL), (RETURN, 0, 0, ALLOW)]
+    code = b"".join(struct.pack("HBBI", *step) for step in steps)
+    code = ctypes.create_string_buffer(code)
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+    program = Program(len(steps), ctypes.addressof(code))
+    libc = ctypes.CDLL(None)
+    SET_SECCOMP, SET_NO_NEW_PRIVILEGES, FILTER = 22, 38, 2
+    assert libc.prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0
+    assert libc.prctl(SET_SECCOMP, FILTER, ctypes.byref(program), 0, 0) == 0
 "#;
 
 /// The error numbers of Linux.
@@ -32,10 +33,11 @@ const EPERM: &str = "1";
 const EMFILE: &str = "24";
 const ENOSYS: &str = "38";
 
-/// `httpd` with `openat2` failing with this error.
+/// `httpd` with `openat2` (437 on every architecture) failing with this error.
 fn without_openat2(python: &Path, error: &str, root: &Path, flags: &[&str]) -> Command {
+    let script = format!("{FORBID}forbid(437, 437, {error})\nos.execv(sys.argv[1], sys.argv[1:])");
     let mut command = Command::new(python);
-    command.args(["-c", WITHOUT_OPENAT2, error, env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
     command.arg("--root").arg(root).args(flags);
     command
 }
@@ -56,11 +58,8 @@ fn links_are_not_followed_and_the_start_says_so() {
         }
         assert_eq!(Page::fetch(&httpd, "/").texts(), ["folder/", "file"]);
         let archive = httpd.get("/?format=tar");
-        assert_eq!(
-            archive.body.len(),
-            512 * (1 + 2 + 1 + 2 + 2),
-            "two folders, two files, the end"
-        );
+        let blocks = 1 + 2 + 1 + 2 + 2;
+        assert_eq!(archive.body.len(), 512 * blocks, "two folders, two files, the end");
     }
     // Without a guard, by the user's own wish.
     let follow = without_openat2(&python, ENOSYS, tree.path(), &["--symlinks", "follow"]);
@@ -73,8 +72,7 @@ fn links_are_not_followed_and_the_start_says_so() {
 fn any_other_error_keeps_it_from_starting() {
     let Some(python) = tool("python3") else { return };
     let tree = Tree::new();
-    let mut command = without_openat2(&python, EMFILE, tree.path(), &[]);
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = output_of(&mut without_openat2(&python, EMFILE, tree.path(), &[]));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{stderr}");
     assert!(stderr.contains(tree.path().to_str().unwrap()), "{stderr}");

@@ -13,7 +13,9 @@ use httpd::sandbox::{Enforcement, Rules, restrict};
 use rustix::fs::OFlags;
 use rustix::process::Signal;
 
-use crate::support::{Httpd, Tree, eventually, has_words, output_of, tool};
+use crate::support::{
+    Httpd, Tree, eventually, has_words, output_of, statuses_of_threads, tool, value_in,
+};
 use crate::systemd::PASS_SOCKET;
 
 /// Set to the root for a child that must restrict itself: this test program, run again.
@@ -28,9 +30,8 @@ const FIRST_RIGHTS: [&str; 13] = [
 
 fn threads_with_new_privileges(httpd: &Httpd) -> usize {
     httpd.get("/");
-    let threads = std::fs::read_dir(format!("/proc/{}/task", httpd.pid())).unwrap();
-    let statuses = threads.map(|it| std::fs::read_to_string(it.unwrap().path().join("status")));
-    statuses.flatten().filter(|it| !it.lines().any(|line| line == "NoNewPrivs:\t1")).count()
+    let statuses = statuses_of_threads(httpd.pid());
+    statuses.iter().filter(|status| value_in(status, "NoNewPrivs") != "1").count()
 }
 
 /// Whether the kernel has Landlock; if not, the server's log must warn.
@@ -147,12 +148,9 @@ fn the_server_keeps_no_right_that_it_does_not_need() {
     let root = ("root", "READ_FILE|READ_DIR");
     let log = ("log", "WRITE_FILE|MAKE_REG");
     check_rules(&[], false, &[root]);
-    check_rules(&["--symlinks", "deny"], false, &[root]);
     check_rules(&["--log-file", "LOG"], false, &[root, log]);
-    check_rules(&[], true, &[root]);
     check_rules(&["--log-file", "LOG"], true, &[root, log]);
     // Links may lead anywhere then, so there are no rules for files, but all the others.
-    check_rules(&["--symlinks", "follow"], false, &[]);
     check_rules(&["--symlinks", "follow", "--log-file", "LOG"], false, &[]);
 }
 
@@ -217,7 +215,7 @@ fn restrict_yourself() {
     let rules = Rules { root: Some(root.as_ref()), log_folder: None, notify_socket: None };
     let name = SocketAddr::from_abstract_name(format!("httpd-{}", std::process::id())).unwrap();
     let _abstract = UnixListener::bind_addr(&name).unwrap();
-    let path = std::path::Path::new(&root).join("socket");
+    let path = Path::new(&root).join("socket");
     let _pathname = UnixListener::bind(&path).unwrap();
     let level = restrict(rules).unwrap();
     if !matches!(level, Enforcement::Landlock { .. }) {
@@ -226,7 +224,7 @@ fn restrict_yourself() {
     let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     denied(std::fs::read("/etc/passwd").unwrap_err());
     denied(std::fs::read_dir("/").unwrap_err());
-    let inside = std::path::Path::new(&root).join("a.txt");
+    let inside = Path::new(&root).join("a.txt");
     assert_eq!(std::fs::read(&inside).unwrap(), b"hello");
     denied(std::fs::write(&inside, "changed").unwrap_err());
     denied(std::fs::remove_file(&inside).unwrap_err());
@@ -238,10 +236,8 @@ fn restrict_yourself() {
     };
     check("TCP", TcpStream::connect(address).map(drop));
     check("TCP", TcpListener::bind("127.0.0.1:0").map(drop));
-    check(
-        "UDP",
-        UdpSocket::bind("127.0.0.1:0").and_then(|udp| udp.send_to(b"x", address)).map(drop),
-    );
+    let udp = UdpSocket::bind("127.0.0.1:0");
+    check("UDP", udp.and_then(|udp| udp.send_to(b"x", address)).map(drop));
     check("abstract sockets", UnixStream::connect_addr(&name).map(drop));
     check("pathname sockets", UnixStream::connect(&path).map(drop));
     let parent = rustix::process::getppid().unwrap();

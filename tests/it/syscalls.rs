@@ -1,10 +1,12 @@
 //! The system calls of a request, according to strace.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::causes;
 use crate::idle::settle;
 use crate::support::{Httpd, Tree, eventually, has_words, is_reset, pattern, read_to_end, tool};
 
@@ -16,39 +18,34 @@ const MARKED: usize = 15;
 /// The system calls of each request for the marked target, in order: from `accept4` to the second
 /// `close`. `None` if strace is missing.
 fn calls_for(file: &[u8]) -> Option<Vec<Vec<String>>> {
-    let strace = tool("strace")?;
+    let mut command = Command::new(tool("strace")?);
     let tree = Tree::with(&[("www/marked", file)]);
-    let trace = tree.join("trace");
-    let mut command = Command::new(strace);
-    // With -D, strace is a grandchild, so that the process started here is the server.
-    command.args(["-D", "-f", "-o"]).arg(&trace);
-    command.arg(env!("CARGO_BIN_EXE_httpd")).args(["--port", "0", "--quiet"]);
-    let httpd = Httpd::spawn({
-        command.arg(tree.join("www"));
-        command
-    });
+    let traces = tree.join("traces");
+    fs::create_dir(&traces).unwrap();
+    // With -D, strace is a grandchild, so that the process started here is the server. With -ff,
+    // each thread has a file of its own.
+    command.args(["-D", "-ff", "-o"]).arg(traces.join("of"));
+    command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "--quiet"]).arg(tree.join("www"));
+    let httpd = Httpd::spawn(command);
     for _ in 0..MARKED {
         assert!(httpd.get("/marked").body == file);
     }
-    let read = || calls_of(&std::fs::read_to_string(&trace).unwrap_or_default());
-    eventually("strace has written the last call", || read().len() == MARKED);
-    Some(read())
+    let mut calls = Vec::new();
+    eventually("strace has written the last call", || {
+        let files = fs::read_dir(&traces).unwrap();
+        let texts = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+        calls = texts.flat_map(|text| calls_of(&text)).collect();
+        calls.len() == MARKED
+    });
+    Some(calls)
 }
 
-/// Extracts from strace's output the calls of each marked request that has ended.
+/// Extracts from the output for one thread the calls of each marked request that has ended.
 fn calls_of(trace: &str) -> Vec<Vec<String>> {
-    let lines = trace.lines().filter_map(|line| line.split_once(' '));
-    let lines: Vec<_> = lines.map(|(thread, call)| (thread, call.trim_start())).collect();
-    let marked = (0..lines.len()).filter(|&at| lines[at].1.contains("GET /marked"));
-    let calls = marked.filter_map(|at| {
-        let own = |(thread, _): &&(&str, &str)| *thread == lines[at].0;
-        let accepted = lines[..at].iter().filter(own).map(|(_, call)| *call);
-        let accepted = accepted.rev().take_while(|call| !call.starts_with("accept4("));
-        let later = lines[at..].iter().filter(own).map(|(_, call)| *call);
-        let calls: Vec<_> = accepted.collect::<Vec<_>>().into_iter().rev().chain(later).collect();
-        let begun = calls.into_iter().filter(|call| !call.starts_with("<..."));
-        let names = begun.map(|call| call.split('(').next().unwrap_or_default().to_owned());
-        let names: Vec<String> = ["accept4".to_owned()].into_iter().chain(names).collect();
+    let accepted = trace.split("accept4(").skip(1).filter(|calls| calls.contains("GET /marked"));
+    let calls = accepted.filter_map(|calls| {
+        let names = calls.lines().skip(1).filter_map(|line| Some(line.split_once('(')?.0));
+        let names: Vec<_> = ["accept4"].into_iter().chain(names).map(str::to_owned).collect();
         let (end, _) = names.iter().enumerate().filter(|(_, name)| *name == "close").nth(1)?;
         Some(names[..=end].to_vec())
     });
@@ -79,8 +76,15 @@ fn an_error_of_accept_that_lasts_is_logged_once_and_does_not_spin() {
 /// like more than forty.
 #[test]
 fn each_error_of_opening_has_its_answer() {
-    for (error, status, warnings) in [("EILSEQ", 404, 0), ("EIO", 500, 1), ("ELOOP:when=1", 200, 0)]
-    {
+    for (error, status, cause, warnings) in [
+        ("EILSEQ", 404, None, 0),
+        ("ELOOP:when=1", 200, None, 0),
+        ("EMFILE", 503, Some("no-descriptors"), 0),
+        ("ENFILE", 503, Some("no-descriptors"), 0),
+        ("ENOMEM", 503, Some("no-memory"), 0),
+        ("EAGAIN", 503, Some("renamed-meanwhile"), 0),
+        ("EIO", 500, Some("io-error"), 1),
+    ] {
         let tree = Tree::with(&[("a.txt", b"hello")]);
         let fault = format!("openat2:error={error}");
         let name = Path::new("a.txt");
@@ -89,33 +93,30 @@ fn each_error_of_opening_has_its_answer() {
         for _ in 0..3 {
             assert_eq!(httpd.get("/a.txt").status, status, "{error}");
         }
+        if let Some(cause) = cause {
+            causes::check(&httpd, "/a.txt", status, "refused", cause);
+        }
         let log = httpd.stop().stderr;
         let warned = log.iter().filter(|line| is_warning(line) && line.contains("/a.txt: "));
         assert_eq!(warned.count(), warnings, "{log:?}");
     }
 }
 
-/// Requests a large file, and a range of it, while `sendfile` fails with this error; both arrive
-/// whole.
-#[track_caller]
-fn check_sent_whole(fault: &str) {
-    let content = pattern(3_000_000);
-    let tree = Tree::with(&[("large", &content)]);
-    let Some(httpd) = Httpd::serve_with_fault(tree.path(), &JSON, fault, &[]) else { return };
-    assert!(httpd.get("/large").body == content, "{fault}");
-    let part = httpd.request("GET", "/large", "Range: bytes=100000-2899998\r\n");
-    assert!(part.body == content[100_000..=2_899_998], "{fault}");
-    let ended = httpd.stop().stderr;
-    assert!(!ended.iter().any(|line| is_warning(line)), "{ended:?}");
-}
-
-/// Without `sendfile`, the server reads the file; without memory, it waits.
+/// Both a large file and a range of it. Without `sendfile`, the server reads the file; without
+/// memory, it waits.
 #[test]
 fn a_file_is_sent_whole_where_sendfile_fails() {
-    check_sent_whole("sendfile:error=EINVAL");
-    check_sent_whole("sendfile:error=EINVAL:when=2");
-    check_sent_whole("sendfile:error=ENOMEM:when=1..3");
-    check_sent_whole("sendfile:error=ENOBUFS:when=2");
+    let content = pattern(3_000_000);
+    let tree = Tree::with(&[("large", &content)]);
+    for fault in ["EINVAL", "EINVAL:when=2", "ENOMEM:when=1..3", "ENOBUFS:when=2"] {
+        let fault = format!("sendfile:error={fault}");
+        let Some(httpd) = Httpd::serve_with_fault(tree.path(), &JSON, &fault, &[]) else { return };
+        assert!(httpd.get("/large").body == content, "{fault}");
+        let part = httpd.request("GET", "/large", "Range: bytes=100000-2899998\r\n");
+        assert!(part.body == content[100_000..=2_899_998], "{fault}");
+        let log = httpd.stop().stderr;
+        assert!(!log.iter().any(|line| is_warning(line)), "{log:?}");
+    }
 }
 
 /// Each thread waits for its client twice, and the kernel has no memory for the first wait.
@@ -126,14 +127,12 @@ fn a_wait_without_kernel_memory_loses_no_client() {
     let faults = "ppoll:error=ENOMEM:when=1..3";
     let Some(httpd) = Httpd::serve_with_fault(tree.path(), &JSON, faults, &[]) else { return };
     for _ in 0..5 {
-        let mut stream = httpd.connect();
-        stream.write_all(b"GET /a.txt HT").unwrap();
+        let mut stream = httpd.ask("GET /a.txt HT");
         settle(&httpd);
         stream.write_all(b"TP/1.0\r\n\r\n").unwrap();
         assert!(read_to_end(&mut stream).ends_with(b"hello"));
     }
-    let mut stream = httpd.connect();
-    stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    let mut stream = httpd.ask("GET /large HTTP/1.0\r\n\r\n");
     settle(&httpd);
     assert!(read_to_end(&mut stream).ends_with(&content));
 }
@@ -144,8 +143,7 @@ fn an_error_of_the_file_is_not_blamed_on_the_client() {
     let tree = Tree::with(&[("large", &content)]);
     let fault = "sendfile:error=EOVERFLOW:when=2+";
     let Some(httpd) = Httpd::serve_with_fault(tree.path(), &JSON, fault, &[]) else { return };
-    let mut stream = httpd.connect();
-    stream.write_all(b"GET /large HTTP/1.0\r\n\r\n").unwrap();
+    let mut stream = httpd.ask("GET /large HTTP/1.0\r\n\r\n");
     let mut got = Vec::new();
     assert!(is_reset(&stream.read_to_end(&mut got).unwrap_err()), "{} bytes", got.len());
     let log = httpd.stop().stderr;
