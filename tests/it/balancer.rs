@@ -42,13 +42,10 @@ impl Load {
             let counts = Arc::clone(&counts);
             std::thread::spawn(move || {
                 while !counts.must_end.load(Ordering::Relaxed) {
-                    match get(address) {
-                        Ok(()) => counts.answered.fetch_add(1, Ordering::Relaxed),
-                        Err(why) => {
-                            eprintln!("failed: {why}");
-                            counts.failed.fetch_add(1, Ordering::Relaxed)
-                        }
-                    };
+                    let result = get(address);
+                    let count = if result.is_ok() { &counts.answered } else { &counts.failed };
+                    count.fetch_add(1, Ordering::Relaxed);
+                    result.unwrap_or_else(|why| eprintln!("failed: {why}"));
                 }
             })
         };
@@ -58,18 +55,15 @@ impl Load {
 
     /// Waits until this many more requests have been answered.
     pub fn wait_for(&self, requests: usize) {
-        let want = self.counts.answered.load(Ordering::Relaxed) + requests;
-        eventually("more requests are answered", || {
-            self.counts.answered.load(Ordering::Relaxed) >= want
-        });
+        let answered = || self.counts.answered.load(Ordering::Relaxed);
+        let want = answered() + requests;
+        eventually("more requests are answered", || answered() >= want);
     }
 
     /// Lets each client finish its last request, and returns how many requests failed in all.
     pub fn end(mut self) -> usize {
         self.counts.must_end.store(true, Ordering::Relaxed);
-        for client in self.clients.drain(..) {
-            client.join().unwrap();
-        }
+        self.clients.drain(..).for_each(|client| client.join().unwrap());
         self.counts.failed.load(Ordering::Relaxed)
     }
 }
@@ -92,19 +86,15 @@ fn get(address: SocketAddr) -> Result<(), String> {
         Ok(answer)
     };
     let answer = exchange().map_err(|error: std::io::Error| error.to_string())?;
-    if answer.starts_with(b"HTTP/1.0 200 ") && answer.ends_with(b"\r\n\r\nhello") {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&answer).into_owned())
+    let is_right = answer.starts_with(b"HTTP/1.0 200 ") && answer.ends_with(b"\r\n\r\nhello");
+    is_right.then_some(()).ok_or_else(|| String::from_utf8_lossy(&answer).into_owned())
 }
 
 fn serve(root: &Path, port: u16) -> Httpd {
     let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
     command.args(["--bind", SERVER, "--port", &port.to_string()]);
-    Httpd::spawn({
-        command.args(["--trusted-proxy", "127.0.0.1"]).arg(root);
-        command
-    })
+    command.args(["--trusted-proxy", "127.0.0.1"]).arg(root);
+    Httpd::spawn(command)
 }
 
 #[test]

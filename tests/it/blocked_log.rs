@@ -5,7 +5,6 @@ use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -13,20 +12,15 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Signal;
 
 use crate::support::{
-    Ended, HELD_UP, Httpd, Tree, eventually, has_words, is_root, pseudo_terminal, tool,
+    Ended, HELD_UP, Httpd, Tree, eventually, has_words, is_root, pseudo_terminal, status_of, tool,
+    value_in,
 };
 
 /// Together with lines of 8 kB, far more than any pipe, terminal or queue holds.
 const REQUESTS: usize = 800;
 
 /// Fewer slots than requests: one that waited for the log would not come back.
-const SLOTS: &str = "4";
-
-/// Fields of a request whose access line takes 8 kB, since quotes are escaped.
-fn long_fields() -> String {
-    let quotes = "\"".repeat(2_000);
-    format!("Referer: {quotes}\r\nUser-Agent: {quotes}\r\n")
-}
+const FLAGS: [&str; 4] = ["--max-connections", "4", "--log-format", "combined"];
 
 /// A server with this descriptor as standard error. A shell has to pass on a pipe or a terminal
 /// that nobody reads, since the tests collect a server's output.
@@ -34,24 +28,21 @@ fn long_fields() -> String {
 fn serve(tree: &Tree, standard_error: OwnedFd, before: &[&str]) -> Httpd {
     let mut command = Command::new("sh");
     command.args(["-c", r#"exec "$@" 2>&0 </dev/null"#, "sh"]).args(before);
-    command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "--max-connections", SLOTS]);
-    command.args(["--log-format", "combined"]).arg(tree.path());
+    command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0"]).args(FLAGS).arg(tree.path());
     Httpd::spawn_with(command, Stdio::from(standard_error))
 }
 
-/// Sends this many requests from a few clients at once. Each must be answered and its connection
-/// closed although the log is blocked.
+/// Sends [`REQUESTS`] from a few clients at once. Each must be answered and its connection closed
+/// although the log is blocked.
 #[track_caller]
-fn ask_often(httpd: &Httpd, count: usize) {
-    let fields = long_fields();
-    let ask = || {
-        for _ in 0..count / 4 {
-            assert_eq!(httpd.request("GET", "/a.txt", &fields).body, b"hello");
-        }
-    };
+fn ask_often(httpd: &Httpd) {
+    // Escaped, these take 8 kB.
+    let quotes = "\"".repeat(2_000);
+    let fields = format!("Referer: {quotes}\r\nUser-Agent: {quotes}\r\n");
+    let ask = || assert_eq!(httpd.request("GET", "/a.txt", &fields).body, b"hello");
     thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(ask);
+            scope.spawn(|| (0..REQUESTS / 4).for_each(|_| ask()));
         }
     });
 }
@@ -99,7 +90,7 @@ fn lost_lines_are_counted_when_the_pipe_is_read_again() {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     let (reader, writer) = pipe();
     let httpd = serve(&tree, writer, &[]);
-    ask_often(&httpd, REQUESTS);
+    ask_often(&httpd);
     let mut log = Vec::new();
     let mut rest = Vec::new();
     eventually("it is told", || {
@@ -119,37 +110,18 @@ fn lost_lines_are_counted_when_the_pipe_is_read_again() {
     assert_eq!(lost(&last), [REQUESTS - access_lines(&log)], "the last line has the sum");
 }
 
-#[test]
-fn lost_lines_are_counted_when_the_pipe_is_read_only_in_the_end() {
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    let (reader, writer) = std::io::pipe().unwrap();
-    let httpd = serve(&tree, writer.into(), &[]);
-    ask_often(&httpd, REQUESTS);
-    httpd.signal(Signal::TERM);
-    let text = std::io::read_to_string(reader).unwrap();
-    check_end(&httpd.wait());
-    let log: Vec<_> = text.lines().map(str::to_owned).collect();
-    let told: Vec<_> = log.iter().filter(|line| line.contains("access_log")).cloned().collect();
-    let lost: usize = lost(&told).iter().sum();
-    let unwritten = REQUESTS - access_lines(&log);
-    // Messages at the stop may also have found no room.
-    assert!((unwritten..=unwritten + 2).contains(&lost), "{lost}, {unwritten}");
-}
-
-/// It is just not read, or stopped by Ctrl-S.
+/// It is stopped by Ctrl-S.
 #[track_caller]
 fn check_stuck_terminal(mode: u32, before: &[&str]) {
     let tree = Tree::with(&[("a.txt", b"hello")]);
     std::fs::set_permissions(tree.path(), Permissions::from_mode(0o755)).unwrap();
-    for typed in [&b""[..], b"\x13"] {
-        let (screen, line) = pseudo_terminal();
-        line.set_permissions(Permissions::from_mode(mode)).unwrap();
-        let mut screen = File::from(screen);
-        screen.write_all(typed).unwrap();
-        let httpd = serve(&tree, line.into(), before);
-        ask_often(&httpd, REQUESTS);
-        check_end(&httpd.stop());
-    }
+    let (screen, line) = pseudo_terminal();
+    line.set_permissions(Permissions::from_mode(mode)).unwrap();
+    let mut screen = File::from(screen);
+    screen.write_all(b"\x13").unwrap();
+    let httpd = serve(&tree, line.into(), before);
+    ask_often(&httpd);
+    check_end(&httpd.stop());
 }
 
 #[test]
@@ -163,32 +135,28 @@ fn a_stopped_terminal_of_another_user_costs_lines_only() {
     let Some(setpriv) = tool("setpriv").filter(|_| is_root()) else {
         return eprintln!("skipped: only root can become another user");
     };
-    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    check_stuck_terminal(0o600, &[&[setpriv.to_str().unwrap()], &nobody[..]].concat());
+    let setpriv = setpriv.to_str().unwrap();
+    let as_nobody = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups"];
+    check_stuck_terminal(0o600, &as_nobody);
 }
 
-/// A server with a log file. The root and the log have folders of their own in the tree.
-#[track_caller]
-fn serve_with_log(mut command: Command, log: &Path, tree: &Tree) -> Httpd {
-    command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0", "--max-connections", SLOTS]);
-    command.args(["--log-format", "combined", "--log-file"]).arg(log).arg(tree.join("root"));
-    Httpd::spawn(command)
+/// A folder with a served one and a log.
+fn tree_with_log() -> Tree {
+    Tree::with(&[("root/a.txt", b"hello"), ("log/access.log", b"")])
 }
 
 #[test]
 fn a_stalled_disk_costs_lines_only() {
-    let Some(strace) = tool("strace") else { return };
-    let tree = Tree::with(&[("root/a.txt", b"hello"), ("log/access.log", b"")]);
+    let tree = tree_with_log();
     let log = tree.join("log/access.log");
-    let mut command = Command::new(strace);
-    command.args(["-D", "-f", "-o", "/dev/null", "-P"]).arg(&log);
-    command.args(["-e", &format!("inject=write:{HELD_UP}")]);
-    let httpd = serve_with_log(command, &log, &tree);
-    ask_often(&httpd, REQUESTS);
+    let flags = [&FLAGS[..], &["--log-file", log.to_str().unwrap()]].concat();
+    let fault = format!("write:{HELD_UP}");
+    let httpd = Httpd::serve_with_fault(&tree.join("root"), &flags, &fault, &[&log]);
+    let Some(httpd) = httpd else { return };
+    ask_often(&httpd);
     httpd.log_line(|line| has_words(line, &["ERROR"]) && line.contains("access.log"));
     httpd.signal(Signal::TERM);
-    let status = || std::fs::read_to_string(format!("/proc/{}/status", httpd.pid())).unwrap();
-    eventually("it ends", || status().contains("State:\tZ"));
+    eventually("it ends", || value_in(&status_of(httpd.pid()), "State").starts_with('Z'));
     httpd.release();
     let ended = httpd.wait();
     assert_eq!(ended.status.code(), Some(0));
@@ -198,13 +166,14 @@ fn a_stalled_disk_costs_lines_only() {
 /// A pipe does not tell how much it took of lines written together, so they count as lost.
 #[test]
 fn a_named_pipe_that_is_not_read_costs_lines_only() {
-    let tree = Tree::with(&[("root/a.txt", b"hello"), ("log/other", b"")]);
+    let tree = tree_with_log();
     let log = tree.join("log/pipe");
     rustix::fs::mkfifoat(CWD, &log, Mode::RUSR | Mode::WUSR).unwrap();
     let flags = OFlags::RDONLY | OFlags::NONBLOCK;
     let reader = File::from(rustix::fs::open(&log, flags, Mode::empty()).unwrap());
-    let httpd = serve_with_log(Command::new("env"), &log, &tree);
-    ask_often(&httpd, REQUESTS);
+    let flags = [&FLAGS[..], &["--log-file", log.to_str().unwrap()]].concat();
+    let httpd = Httpd::serve(&tree.join("root"), &flags);
+    ask_often(&httpd);
     let ended = httpd.stop();
     check_end(&ended);
     let written = read_what_is_there(&reader).iter().filter(|line| line.ends_with('"')).count();
@@ -214,14 +183,15 @@ fn a_named_pipe_that_is_not_read_costs_lines_only() {
 
 #[test]
 fn a_limit_on_the_size_of_files_costs_lines_only() {
-    let tree = Tree::with(&[("root/a.txt", b"hello"), ("log/access.log", b"")]);
+    let tree = tree_with_log();
     let log = tree.join("log/access.log");
     let mut command = Command::new("sh");
     // The unit is 512 bytes in some shells, 1 KiB in others.
-    command.args(["-c", r#"ulimit -f 200; exec "$@""#, "sh"]);
-    let httpd = serve_with_log(command, &log, &tree);
+    command.args(["-c", r#"ulimit -f 200; exec "$@""#, "sh", env!("CARGO_BIN_EXE_httpd")]);
+    command.args(["--port", "0", "--log-file"]).arg(&log).args(FLAGS).arg(tree.join("root"));
+    let httpd = Httpd::spawn(command);
     let is_about_loss = |line: &str| has_words(line, &["ERROR"]) && line.contains("access.log");
-    ask_often(&httpd, REQUESTS);
+    ask_often(&httpd);
     httpd.log_line(is_about_loss);
     std::fs::rename(&log, tree.join("log/old")).unwrap();
     httpd.signal(Signal::HUP);
@@ -240,5 +210,6 @@ fn a_limit_on_the_size_of_files_costs_lines_only() {
     let (sum, losses) = lost.split_last().unwrap();
     assert_eq!((losses.iter().sum(), *sum), (not_written, not_written));
     let errors = ended.stderr.iter().filter(|line| is_about_loss(line)).count();
-    assert_eq!(errors, losses.len());
+    // More that is lost just before the new file is opened belongs to the same error.
+    assert!((1..=losses.len()).contains(&errors), "{errors} of {losses:?}");
 }

@@ -12,9 +12,6 @@ use crate::support::{
 /// Long enough for a client to send a request, short enough for a test to wait for.
 const REQUEST_TIMEOUT: [&str; 2] = ["--request-timeout", "0.3"];
 
-/// The most that a client may send after an early answer before it is cut off.
-const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
-
 fn site(flags: &[&str]) -> (Tree, Httpd) {
     let tree = Tree::with(&[("a.txt", b"hello"), ("large.bin", &pattern(1_000_000))]);
     let httpd = Httpd::serve(tree.path(), flags);
@@ -45,26 +42,18 @@ fn an_early_answer_arrives_whole_while_the_client_keeps_sending() {
     let length = "Content-Length: 8388608\r\n\r\n";
     check_early(&httpd, &format!("POST /post.html HTTP/1.0\r\n{length}"), 413);
     check_early(&httpd, &format!("POST /a.txt HTTP/1.0\r\n{length}"), 405);
-    check_early(&httpd, &format!("PUT /new HTTP/1.0\r\n{length}"), 404);
-    check_early(&httpd, &format!("BREW /a.txt HTTP/1.0\r\n{length}"), 501);
-    check_early(&httpd, &format!("GET /a.txt HTTP/1.0\r\n{length}"), 200);
     check_early(&httpd, &format!("GET /large.bin HTTP/1.0\r\n{length}"), 200);
-    check_early(&httpd, "POST /post.html HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 411);
     check_early(&httpd, "GET /", 414);
-    check_early(&httpd, "GET /a.txt HTTP/1.0\r\nX: ", 431);
     check_early(&httpd, "GET /a.txt HTTP/1.0\r\nX : y\r\n", 400);
-    check_early(&httpd, "GET /a.txt HTTP/2.0\r\n", 505);
-    check_early(&httpd, &format!("GET / HTTP/1.1\r\nHost: example.com\r\n{length}"), 421);
 }
 
 #[test]
 fn an_endless_upload_is_cut_off() {
     let (_tree, httpd) = site(&[]);
-    let mut stream = httpd.connect();
-    stream.write_all(b"POST /post.html HTTP/1.0\r\n\r\n").unwrap();
+    let mut stream = httpd.ask("POST /post.html HTTP/1.0\r\n\r\n");
     let megabyte = vec![b'x'; 1024 * 1024];
-    // The bytes that the server drains, and those that the kernel buffers on both sides.
-    let at_most = DRAIN_BYTES_MAX / megabyte.len() + 48;
+    // The server drains 16 MiB; the rest is what the kernel buffers on both sides.
+    let at_most = 16 + 48;
     let written = (0..at_most).map(|_| stream.write_all(&megabyte)).take_while(Result::is_ok);
     let megabytes = written.count();
     assert!((8..at_most).contains(&megabytes), "{megabytes}");
@@ -77,8 +66,7 @@ fn an_endless_upload_is_cut_off() {
 fn a_client_that_does_not_close_is_closed_after_five_seconds() {
     let (_tree, httpd) = site(&["--log-format", "json", "--request-timeout", "60"]);
     let ask = |target: &str| {
-        let mut stream = httpd.connect();
-        stream.write_all(format!("BREW {target} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+        let mut stream = httpd.ask(format!("BREW {target} HTTP/1.0\r\n\r\n"));
         check(&read_to_end(&mut stream), 501);
         stream
     };
@@ -89,8 +77,7 @@ fn a_client_that_does_not_close_is_closed_after_five_seconds() {
         std::thread::sleep(Duration::from_millis(50));
     }
     for target in ["/silent", "/talkative"] {
-        let line = httpd.log_line(|line| line.contains(&format!("\"{target}\"")));
-        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let entry = httpd.log_entry(|entry| entry["target"] == target);
         let lingered = Duration::from_micros(entry["duration_us"].as_u64().unwrap());
         assert!((4..15).contains(&lingered.as_secs()), "{target}: {lingered:?}");
     }
@@ -101,12 +88,9 @@ fn a_client_that_does_not_close_is_closed_after_five_seconds() {
 fn each_connection_gets_one_answer() {
     let (_tree, httpd) = site(&[]);
     let get = "GET /a.txt HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n";
-    assert_eq!(check(&httpd.raw(get.repeat(2)), 200).body, b"hello");
     assert_eq!(check(&httpd.raw(get.repeat(1000)), 200).body, b"hello");
-    assert_eq!(check(&httpd.raw(format!("{get}\0\0")), 200).body, b"hello");
     let post = "POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\nid=7";
     assert!(check(&httpd.raw(format!("{post}{get}")), 200).text().contains(">7<"));
-    assert!(check(&httpd.raw(format!("{post}\r\n")), 200).text().contains(">7<"));
     assert_eq!(httpd.raw("GET /a.txt\r\nGET /a.txt\r\n"), b"hello");
 }
 
@@ -114,30 +98,15 @@ fn each_connection_gets_one_answer() {
 fn a_half_closed_connection_still_gets_its_answer() {
     let (_tree, httpd) = site(&[]);
     let ask = |request: &str| send_and_half_close(&mut httpd.connect(), request.as_bytes());
-    assert_eq!(check(&ask("GET /a.txt HTTP/1.0\r\n\r\n"), 200).body, b"hello");
-    let large = check(&ask("GET /large.bin HTTP/1.0\r\n\r\n"), 200);
-    assert!(large.body == pattern(1_000_000));
+    assert!(check(&ask("GET /large.bin HTTP/1.0\r\n\r\n"), 200).body == pattern(1_000_000));
     check(&ask("POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\nid=7"), 200);
     check(&ask("GET /\0 HTTP/1.0\r\n"), 400);
-    assert_eq!(ask("GET /a.txt\r\n"), b"hello");
 }
 
 #[test]
-fn a_request_that_ends_early_gets_no_answer() {
-    let (_tree, httpd) = site(&[]);
-    for start in [
-        "",
-        "G",
-        "GET /a.txt",
-        "GET /a.txt HTTP/1.0\r\nHost: localhost",
-        "POST /post.html HTTP/1.0\r\nContent-Length: 4\r\n\r\nid=",
-    ] {
-        let answer = send_and_half_close(&mut httpd.connect(), start.as_bytes());
-        assert_eq!(String::from_utf8_lossy(&answer), "", "{start:?}");
-    }
-    assert_eq!(httpd.get("/a.txt").status, 200);
+fn a_client_that_says_nothing_gets_no_answer() {
     let (_tree, httpd) = site(&REQUEST_TIMEOUT);
-    assert_eq!(read_to_end(&mut httpd.connect()), b"", "a client that says nothing");
+    assert_eq!(read_to_end(&mut httpd.connect()), b"");
 }
 
 #[test]
@@ -145,7 +114,6 @@ fn a_request_can_arrive_one_byte_at_a_time() {
     let (_tree, httpd) = site(&[]);
     for (request, want) in [
         ("\r\nGET /a.txt HTTP/1.1\r\nHost: localhost\r\nX: y\r\n\r\n", "hello"),
-        ("GET /a.txt HTTP/1.0\n\n", "hello"),
         ("POST /post.html HTTP/1.0\r\nContent-Length: 7\r\n\r\nid=1234", ">1234<"),
     ] {
         let mut stream = httpd.connect();
@@ -164,16 +132,12 @@ fn trickling_bytes_do_not_extend_the_deadline() {
         "GET /a.txt HTTP/1.0\r\nX: ",
         "POST /post.html HTTP/1.0\r\nContent-Length: 65536\r\n\r\nid=",
     ] {
-        let mut stream = httpd.connect();
-        stream.write_all(start.as_bytes()).unwrap();
-        let (answer, sent) = trickle(&mut stream);
+        let (answer, sent) = trickle(&mut httpd.ask(start));
         check(&answer, 408);
         assert!(sent >= 2, "{sent}");
         // Noticing it takes no further byte either.
-        let mut silent = httpd.connect();
         let started = Instant::now();
-        silent.write_all(start.as_bytes()).unwrap();
-        check(&read_to_end(&mut silent), 408);
+        check(&httpd.raw(start), 408);
         assert!(started.elapsed() >= Duration::from_millis(250), "{:?}", started.elapsed());
     }
     let line = httpd.log_line(|line| line.contains(" 408 "));
@@ -196,21 +160,14 @@ fn trickle(stream: &mut TcpStream) -> (Vec<u8>, usize) {
     panic!("there is no deadline");
 }
 
-/// Sends a head, and returns the first line of the answer.
-#[track_caller]
-fn first_line(stream: &mut TcpStream, head: &str) -> String {
-    stream.write_all(head.as_bytes()).unwrap();
-    String::from_utf8(read_up_to(stream, b"\r\n")).unwrap()
-}
-
 #[test]
 fn a_client_that_expects_100_gets_it_at_once() {
     let (_tree, httpd) = site(&[]);
     for expectation in ["100-continue", "100-Continue"] {
         let fields = format!("Host: localhost\r\nContent-Length: 4\r\nExpect: {expectation}\r\n");
         let head = format!("POST /post.html HTTP/1.1\r\n{fields}\r\n");
-        let mut stream = httpd.connect();
-        assert_eq!(first_line(&mut stream, &head), "HTTP/1.1 100 Continue\r\n");
+        let mut stream = httpd.ask(head);
+        assert_eq!(read_up_to(&mut stream, b"\r\n"), b"HTTP/1.1 100 Continue\r\n");
         stream.write_all(b"id=7").unwrap();
         let rest = read_to_end(&mut stream);
         let answer = rest.strip_prefix(b"\r\n").expect("an interim response ends in an empty line");
@@ -224,14 +181,13 @@ fn a_client_that_need_not_send_its_body_gets_no_100() {
     for (request, length, want) in [
         ("GET /a.txt HTTP/1.1", "4", "200 OK"),
         ("POST /a.txt HTTP/1.1", "4", "405 Method Not Allowed"),
-        ("POST /missing HTTP/1.1", "4", "404 Not Found"),
         ("POST /post.html HTTP/1.1", "65537", "413 Content Too Large"),
         ("POST /post.html HTTP/1.1", "0", "200 OK"),
     ] {
         let fields =
             format!("Host: localhost\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n");
-        let head = format!("{request}\r\n{fields}\r\n");
-        assert_eq!(first_line(&mut httpd.connect(), &head), format!("HTTP/1.0 {want}\r\n"));
+        let reply = httpd.reply(format!("{request}\r\n{fields}\r\n"));
+        assert_eq!(reply.status_line, format!("HTTP/1.0 {want}"));
     }
     // HTTP/1.0 has no interim responses, and a client that has sent its body does not wait for one.
     let rest = "Host: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nid=7";

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -72,26 +72,13 @@ fn clients_are_served_one_after_another_and_at_once() {
     }
 }
 
-#[test]
-fn no_client_waits_behind_another() {
-    let all_here = Arc::new(Barrier::new(20));
-    let (running, address) = start(Options::default(), move |_: Connection| {
-        all_here.wait();
-    });
-    let mut clients: Vec<_> = (0..20).map(|_| connect(address)).collect();
-    for client in &mut clients {
-        read_to_end(client);
-    }
-    assert_eq!(running.stop(PATIENCE), 0);
-}
-
 /// A panic loses neither the thread that served it, nor the slot, nor the state of the handler.
 #[test]
 fn a_panic_costs_one_client() {
     const PANICS: usize = 40;
-    let served_by = Arc::new(Mutex::new(HashSet::new()));
     let options = Options { max_connections: 2, thread_cache: 2, ..Options::default() };
     let mut is_spoilt = false;
+    let served_by = Arc::new(Mutex::new(HashSet::new()));
     let threads = Arc::clone(&served_by);
     let (running, address) = start(options, move |connection: Connection| {
         let mut client = &connection;
@@ -119,17 +106,15 @@ fn a_panic_costs_one_client() {
 
 #[test]
 fn no_more_clients_are_waited_for_than_there_are_slots() {
-    const SLOTS: usize = 3;
-    let options = Options { max_connections: SLOTS, ..Options::default() };
+    let options = Options { max_connections: 3, ..Options::default() };
     let (running, address) = start(options, echo_a_byte);
     let clients: Vec<_> = (0..10).map(|_| connect(address)).collect();
     let is_evicted = |client: &TcpStream| client.peek(&mut [0]).is_ok_and(|length| length == 0);
     for client in &clients {
         client.set_nonblocking(true).unwrap();
     }
-    eventually("all but three are evicted", || {
-        clients.iter().filter(|client| !is_evicted(client)).count() == SLOTS
-    });
+    let kept = || clients.iter().filter(|client| !is_evicted(client)).count();
+    eventually("all but three are evicted", || kept() == 3);
     for mut client in clients.into_iter().filter(|client| !is_evicted(client)) {
         client.set_nonblocking(false).unwrap();
         client.write_all(b"x").unwrap();
@@ -200,14 +185,8 @@ fn check_a_start_without_threads() {
         }
         Err(error) => println!("start: {error}"),
     }
-    // Shorter than the patience of the test that waits for this process.
-    let is_closed = |address: &SocketAddr| {
-        (0..100).any(|_| {
-            thread::sleep(Duration::from_millis(50));
-            TcpStream::connect(address).is_err()
-        })
-    };
-    assert!(addresses.iter().all(is_closed), "somebody listens");
+    let is_closed = |address: &SocketAddr| TcpStream::connect(address).is_err();
+    eventually("nobody listens", || addresses.iter().all(is_closed));
 }
 
 #[test]

@@ -17,9 +17,6 @@ const PROXY: &str = "127.0.0.5";
 /// The client of these tests, an address that is not the proxy's own.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-/// How often a proxy is restarted because its port was taken in between.
-const STARTS_MAX: usize = 5;
-
 /// A proxy in the foreground, killed when dropped.
 pub struct Proxy {
     child: Child,
@@ -93,7 +90,8 @@ impl Proxy {
     /// Starts the result of `make` for an address and a folder: a configuration, and the command
     /// that takes its path as the last argument.
     fn start(make: impl Fn(SocketAddr, &Path) -> (String, Command)) -> Self {
-        for _ in 0..STARTS_MAX {
+        // Its port may be taken in between.
+        for _ in 0..5 {
             let folder = Tree::new();
             let address = format!("{PROXY}:{}", free_port(PROXY)).parse().unwrap();
             let (config, mut command) = make(address, folder.path());
@@ -116,7 +114,7 @@ impl Proxy {
             }
             eprintln!("{command:?} ended: {}", fs::read_to_string(log).unwrap());
         }
-        panic!("no proxy after {STARTS_MAX} starts");
+        panic!("no proxy after five starts");
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -158,16 +156,9 @@ fn check_addresses(trusting: (&Proxy, &Httpd), other: (&Proxy, &Httpd)) {
     ask(proxy.address(), "GET /a.txt?plain", "", "");
     assert_eq!(logged(httpd, "plain"), "127.0.0.2");
     // Addresses that the client makes up are to the left of the one that the proxy saw.
-    for (query, fields) in [
-        ("one", "X-Forwarded-For: 203.0.113.9\r\n"),
-        ("two", "X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n"),
-        ("lines", "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 127.0.0.1\r\n"),
-        ("empty", "X-Forwarded-For: ,\r\n"),
-    ] {
-        let reply = ask(proxy.address(), &format!("GET /a.txt?{query}"), fields, "");
-        assert_eq!(reply.status, 200, "{query}");
-        assert_eq!(logged(httpd, query), "127.0.0.2", "{query}");
-    }
+    let fields = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 127.0.0.1\r\n";
+    assert_eq!(ask(proxy.address(), "GET /a.txt?lines", fields, "").status, 200);
+    assert_eq!(logged(httpd, "lines"), "127.0.0.2");
     // Past the proxy, only the proxy itself is trusted.
     ask(httpd.address(), "GET /a.txt?direct", "X-Forwarded-For: 203.0.113.9\r\n", "");
     assert_eq!(logged(httpd, "direct"), "127.0.0.2");
@@ -188,14 +179,12 @@ fn check_exchanges(proxy: &Proxy) {
     let head = ask(at, "HEAD /large", "", "");
     assert_eq!((head.status, head.field("Content-Length")), (200, Some("5000000")));
     assert_eq!(head.body, b"");
-    assert_eq!(ask(at, "GET /missing", "", "").status, 404);
     let tag = head.field("ETag").unwrap();
     let same = ask(at, "GET /large", &format!("If-None-Match: {tag}\r\n"), "");
     assert_eq!((same.status, same.body.len()), (304, 0));
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     let post = ask(at, "POST /post.html", form, "id=s12345");
     assert!(post.text().contains("<p>s12345</p>"), "{post:?}");
-    assert_eq!(ask(at, "DELETE /large", "", "").status, 405);
 }
 
 #[test]
@@ -264,11 +253,11 @@ const FIELDS: &str = "X-Forwarded-For: 203.0.113.9\r\nReferer: /r\r\nUser-Agent:
 /// Checks that the log has a line with this outcome and this client for this marked request.
 #[track_caller]
 fn check_entry(httpd: &Httpd, mark: &str, outcome: &str) {
-    let line = httpd.log_line(|line| line.contains(mark) && line.contains(outcome));
-    let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(entry["outcome"], outcome, "{line}");
+    let is_marked = |target: &str| target.contains(mark);
+    let entry = httpd.log_entry(|it| it["target"].as_str().is_some_and(is_marked));
+    assert_eq!(entry["outcome"], outcome, "{entry}");
     let client = ["client", "referer", "user_agent"].map(|name| entry[name].as_str());
-    assert_eq!(client, [Some("203.0.113.9"), Some("/r"), Some("agent")], "{line}");
+    assert_eq!(client, [Some("203.0.113.9"), Some("/r"), Some("agent")], "{entry}");
 }
 
 #[test]
@@ -279,8 +268,6 @@ fn refused_and_late_requests_have_the_clients_address_too() {
     let fields_of_a_client = "A: b\r\n".repeat(100);
     for (start, mark, status) in [
         ("GET /a%2fb HTTP/1.0\r\n", "a%2fb", 404),
-        ("POST /post.html HTTP/1.0\r\n", "post.html", 411),
-        ("GET /folded HTTP/1.0\r\n folded\r\n", "folded", 400),
         (&format!("GET /many HTTP/1.0\r\n{fields_of_a_client}"), "many", 431),
         (&format!("GET /{} HTTP/1.0\r\n", "l".repeat(9_000)), "/lll", 414),
     ] {
@@ -300,11 +287,9 @@ fn an_evicted_request_has_the_clients_address_too() {
     let tree = tree();
     let flags = ["--trusted-proxy", "127.0.0.1", "--log-format", "json"];
     let httpd = Httpd::serve(tree.path(), &[&flags[..], &["--max-connections", "1"]].concat());
-    let mut owes = httpd.connect();
-    write!(owes, "GET /evicted HTTP/1.0\r\n{FIELDS}Accept: ").unwrap();
+    let mut owes = httpd.ask(format!("GET /evicted HTTP/1.0\r\n{FIELDS}Accept: "));
     // Another request that makes the server wait.
-    let mut other = httpd.connect();
-    write!(other, "GET /other HTTP/1.0\r\n").unwrap();
+    let _other = httpd.ask("GET /other HTTP/1.0\r\n");
     assert_eq!(read_to_end(&mut owes), b"");
     check_entry(&httpd, "/evicted", "evicted");
 }

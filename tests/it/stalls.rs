@@ -2,16 +2,15 @@
 //! connections are accepted whatever one client or one disk does.
 
 use std::io::{ErrorKind, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 use std::thread;
 
-use httpd::net::{Connection, Options, Running};
+use httpd::net::{Connection, Options};
 
-use crate::attack::{Attack, Manner, loopback};
 use crate::net;
-use crate::support::{HELD_UP, Httpd, PATIENCE, Tree, eventually, read_to_end};
+use crate::support::{HELD_UP, Httpd, PATIENCE, Tree, read_to_end};
 
 /// While every such system call for one file or folder blocks, other requests are answered, however
 /// many clients wait for that one.
@@ -23,12 +22,7 @@ fn check_slow_call(call: &str, slow: &str, clients: usize) {
     let fault = format!("{call}:{HELD_UP}");
     let Some(httpd) = Httpd::serve_with_fault(tree.path(), &[], &fault, &paths) else { return };
     let request = format!("GET /{slow} HTTP/1.0\r\n\r\n");
-    let ask = |_| {
-        let mut stream = httpd.connect();
-        stream.write_all(request.as_bytes()).unwrap();
-        stream
-    };
-    let mut slow: Vec<_> = (0..clients).map(ask).collect();
+    let mut slow: Vec<_> = (0..clients).map(|_| httpd.ask(&request)).collect();
     for _ in 0..20 {
         assert_eq!(httpd.get("/fast/b").body, b"fast");
     }
@@ -64,38 +58,18 @@ fn many_clients_that_wait_for_a_disk_block_no_others() {
     check_slow_call("pread64", "slow", 500);
 }
 
-/// A thread steps aside before it waits for its client, instead of being found by the housekeeper:
-/// otherwise each slow sender would cost the time between two of its rounds.
-#[test]
-fn slow_senders_are_not_left_to_the_housekeeper() {
-    const SENDERS: usize = 400;
-    let tree = Tree::with(&[("a", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &["--verbose"]);
-    let _attack = Attack::start(httpd.address(), &[loopback(2)], SENDERS, Manner::Sends);
-    eventually("all of them are served", || httpd.usage().threads > SENDERS);
-    assert_eq!(httpd.get("/a").body, b"hello");
-    let log = httpd.log();
-    let held_up = log.iter().filter(|line| line.contains("held up")).count();
-    // A few are possible, since on a busy machine a thread may just not get to run.
-    assert!(held_up < SENDERS / 8, "{held_up} of {SENDERS}");
-}
-
-/// A server whose clients wait at a gate, unknown to the server, before they get a byte: the first
-/// of them holds the accept loop meanwhile.
-fn serve_behind_a_gate(gate: &Arc<RwLock<()>>) -> (Running, SocketAddr) {
-    let gate = Arc::clone(gate);
-    net::start(Options::default(), move |connection: Connection| {
-        drop(gate.read().unwrap());
-        let _ = (&connection).write_all(b"x");
-    })
-}
-
+/// Clients wait at a gate, unknown to the server, before they get a byte: the first of them holds
+/// the accept loop meanwhile.
 #[test]
 fn a_stop_while_the_loop_is_held_loses_no_new_connection() {
     for _ in 0..20 {
         let gate = Arc::new(RwLock::new(()));
         let closed = gate.write().unwrap();
-        let (running, address) = serve_behind_a_gate(&gate);
+        let servers_gate = Arc::clone(&gate);
+        let (running, address) = net::start(Options::default(), move |connection: Connection| {
+            drop(servers_gate.read().unwrap());
+            let _ = (&connection).write_all(b"x");
+        });
         let mut clients: Vec<_> = (0..5).map(|_| net::connect(address)).collect();
         let stop = thread::spawn(move || running.stop(PATIENCE));
         drop(closed);
