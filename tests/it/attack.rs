@@ -13,27 +13,14 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-/// Sent byte by byte by a slow sender; then the last byte again and again.
-const ENDLESS_HEAD: &[u8] = b"GET / HTTP/1.0\r\nX: a";
-
-/// The time between two actions of a client.
-const STEP: Duration = Duration::from_millis(100);
-
-/// The time between two looks for slow clients whose action is due.
-const TICK: Duration = Duration::from_millis(20);
+/// Sent byte by byte by a slow sender; then an `a` again and again.
+const ENDLESS_HEAD: &[u8] = b"GET / HTTP/1.0\r\nX: ";
 
 /// The start of a request with a body that is far too long.
 const ENDLESS_BODY: &[u8] = b"POST /post.html HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n";
 
 /// Bytes of a body sent at once.
 static FLOOD_BYTES: [u8; 64 * 1024] = [b'x'; 64 * 1024];
-
-/// The pause before a client that has lost its connection comes back. Thousands of them would
-/// otherwise spend all of the machine's time on connecting.
-const RETURN_INTERVAL: Duration = Duration::from_millis(250);
-
-/// The receive buffer of an attacker in the kernel, in bytes.
-const RECEIVE_BUFFER_BYTES: usize = 8 * 1024;
 
 /// The behaviour of an attack's clients.
 #[derive(Clone, Debug)]
@@ -48,9 +35,14 @@ pub enum Manner {
 
 /// Clients that attack until they are called off.
 pub struct Attack {
-    is_over: Arc<AtomicBool>,
-    returns: Arc<AtomicUsize>,
+    course: Arc<Course>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Course {
+    is_over: AtomicBool,
+    returns: AtomicUsize,
 }
 
 struct Attacker {
@@ -59,7 +51,6 @@ struct Attacker {
     request: Vec<u8>,
     sent: usize,
     next_step: Instant,
-    steps: usize,
 }
 
 /// One of this machine's own addresses: 127.0.0.`number`.
@@ -76,52 +67,36 @@ pub fn loopbacks(network: u8, count: usize) -> Vec<IpAddr> {
     (1..=u16::try_from(count).unwrap()).map(address).collect()
 }
 
-impl Manner {
-    /// The time between two looks for clients whose action is due.
-    fn tick(&self) -> Duration {
-        match self {
-            Self::Floods => Duration::from_millis(1),
-            Self::Sends | Self::Takes { .. } => TICK,
-        }
-    }
-}
-
 impl Attack {
     /// This many clients, from these sources in turn.
     pub fn start(server: SocketAddr, sources: &[IpAddr], count: usize, manner: Manner) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let returns = Arc::new(AtomicUsize::new(0));
-        let (over, returned) = (Arc::clone(&is_over), Arc::clone(&returns));
+        let course = Arc::new(Course::default());
+        let course_of_thread = Arc::clone(&course);
         let sources: Vec<_> = sources.iter().copied().cycle().take(count).collect();
-        let thread = thread::spawn(move || attack(server, &sources, &manner, &over, &returned));
-        Self { is_over, returns, thread: Some(thread) }
+        let thread = thread::spawn(move || attack(server, &sources, &manner, &course_of_thread));
+        Self { course, thread: Some(thread) }
     }
 
     /// How often clients have come back.
     pub fn returns(&self) -> usize {
-        self.returns.load(Ordering::Relaxed)
+        self.course.returns.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Attack {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.course.is_over.store(true, Ordering::Relaxed);
         let ended = self.thread.take().map(JoinHandle::join);
         assert!(thread::panicking() || ended.is_some_and(|ended| ended.is_ok()));
     }
 }
 
-fn attack(
-    server: SocketAddr,
-    sources: &[IpAddr],
-    manner: &Manner,
-    is_over: &AtomicBool,
-    returns: &AtomicUsize,
-) {
+fn attack(server: SocketAddr, sources: &[IpAddr], manner: &Manner, course: &Course) {
     let mut attackers: Vec<_> =
         sources.iter().map(|&source| Attacker::new(server, source, manner)).collect();
-    while !is_over.load(Ordering::Relaxed) {
-        thread::sleep(manner.tick());
+    let tick = Duration::from_millis(if matches!(manner, Manner::Floods) { 1 } else { 20 });
+    while !course.is_over.load(Ordering::Relaxed) {
+        thread::sleep(tick);
         // Clients that read nothing must notice a reset or an end, too.
         let connected = attackers.iter().filter_map(|it| it.stream.as_ref());
         let mut sockets: Vec<_> = connected.map(|it| PollFd::new(it, PollFlags::RDHUP)).collect();
@@ -133,10 +108,11 @@ fn attack(
             let has_ended = is_here && ended.next().is_some_and(|ended| ended);
             if is_here && (has_ended || !attacker.step(manner)) {
                 attacker.stream = None;
-                attacker.next_step = Instant::now() + RETURN_INTERVAL;
+                // Thousands that came back at once would spend the machine's time on connecting.
+                attacker.next_step = Instant::now() + Duration::from_millis(250);
             } else if !is_here && Instant::now() >= attacker.next_step {
                 *attacker = Attacker::new(server, source, manner);
-                returns.fetch_add(1, Ordering::Relaxed);
+                course.returns.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -147,7 +123,7 @@ impl Attacker {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket =
             rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
-        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES).unwrap();
+        sockopt::set_socket_recv_buffer_size(&socket, 8 * 1024).unwrap();
         // Frees the port at once: thousands per second would use up all ports.
         sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
         rustix::net::bind(&socket, &SocketAddr::new(source, 0)).unwrap();
@@ -159,59 +135,38 @@ impl Attacker {
             Manner::Takes { path, .. } => format!("GET {path} HTTP/1.0\r\n\r\n").into_bytes(),
         };
         let stream = Some(TcpStream::from(socket));
-        Self { stream, request, sent: 0, next_step: Instant::now(), steps: 0 }
+        Self { stream, request, sent: 0, next_step: Instant::now() }
     }
 
     /// Acts if an action is due. Returns whether it still has its connection.
     fn step(&mut self, manner: &Manner) -> bool {
-        if matches!(manner, Manner::Floods) && self.sent >= self.request.len() {
-            return self.flood();
-        }
-        if Instant::now() < self.next_step {
+        let Some(stream) = &mut self.stream else { return false };
+        let unsent = &self.request[self.sent.min(self.request.len())..];
+        // What a flood sends is limited by the kernel alone.
+        let is_flood = unsent.is_empty() && matches!(manner, Manner::Floods);
+        if !is_flood && Instant::now() < self.next_step {
             return true;
         }
-        self.next_step += STEP;
-        self.steps += 1;
-        match manner {
-            // Every tenth step is one per second.
-            Manner::Sends if self.steps % 10 == 1 => {
-                let at = self.sent.min(self.request.len() - 1);
-                self.send(at..at + 1)
+        let is_slow = matches!(manner, Manner::Sends);
+        self.next_step += Duration::from_millis(if is_slow { 1_000 } else { 100 });
+        let result = match manner {
+            Manner::Sends if unsent.is_empty() => stream.write(b"a"),
+            Manner::Sends => stream.write(&unsent[..1]),
+            Manner::Floods if unsent.is_empty() => stream.write(&FLOOD_BYTES),
+            Manner::Takes { bytes_a_second, .. } if unsent.is_empty() => {
+                return take(stream, bytes_a_second / 10);
             }
-            Manner::Floods | Manner::Takes { .. } if self.sent < self.request.len() => {
-                self.send(self.sent..self.request.len())
-            }
-            Manner::Sends | Manner::Floods => true,
-            &Manner::Takes { bytes_a_second, .. } => self.take(bytes_a_second / 10),
-        }
+            Manner::Floods | Manner::Takes { .. } => stream.write(unsent),
+        };
+        self.sent += result.as_ref().map_or(0, |&length| length);
+        result.as_ref().err().is_none_or(is_early)
     }
+}
 
-    fn send(&mut self, bytes: std::ops::Range<usize>) -> bool {
-        let Some(stream) = &mut self.stream else { return false };
-        match stream.write(&self.request[bytes]) {
-            Ok(length) => self.sent += length,
-            Err(error) => return is_early(&error),
-        }
-        true
-    }
-
-    /// Sends as much as the kernel takes at once.
-    fn flood(&mut self) -> bool {
-        let Some(stream) = &mut self.stream else { return false };
-        match stream.write(&FLOOD_BYTES) {
-            Ok(length) => self.sent = self.sent.saturating_add(length),
-            Err(error) => return is_early(&error),
-        }
-        true
-    }
-
-    fn take(&mut self, bytes: usize) -> bool {
-        let mut buffer = vec![0; bytes];
-        let Some(stream) = &mut self.stream else { return false };
-        match stream.read(&mut buffer) {
-            Ok(length) => length > 0 || bytes == 0,
-            Err(error) => is_early(&error),
-        }
+fn take(stream: &mut TcpStream, bytes: usize) -> bool {
+    match stream.read(&mut vec![0; bytes]) {
+        Ok(length) => length > 0 || bytes == 0,
+        Err(error) => is_early(&error),
     }
 }
 

@@ -47,18 +47,37 @@ pub fn send(httpd: &Httpd, bytes: &[u8]) -> TcpStream {
 
 #[track_caller]
 pub fn send_from(source: IpAddr, httpd: &Httpd, bytes: &[u8]) -> TcpStream {
-    let mut stream = connect_from(source, httpd.address());
-    stream.write_all(bytes).unwrap();
+    let stream = ask_from(source, httpd, bytes);
     settle(httpd);
+    stream
+}
+
+/// The same without the wait.
+#[track_caller]
+pub fn ask_from(source: IpAddr, httpd: &Httpd, bytes: impl AsRef<[u8]>) -> TcpStream {
+    let mut stream = connect_from(source, httpd.address());
+    stream.write_all(bytes.as_ref()).unwrap();
     stream
 }
 
 /// Waits for a line with this outcome of a request for `target`.
 #[track_caller]
 pub fn await_outcome(httpd: &Httpd, target: Option<&str>, outcome: &str) -> Value {
-    let parse = |line: &str| serde_json::from_str::<Value>(line).ok();
-    let is_it = |entry: Value| entry["target"].as_str() == target && entry["outcome"] == outcome;
-    parse(&httpd.log_line(|line| parse(line).is_some_and(is_it))).unwrap()
+    httpd.log_entry(|it| it["target"].as_str() == target && it["outcome"] == outcome)
+}
+
+#[track_caller]
+fn await_eviction(httpd: &Httpd, target: &str, cause: &str) -> Value {
+    let entry = await_outcome(httpd, Some(target), "evicted");
+    assert_eq!(entry["cause"], cause, "{entry}");
+    entry
+}
+
+/// Sends the rest of a request for `/a`, and checks the answer.
+#[track_caller]
+fn finish(stream: &mut TcpStream, rest: &[u8]) {
+    stream.write_all(rest).unwrap();
+    assert_eq!(Reply::parse(&read_to_end(stream)).body, b"hello");
 }
 
 /// The number of evictions so far.
@@ -74,20 +93,16 @@ fn the_oldest_unfinished_request_loses_its_slot() {
     let mut body = send(&httpd, b"POST /post.html HTTP/1.0\r\nContent-Length: 9\r\n\r\nid=");
     let mut third = send(&httpd, b"G");
     let mut fourth = send(&httpd, b"GET /a HTTP/1.0\r\n");
-    let evicted = await_outcome(&httpd, Some("/oldest"), "evicted");
-    assert_eq!((&evicted["cause"], &evicted["bytes_sent"]), (&"owed-longest".into(), &0.into()));
+    assert_eq!(await_eviction(&httpd, "/oldest", "owed-longest")["bytes_sent"], 0);
     assert_eq!(read_to_end(&mut oldest), b"");
 
     let mut large = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
     assert_eq!(read_head(&mut large).status, 200);
-    let evicted = await_outcome(&httpd, Some("/post.html"), "evicted");
-    assert_eq!((&evicted["cause"], &evicted["bytes_sent"]), (&"owed-longest".into(), &0.into()));
+    assert_eq!(await_eviction(&httpd, "/post.html", "owed-longest")["bytes_sent"], 0);
     assert_eq!(read_to_end(&mut body), b"");
 
-    third.write_all(b"ET /a HTTP/1.0\r\n\r\n").unwrap();
-    assert_eq!(Reply::parse(&read_to_end(&mut third)).body, b"hello");
-    fourth.write_all(b"\r\n").unwrap();
-    assert_eq!(Reply::parse(&read_to_end(&mut fourth)).body, b"hello");
+    finish(&mut third, b"ET /a HTTP/1.0\r\n\r\n");
+    finish(&mut fourth, b"\r\n");
     assert_eq!(evictions(&httpd), 2);
 }
 
@@ -102,10 +117,8 @@ fn the_oldest_of_the_source_with_the_most_unfinished_requests_loses_its_slot() {
         send_from(loopback(2), &httpd, b"G"),
     ];
     let _another = send_from(loopback(4), &httpd, b"G");
-    let evicted = await_outcome(&httpd, Some("/crowd"), "evicted");
-    assert_eq!(evicted["cause"], "owed-longest");
-    alone.write_all(b"\r\n").unwrap();
-    assert_eq!(Reply::parse(&read_to_end(&mut alone)).body, b"hello");
+    await_eviction(&httpd, "/crowd", "owed-longest");
+    finish(&mut alone, b"\r\n");
 }
 
 #[test]
@@ -117,12 +130,9 @@ fn a_lingering_client_can_be_evicted() {
     let mut lingers = send(&httpd, b"GET /long HTTP/1.0\r\n\r\nand more");
     assert_eq!(Reply::parse(&read_to_end(&mut lingers)).body.len(), 257 * 1024);
     // At once: it lingers for only five seconds.
-    let mut waits = httpd.connect();
-    waits.write_all(b"GET /a?b HTTP/1.0\r\n").unwrap();
-    let evicted = await_outcome(&httpd, Some("/long"), "evicted");
-    assert_eq!(evicted["cause"], "owed-longest");
-    waits.write_all(b"\r\n").unwrap();
-    assert_eq!(Reply::parse(&read_to_end(&mut waits)).body, b"hello");
+    let mut waits = httpd.ask("GET /a?b HTTP/1.0\r\n");
+    await_eviction(&httpd, "/long", "owed-longest");
+    finish(&mut waits, b"\r\n");
 }
 
 #[test]
@@ -132,9 +142,8 @@ fn the_slowest_answer_of_the_source_with_the_most_loses_its_slot() {
     let many = [1, 2, 3]
         .map(|_| Holder::of(send_from(loopback(2), &httpd, b"GET /large.bin HTTP/1.0\r\n\r\n")));
     let _one = Holder::of(send_from(loopback(3), &httpd, b"GET /large.bin?one HTTP/1.0\r\n\r\n"));
-    let evicted = await_outcome(&httpd, Some("/large.bin"), "evicted");
-    assert_eq!((&evicted["cause"], &evicted["status"]), (&"over-share".into(), &200.into()));
-    assert_eq!(evicted["client"], "127.0.0.2");
+    let evicted = await_eviction(&httpd, "/large.bin", "over-share");
+    assert_eq!((&evicted["status"], &evicted["client"]), (&200.into(), &"127.0.0.2".into()));
 
     // Two answers of that source are not two more than the one of this.
     let mut another = send_from(loopback(3), &httpd, b"GET /large.bin?another HTTP/1.0\r\n\r\n");
@@ -153,15 +162,13 @@ fn a_small_answer_evicts_no_one_and_waits_for_no_one() {
     let httpd = serve_with_slots(&tree, 1, &[]);
     let mut head = send(&httpd, b"GET /a HTTP/1.0\r\n");
     (0..20).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello"));
-    head.write_all(b"\r\n").unwrap();
-    assert_eq!(Reply::parse(&read_to_end(&mut head)).body, b"hello");
+    finish(&mut head, b"\r\n");
 
     let mut large = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
     read_head(&mut large);
     (0..20).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello"));
     assert_eq!(httpd.request("GET", "/medium.bin", "Range: bytes=0-99\r\n").body.len(), 100);
     assert_eq!(httpd.head("/medium.bin").status, 200);
-    assert_eq!(httpd.get("/missing").status, 404);
     assert_eq!(read_to_end(&mut large).len() as u64, LARGE_FILE_BYTES);
     assert_eq!(evictions(&httpd), 0);
 }
@@ -176,8 +183,7 @@ fn a_client_whose_request_is_whole_is_never_evicted() {
     let paths = [&*tree.join("large.bin")];
     if let Some(httpd) = Httpd::serve_with_fault(tree.path(), &flags, &fault, &paths) {
         let mut held_up = [1, 2].map(|_| {
-            let mut stream = connect_from(loopback(2), httpd.address());
-            stream.write_all(b"GET /large.bin HTTP/1.0\r\n\r\n").unwrap();
+            let mut stream = ask_from(loopback(2), &httpd, "GET /large.bin HTTP/1.0\r\n\r\n");
             read_head(&mut stream);
             stream
         });
@@ -209,11 +215,8 @@ fn a_client_whose_request_is_whole_is_never_evicted() {
 fn a_steady_reader_keeps_its_slot_while_others_want_it() {
     let tree = tree_of_sizes();
     let httpd = serve_with_slots(&tree, 2, &[]);
-    let ask = |number, name| {
-        let mut stream = connect_from(loopback(number), httpd.address());
-        stream.write_all(format!("GET /{name} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
-        stream
-    };
+    let ask =
+        |number, name| ask_from(loopback(number), &httpd, format!("GET /{name} HTTP/1.0\r\n\r\n"));
     // 20 kB a second. It is judged no later than the other one.
     let steady = Holder::with_step(ask(2, "large.bin?steady"), 2_000);
     settle(&httpd);
@@ -221,8 +224,7 @@ fn a_steady_reader_keeps_its_slot_while_others_want_it() {
     settle(&httpd);
     // One of them gets the slot of the reader that takes nothing, the other waits for the next.
     let waiting = [ask(4, "medium.bin"), ask(5, "medium.bin")];
-    let evicted = await_outcome(&httpd, Some("/large.bin?stalled"), "evicted");
-    assert_eq!(evicted["cause"], "too-slow");
+    await_eviction(&httpd, "/large.bin?stalled", "too-slow");
     assert_eq!(waiting.map(|mut it| Reply::parse(&read_to_end(&mut it)).status), [200, 200]);
     assert_eq!(steady.takes_the_rest().unwrap() as u64, LARGE_FILE_BYTES);
     assert_eq!(evictions(&httpd), 1);

@@ -8,40 +8,24 @@ mod measured;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::attack::{Attack, Manner, loopback, loopbacks};
+use crate::memory::add_long_names;
 use crate::support::{
     Httpd, PATIENCE, Reply, Tree, connect_from, eventually, pattern, raise_descriptor_limit,
 };
 
-/// The file that attackers request: larger than the kernel's buffers for a client that does not
-/// read.
-const ENDLESS_FILE_BYTES: u64 = 64 * 1024 * 1024;
-
-/// The length of good clients' answers.
-const TINY_BYTES: usize = 10_000;
-const LARGE_BYTES: usize = 16 * 1024 * 1024;
-
-/// Entries of a folder whose listing has megabytes.
-const LISTED_FILES: usize = 8_000;
-const LISTED_NAME_BYTES: usize = 200;
-
-/// The pause between two requests of a good client: time for attackers to come back.
-const GOOD_INTERVAL: Duration = Duration::from_millis(10);
+/// The contents of the files for good clients.
+static TINY: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(10_000));
+static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(16 * 1024 * 1024));
 
 /// Slots, unless a test needs fewer.
 const SLOTS: usize = 64;
 
 const QUIET: [&str; 1] = ["--quiet"];
-
-/// The files for good clients and attackers.
-struct Site {
-    tree: Tree,
-    tiny: Vec<u8>,
-    large: Vec<u8>,
-}
 
 /// Attackers of one kind, from these sources in turn.
 struct Group {
@@ -51,28 +35,18 @@ struct Group {
 }
 
 /// A server under attack until this is dropped.
-struct Siege<'a> {
-    site: &'a Site,
+struct Siege {
     attacks: Vec<Attack>,
     httpd: Httpd,
 }
 
-impl Site {
-    fn new() -> Self {
-        raise_descriptor_limit();
-        let (tiny, large) = (pattern(TINY_BYTES), pattern(LARGE_BYTES));
-        let tree = Tree::with(&[("tiny.bin", &tiny), ("large.bin", &large)]);
-        File::create(tree.join("endless.bin")).unwrap().set_len(ENDLESS_FILE_BYTES).unwrap();
-        Self { tree, tiny, large }
-    }
-
-    fn with_large_listing() -> Self {
-        let site = Self::new();
-        for number in 0..LISTED_FILES {
-            site.tree.write(format!("many/{number} {}", "n".repeat(LISTED_NAME_BYTES)), b"");
-        }
-        site
-    }
+/// The files for good clients and attackers.
+fn site() -> Tree {
+    raise_descriptor_limit();
+    let tree = Tree::with(&[("tiny.bin", &TINY), ("large.bin", &LARGE)]);
+    // Larger than the kernel's buffers for a client that does not read.
+    File::create(tree.join("endless.bin")).unwrap().set_len(64 * 1024 * 1024).unwrap();
+    tree
 }
 
 fn heads(sources: &[IpAddr], count: usize) -> Group {
@@ -89,12 +63,11 @@ fn readers(sources: &[IpAddr], count: usize, bytes_a_second: usize) -> Group {
     readers_of("/endless.bin", sources, count, bytes_a_second)
 }
 
-impl<'a> Siege<'a> {
-    fn start(site: &'a Site, slots: usize, flags: &[&str], groups: &[Group]) -> Self {
+impl Siege {
+    fn start(site: &Tree, slots: usize, flags: &[&str], groups: &[Group]) -> Self {
         let slots = slots.to_string();
         let flags = [&["--max-connections", &slots], flags].concat();
-        let httpd = Httpd::serve(site.tree.path(), &flags);
-        let mut siege = Self { site, attacks: Vec::new(), httpd };
+        let mut siege = Self { attacks: Vec::new(), httpd: Httpd::serve(site.path(), &flags) };
         for group in groups {
             siege.join(group);
         }
@@ -122,7 +95,8 @@ impl<'a> Siege<'a> {
 
     /// Requests a file. Returns the time that the right answer took, or an error.
     fn ask(&self, source: IpAddr, name: &str, want: &[u8]) -> Result<Duration, String> {
-        thread::sleep(GOOD_INTERVAL);
+        // Time for attackers to come back.
+        thread::sleep(Duration::from_millis(10));
         let asked = Instant::now();
         let mut stream = connect_from(source, self.httpd.address());
         let mut bytes = Vec::with_capacity(want.len() + 1024);
@@ -144,11 +118,11 @@ impl<'a> Siege<'a> {
     }
 
     fn ask_tiny(&self, source: IpAddr) -> Result<Duration, String> {
-        self.ask(source, "tiny.bin", &self.site.tiny)
+        self.ask(source, "tiny.bin", &TINY)
     }
 
     fn ask_large(&self, source: IpAddr) -> Result<Duration, String> {
-        self.ask(source, "large.bin", &self.site.large)
+        self.ask(source, "large.bin", &LARGE)
     }
 
     /// Each answer must be exact. The patience against hangs bounds all tiny ones together, and
@@ -156,41 +130,43 @@ impl<'a> Siege<'a> {
     #[track_caller]
     fn check(&self, sources: &[IpAddr], tiny: usize, large: usize) {
         let started = Instant::now();
-        let mut slowest = [Duration::ZERO; 2];
         for &source in sources.iter().cycle().take(tiny) {
-            slowest[0] = slowest[0].max(self.ask_tiny(source).unwrap());
+            self.ask_tiny(source).unwrap();
             assert!(started.elapsed() < PATIENCE, "too few answers");
         }
         for &source in sources.iter().cycle().take(large) {
-            slowest[1] = slowest[1].max(self.ask_large(source).unwrap());
+            self.ask_large(source).unwrap();
         }
-        let returns = self.returns();
-        println!("slowest of {tiny} and of {large} large: {slowest:?}; {returns} returns");
     }
 }
 
-/// From one address.
 #[track_caller]
-fn check_attack(groups: &[Group], slots: usize) {
-    let site = Site::new();
-    let siege = Siege::start(&site, slots, &QUIET, groups);
-    siege.await_threads(slots);
-    siege.check(&[loopback(1), loopback(101), loopback(102)], 50, 3);
+fn check_attack(groups: &[Group], good: &[IpAddr], tiny: usize, large: usize) {
+    let site = site();
+    let siege = Siege::start(&site, SLOTS, &QUIET, groups);
+    siege.await_threads(SLOTS);
+    siege.check(good, tiny, large);
+}
+
+/// The attackers have other addresses than good clients.
+#[track_caller]
+fn check_attack_from_elsewhere(groups: &[Group]) {
+    check_attack(groups, &[loopback(1), loopback(101), loopback(102)], 50, 3);
 }
 
 #[test]
 fn are_served_among_slow_heads() {
-    check_attack(&[heads(&[loopback(2)], 500)], SLOTS);
+    check_attack_from_elsewhere(&[heads(&[loopback(2)], 500)]);
 }
 
 #[test]
 fn are_served_among_slow_readers() {
-    check_attack(&[readers(&[loopback(2)], 200, 2_000)], SLOTS);
+    check_attack_from_elsewhere(&[readers(&[loopback(2)], 200, 2_000)]);
 }
 
 #[test]
 fn are_served_among_readers_that_take_nothing_and_come_back() {
-    check_attack(&[readers(&[loopback(2)], 400, 0)], SLOTS);
+    check_attack_from_elsewhere(&[readers(&[loopback(2)], 400, 0)]);
 }
 
 #[test]
@@ -202,35 +178,30 @@ fn are_served_among_attackers_of_every_kind_and_of_several_addresses() {
         readers(&[loopback(7)], 100, 100_000),
         readers(&[loopback(8)], 100, 0),
     ];
-    check_attack(&groups, SLOTS);
+    check_attack_from_elsewhere(&groups);
 }
 
 /// Only tiny answers: a large one needs a slot, and its source has its share of them already.
 #[test]
 fn are_served_at_the_attackers_own_address() {
-    let site = Site::new();
     let own = [loopback(2)];
     let groups = [heads(&own, 500), readers(&own, 64, 20_000), readers(&own, 64, 0)];
-    let siege = Siege::start(&site, SLOTS, &QUIET, &groups);
-    siege.await_threads(SLOTS);
-    siege.check(&own, 200, 0);
+    check_attack(&groups, &own, 200, 0);
 }
 
 /// Only tiny answers: a large one needs a slot, and each attacker has as good a claim to one.
 #[test]
 fn are_served_among_three_times_as_many_addresses_as_slots() {
-    let site = Site::new();
     let groups = [heads(&loopbacks(2, 500), 500), readers(&loopbacks(3, 192), 192, 20_000)];
-    let siege = Siege::start(&site, SLOTS, &QUIET, &groups);
-    siege.await_threads(SLOTS);
-    siege.check(&[loopback(1)], 200, 0);
+    check_attack(&groups, &[loopback(1)], 200, 0);
 }
 
 /// Readers of listings hold the memory for them, so that the next requests for listings wait. They
 /// cannot be evicted, and must not shield others.
 #[test]
 fn are_served_among_readers_and_requests_for_large_listings() {
-    let site = Site::with_large_listing();
+    let site = site();
+    add_long_names(&site, "many");
     // A connection that waits for a slot is rejected before the requests for listings are.
     let mut siege = Siege::start(&site, SLOTS, &["--quiet", "--request-timeout", "5"], &[]);
     siege.join(&readers_of("/many/", &[loopback(2)], 8, 10_000));
@@ -246,7 +217,7 @@ fn are_served_among_readers_and_requests_for_large_listings() {
 #[test]
 fn are_served_among_readers_that_take_nothing_from_many_addresses() {
     const FEW: usize = 16;
-    let site = Site::new();
+    let site = site();
     let groups = [readers(&loopbacks(2, FEW + 4), FEW + 4, 0)];
     let flags = ["--stall-timeout", "300", "--request-timeout", "60", "--log-format", "json"];
     let siege = Siege::start(&site, FEW, &flags, &groups);
@@ -259,9 +230,6 @@ fn are_served_among_readers_that_take_nothing_from_many_addresses() {
 /// They cost the server a lot of time, but delay no one.
 #[test]
 fn are_served_among_senders_without_a_pause() {
-    let site = Site::new();
     let floods = Group { sources: vec![loopback(2)], count: 250, manner: Manner::Floods };
-    let siege = Siege::start(&site, SLOTS, &QUIET, &[floods]);
-    siege.await_threads(SLOTS);
-    siege.check(&[loopback(1)], 30, 1);
+    check_attack(&[floods], &[loopback(1)], 30, 1);
 }

@@ -5,21 +5,16 @@
 //! refuse threads even if everything runs as root, which `RLIMIT_NPROC` does not bind.
 
 use std::io::Write;
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
 use crate::attack::{Attack, Manner, loopback};
 use crate::idle::settle;
 use crate::support::{Httpd, Reply, Tree, eventually, is_root, read_to_end, tool};
-
-/// Requests of a good client among attackers.
-const REQUESTS: usize = 30;
-
-/// No user has this number, so no other process counts against its limit.
-const SOMEONE: u32 = 471_100;
 
 /// `httpd` under a limit of the shell's `ulimit`.
 fn serve_limited(tree: &Tree, limit: &str, flags: &[&str]) -> Httpd {
@@ -27,6 +22,12 @@ fn serve_limited(tree: &Tree, limit: &str, flags: &[&str]) -> Httpd {
     command.args(["-c", &format!("ulimit {limit} && exec \"$@\""), "sh"]);
     command.args([env!("CARGO_BIN_EXE_httpd"), "--port", "0"]).args(flags).arg(tree.path());
     Httpd::spawn(command)
+}
+
+/// Requests of a good client.
+#[track_caller]
+fn check_answers(httpd: &Httpd) {
+    (0..30).for_each(|_| assert_eq!(httpd.get("/a").body, b"hello"));
 }
 
 /// Attackers come back; good clients are answered during the attack and afterwards.
@@ -37,13 +38,9 @@ fn check_service(httpd: &Httpd, attackers: usize) {
         let _ = httpd.get("/a");
         attack.returns() > 0
     });
-    for _ in 0..REQUESTS {
-        assert_eq!(httpd.get("/a").body, b"hello");
-    }
+    check_answers(httpd);
     drop(attack);
-    for _ in 0..REQUESTS {
-        assert_eq!(httpd.get("/a").body, b"hello");
-    }
+    check_answers(httpd);
 }
 
 #[test]
@@ -102,67 +99,37 @@ fn there_are_no_more_slots_than_threads_have_mappings() {
     assert!(httpd.stop().status.success());
 }
 
-/// More slots than the system has resources for.
-#[test]
-fn many_slots_are_no_reason_not_to_start() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    for slots in ["100000", "1000000"] {
-        let httpd = Httpd::serve(tree.path(), &["--max-connections", slots]);
-        assert_eq!(httpd.get("/a").body, b"hello");
-        assert!(httpd.stop().status.success());
-    }
-}
-
 /// `httpd` as a user with this limit of threads, the main one included.
 fn serve_with_threads(tree: &Tree, threads: u32) -> Option<Httpd> {
     if !is_root() {
         eprintln!("skipped: another user's threads can be limited by root only");
         return None;
     }
-    let (setpriv, prlimit) = (tool("setpriv")?, tool("prlimit")?);
+    let mut command = Command::new(tool("setpriv")?);
     // The user must be able to reach the program and the files.
     let program = tree.join("httpd");
     std::fs::copy(env!("CARGO_BIN_EXE_httpd"), &program).unwrap();
     std::fs::set_permissions(tree.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    let user = format!("{}", SOMEONE + threads);
-    let mut command = Command::new(setpriv);
-    command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]);
-    command
-        .arg(prlimit)
-        .arg(format!("--nproc={threads}"))
-        .arg(program)
-        .args(["--port", "0"])
-        .arg(tree.path());
+    // No user has this number, so no other process counts against its limit.
+    let user = format!("{}", 471_100 + threads);
+    command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]).arg(tool("prlimit")?);
+    command.arg(format!("--nproc={threads}")).arg(program).args(["--port", "0"]).arg(tree.path());
     Some(Httpd::spawn(command))
 }
 
-/// The threads of main, housekeeper and log, and one that accepts and serves.
+/// The threads of main, housekeeper and log, and those that accept and serve: one serves one client
+/// after the other, and with more of them, slow clients stop nothing.
 #[test]
-fn one_thread_serves_one_client_after_the_other() {
+fn clients_are_served_with_hardly_any_threads() {
     let tree = Tree::with(&[("a", b"hello")]);
-    let Some(httpd) = serve_with_threads(&tree, 4) else { return };
-    assert!(httpd.usage().threads <= 4);
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for _ in 0..5 {
-                    assert_eq!(httpd.get("/a").body, b"hello");
-                }
-            });
-        }
-    });
-    assert!(httpd.stop().status.success());
-}
-
-#[test]
-fn with_few_threads_slow_clients_stop_nothing() {
-    let tree = Tree::with(&[("a", b"hello")]);
-    for (threads, slow) in [(5, 1), (6, 3)] {
+    for (threads, slow) in [(4, 0), (5, 1), (6, 3)] {
         let Some(httpd) = serve_with_threads(&tree, threads) else { return };
         let _slow = Attack::start(httpd.address(), &[loopback(2)], slow, Manner::Sends);
-        for _ in 0..REQUESTS {
-            assert_eq!(httpd.get("/a").body, b"hello");
-        }
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| check_answers(&httpd));
+            }
+        });
     }
 }
 
@@ -179,18 +146,11 @@ fn no_thread_is_started_without_room() {
     let first = size + 37 * 1024;
     for limit in (first..first + 288).step_by(16) {
         let httpd = serve_limited(&tree, &format!("-v {limit}"), &["--quiet"]);
-        let holding: Vec<_> = (0..200).map(|_| hold(&httpd)).collect();
+        let holding: Vec<_> = (0..200).map(|_| httpd.ask("G")).collect();
         httpd.log_line(|line| line.contains("cannot spawn"));
         drop(holding);
         assert_eq!(httpd.get("/a").body, b"hello", "with {limit} kB");
     }
-}
-
-/// A client with an unfinished request.
-fn hold(httpd: &Httpd) -> TcpStream {
-    let mut stream = TcpStream::connect(httpd.address()).unwrap();
-    stream.write_all(b"G").unwrap();
-    stream
 }
 
 /// The answer to a GET while at most this many more descriptors can be opened. The limit is lowered
@@ -198,14 +158,16 @@ fn hold(httpd: &Httpd) -> TcpStream {
 #[track_caller]
 fn get_with_descriptors(httpd: &Httpd, free: usize, target: &str) -> Reply {
     let set_limit = |limit: usize| {
-        let mut command = Command::new(tool("prlimit").unwrap());
-        command.arg(format!("--pid={}", httpd.pid())).arg(format!("--nofile={limit}:"));
-        assert!(command.status().unwrap().success());
+        let pid = Pid::from_raw(httpd.pid().try_into().unwrap());
+        let limit = Rlimit { current: Some(limit as u64), ..getrlimit(Resource::Nofile) };
+        prlimit(pid, Resource::Nofile, limit).unwrap();
     };
     let idle = httpd.usage().descriptors;
-    let mut client = hold(httpd);
+    let mut client = httpd.ask("G");
     eventually("it is accepted", || httpd.usage().descriptors > idle);
-    let open = descriptors(httpd);
+    let folder = std::fs::read_dir(format!("/proc/{}/fd", httpd.pid())).unwrap();
+    let open = folder.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().unwrap());
+    let open: Vec<usize> = open.collect();
     set_limit((0..).filter(|number| !open.contains(number)).nth(free).unwrap());
     client.write_all(format!("ET {target} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
     let reply = Reply::parse(&read_to_end(&mut client));
@@ -214,17 +176,10 @@ fn get_with_descriptors(httpd: &Httpd, free: usize, target: &str) -> Reply {
     reply
 }
 
-/// The numbers of the server's open descriptors.
-fn descriptors(httpd: &Httpd) -> Vec<usize> {
-    let open = std::fs::read_dir(format!("/proc/{}/fd", httpd.pid())).unwrap();
-    open.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
-}
-
 /// The folder takes a descriptor, and so do a README and a link whose target is examined. A thread
 /// that waits in `accept` has one reserved, so the total number is found by trial.
 #[test]
 fn without_descriptors_the_answer_is_503_and_no_listing_is_incomplete() {
-    let Some(_) = tool("prlimit") else { return };
     let tree = Tree::with(&[("a", b"hello"), ("folder/file", b"1"), ("plain/README", b"text")]);
     tree.link("folder/link", "file");
     let httpd = Httpd::serve(tree.path(), &[]);

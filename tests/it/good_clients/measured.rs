@@ -6,18 +6,16 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Group, QUIET, Siege, Site, heads, readers, readers_of};
+use super::{Group, QUIET, Siege, heads, readers, readers_of, site};
 use crate::attack::{Manner, loopback, loopbacks};
-use crate::support::PATIENCE;
+use crate::memory::add_long_names;
+use crate::support::{PATIENCE, Tree};
 
 const TINY_REQUESTS: usize = 300;
 
-/// The value of that field.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
-
 /// One row of the table.
 struct Row {
-    attackers: String,
+    attackers: &'static str,
     /// The good client's address.
     from: IpAddr,
     /// The number of large answers requested. There is no promise for them at the attackers' own
@@ -29,17 +27,15 @@ struct Row {
     groups: Vec<Group>,
 }
 
-impl Row {
-    /// Good requests of every kind, from another address.
-    fn new(attackers: &str, groups: Vec<Group>) -> Self {
-        let attackers = attackers.to_owned();
-        let (from, large, large_may_fail, flags) = (loopback(1), 10, false, &QUIET[..]);
-        Self { attackers, from, large, large_may_fail, flags, groups }
-    }
+/// Good requests of every kind, from another address.
+fn row(attackers: &'static str, groups: Vec<Group>) -> Row {
+    let (from, large, large_may_fail, flags) = (loopback(1), 10, false, &QUIET[..]);
+    Row { attackers, from, large, large_may_fail, flags, groups }
+}
 
-    fn into_one_of_them(self) -> Self {
-        Self { from: loopback(2), large: 0, ..self }
-    }
+/// Good requests from the attackers' own address.
+fn row_of_one_of_them(attackers: &'static str, groups: Vec<Group>) -> Row {
+    Row { from: loopback(2), large: 0, ..row(attackers, groups) }
 }
 
 /// From one address, or from two where there are several kinds.
@@ -51,15 +47,15 @@ fn rows_of_few_addresses(slots: usize, count: usize) -> Vec<Row> {
     };
     let floods = Group { sources: own.to_vec(), count: 250, manner: Manner::Floods };
     vec![
-        Row::new("slow heads", vec![heads(&own, count)]),
-        Row::new("readers of 2 kB/s", vec![readers(&own, count, 2_000)]),
-        Row::new("readers of 20 kB/s", vec![readers(&own, count, 20_000)]),
-        Row::new("readers of nothing", vec![readers(&own, count, 0)]),
-        Row::new("senders without a pause", vec![floods]),
-        Row::new("all kinds", mix(&own)),
-        Row::new("slow heads, the same address", vec![heads(&own, count)]).into_one_of_them(),
-        Row::new("all kinds, the same address", mix(&own)).into_one_of_them(),
-        Row::new(
+        row("slow heads", vec![heads(&own, count)]),
+        row("readers of 2 kB/s", vec![readers(&own, count, 2_000)]),
+        row("readers of 20 kB/s", vec![readers(&own, count, 20_000)]),
+        row("readers of nothing", vec![readers(&own, count, 0)]),
+        row("senders without a pause", vec![floods]),
+        row("all kinds", mix(&own)),
+        row_of_one_of_them("slow heads, the same address", vec![heads(&own, count)]),
+        row_of_one_of_them("all kinds, the same address", mix(&own)),
+        row(
             "three groups with listings",
             vec![
                 readers_of("/many/", &own, 8, 10_000),
@@ -73,12 +69,10 @@ fn rows_of_few_addresses(slots: usize, count: usize) -> Vec<Row> {
 /// Three times as many addresses as there are slots.
 fn rows_of_many_addresses(slots: usize) -> Vec<Row> {
     let (own, count) = (loopbacks(2, 3 * slots), 3 * slots);
-    let few_large = |attackers: &str, pace| Row {
-        large: 4,
-        ..Row::new(attackers, vec![readers(&own, count, pace)])
-    };
+    let few_large =
+        |attackers, pace| Row { large: 4, ..row(attackers, vec![readers(&own, count, pace)]) };
     vec![
-        Row::new("slow heads, each its own address", vec![heads(&own, count)]),
+        row("slow heads, each its own address", vec![heads(&own, count)]),
         few_large("readers of 2 kB/s, each its own", 2_000),
         few_large("readers of nothing, each its own", 0),
         Row {
@@ -90,7 +84,7 @@ fn rows_of_many_addresses(slots: usize) -> Vec<Row> {
 }
 
 /// Prints the row. Returns the failures.
-fn measure(site: &Site, slots: usize, row: &Row) -> Vec<String> {
+fn measure(site: &Tree, slots: usize, row: &Row) -> Vec<String> {
     let siege = Siege::start(site, slots, row.flags, &row.groups);
     siege.await_threads(slots.min(row.groups.iter().map(|group| group.count).sum()));
     let tiny: Vec<_> = (0..TINY_REQUESTS).map(|_| siege.ask_tiny(row.from)).collect();
@@ -119,13 +113,14 @@ fn measure(site: &Site, slots: usize, row: &Row) -> Vec<String> {
 
 /// A large answer, and how long it took. After a refusal, the client comes back after the time in
 /// Retry-After, for as long as a person might.
-fn ask_patiently(siege: &Siege<'_>, source: IpAddr) -> Result<Duration, String> {
+fn ask_patiently(siege: &Siege, source: IpAddr) -> Result<Duration, String> {
     let asked = Instant::now();
+    let retry_after = Duration::from_secs(5);
     loop {
         match siege.ask_large(source) {
             Ok(_) => return Ok(asked.elapsed()),
-            Err(error) if asked.elapsed() + RETRY_AFTER > PATIENCE => return Err(error),
-            Err(_) => thread::sleep(RETRY_AFTER),
+            Err(error) if asked.elapsed() + retry_after > PATIENCE => return Err(error),
+            Err(_) => thread::sleep(retry_after),
         }
     }
 }
@@ -143,7 +138,8 @@ fn milliseconds(time: Duration) -> String {
 #[test]
 #[ignore = "it takes minutes, and prints times, which tests don't assert"]
 fn attacks_are_measured() {
-    let site = Site::with_large_listing();
+    let site = site();
+    add_long_names(&site, "many");
     println!(
         "\n| attackers | slots | came back | tiny | median | 99th | slowest | large | slowest |"
     );
