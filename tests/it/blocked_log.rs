@@ -12,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::Signal;
 
 use crate::support::{
-    Ended, HELD_UP, Httpd, Tree, eventually, has_words, is_root, pseudo_terminal, status_of, tool,
+    HELD_UP, Httpd, Tree, eventually, has_words, is_root, pseudo_terminal, status_of, tool,
     value_in,
 };
 
@@ -45,11 +45,6 @@ fn ask_often(httpd: &Httpd) {
             scope.spawn(|| (0..REQUESTS / 4).for_each(|_| ask()));
         }
     });
-}
-
-#[track_caller]
-fn check_end(ended: &Ended) {
-    assert_eq!(ended.status.code(), Some(0), "after {:?}", ended.took);
 }
 
 /// The whole lines that can be read at once.
@@ -103,7 +98,7 @@ fn lost_lines_are_counted_when_the_pipe_is_read_again() {
     });
     assert!(rest.is_empty(), "{rest:?}");
     httpd.get("/a.txt?again");
-    check_end(&httpd.stop());
+    assert_eq!(httpd.stop().status.code(), Some(0));
     let last = read_what_is_there(&reader);
     assert!(last.iter().any(|line| line.contains("/a.txt?again")), "{last:?}");
     assert!(last.iter().any(|line| has_words(line, &["INFO", "stopping"])), "{last:?}");
@@ -121,7 +116,7 @@ fn check_stuck_terminal(mode: u32, before: &[&str]) {
     screen.write_all(b"\x13").unwrap();
     let httpd = serve(&tree, line.into(), before);
     ask_often(&httpd);
-    check_end(&httpd.stop());
+    assert_eq!(httpd.stop().status.code(), Some(0));
 }
 
 #[test]
@@ -175,7 +170,7 @@ fn a_named_pipe_that_is_not_read_costs_lines_only() {
     let httpd = Httpd::serve(&tree.join("root"), &flags);
     ask_often(&httpd);
     let ended = httpd.stop();
-    check_end(&ended);
+    assert_eq!(ended.status.code(), Some(0));
     let written = read_what_is_there(&reader).iter().filter(|line| line.ends_with('"')).count();
     let lost = *lost(&ended.stderr).last().unwrap();
     assert!((REQUESTS - written..=REQUESTS).contains(&lost), "{lost}, {written}");
@@ -199,7 +194,7 @@ fn a_limit_on_the_size_of_files_costs_lines_only() {
     httpd.get("/a.txt?again");
     httpd.log_line(|line| line.contains("WARN") && line.contains("access.log"));
     let ended = httpd.stop();
-    check_end(&ended);
+    assert_eq!(ended.status.code(), Some(0));
     let texts = [tree.join("log/old"), log].map(|path| fs::read_to_string(path).unwrap());
     assert!(texts[1].contains("again"));
     // A connection closes before its line is queued, so the last lines may go to the new file.

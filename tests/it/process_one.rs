@@ -43,9 +43,6 @@ forbid(444, 446, 1)
 os.execv(command[0], command)
 "#;
 
-/// More than the buffers of a connection hold.
-const LARGE_BYTES: usize = 32 << 20;
-
 /// The last stage of `contrib/Dockerfile`.
 struct Image {
     entry_point: Vec<String>,
@@ -158,17 +155,6 @@ impl Container {
     fn status(&self) -> String {
         status_of(self.pid.as_raw_nonzero())
     }
-
-    /// Sends SIGTERM from outside.
-    fn signal(&self) {
-        kill_process(self.pid, Signal::TERM).unwrap();
-    }
-
-    /// Sends SIGTERM from outside, and waits until it has arrived.
-    fn stop(&self) {
-        self.signal();
-        self.httpd.log_line(|line| line.ends_with("stopping"));
-    }
 }
 
 /// The libraries of a program, with their loader.
@@ -194,7 +180,8 @@ fn the_image_has_a_numeric_user_and_needs_no_shell() {
 fn it_serves_logs_and_drains_as_process_1_of_an_empty_root() {
     let Some(engine) = Engine::find() else { return };
     let image = Image::read();
-    let large = vec![b'x'; LARGE_BYTES];
+    // More than the buffers of a connection hold.
+    let large = vec![b'x'; 32 << 20];
     let tree = image.unpack(&[("a b.txt", b"hello"), ("large", &large)]);
     let container = image.start(&engine, &tree);
     let status = container.status();
@@ -222,25 +209,13 @@ fn it_serves_logs_and_drains_as_process_1_of_an_empty_root() {
     let status = container.status();
     let peak = value_in(&status, "VmHWM");
     assert!(peak.trim_end_matches(" kB").parse::<usize>().unwrap() < 32 << 10, "{peak}");
-    container.stop();
+    // From outside.
+    kill_process(container.pid, Signal::TERM).unwrap();
+    httpd.log_line(|line| line.ends_with("stopping"));
     let mut body = Vec::new();
     client.read_to_end(&mut body).unwrap();
     assert!(body == large, "{} bytes", body.len());
     let ended = container.httpd.wait();
     assert_eq!(ended.status.code(), Some(0), "{:?}", ended.stderr);
     assert!(!ended.stderr.iter().any(|line| line.contains("cut off")), "{:?}", ended.stderr);
-}
-
-#[test]
-fn a_second_signal_ends_process_1_at_once() {
-    let Some(engine) = Engine::find() else { return };
-    let image = Image::read();
-    let large = vec![b'x'; LARGE_BYTES];
-    let tree = image.unpack(&[("large", &large)]);
-    let container = image.start(&engine, &tree);
-    let mut client = container.httpd.ask("GET /large HTTP/1.0\r\n\r\n");
-    assert_eq!(read_head(&mut client).status, 200);
-    container.stop();
-    container.signal();
-    assert_eq!(container.httpd.wait().status.code(), Some(143));
 }

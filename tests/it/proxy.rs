@@ -38,14 +38,11 @@ impl Proxy {
     ) -> Option<Self> {
         let tool = tool("haproxy")?;
         let example = change(contrib("haproxy.cfg"));
-        for to_replace in ["bind :80\n", "127.0.0.1:8081", "127.0.0.1:8082"] {
-            assert!(example.contains(to_replace), "{to_replace}");
-        }
+        let servers = servers.map(|server| server.to_string());
         Some(Self::start(|address, _| {
-            let config = example
-                .replace("bind :80\n", &format!("bind {address}\n"))
-                .replace("127.0.0.1:8081", &servers[0].to_string())
-                .replace("127.0.0.1:8082", &servers[1].to_string());
+            let config = replace(&example, "bind :80\n", &format!("bind {address}\n"));
+            let config = replace(&config, "127.0.0.1:8081", &servers[0]);
+            let config = replace(&config, "127.0.0.1:8082", &servers[1]);
             let mut command = Command::new(&tool);
             command.args(["-db", "-q", "-f"]);
             (config, command)
@@ -67,11 +64,9 @@ impl Proxy {
 
     fn nginx_with(server: SocketAddr, example: &str) -> Option<Self> {
         let tool = tool("nginx")?;
-        assert!(example.contains("listen 80;") && example.contains("127.0.0.1:8080"));
         Some(Self::start(|address, folder| {
-            let site = example
-                .replace("listen 80;", &format!("listen {address};"))
-                .replace("127.0.0.1:8080", &server.to_string());
+            let site = replace(example, "listen 80;", &format!("listen {address};"));
+            let site = replace(&site, "127.0.0.1:8080", &server.to_string());
             // A single foreground process, which leaves nothing outside its folder.
             let folder = folder.display();
             let config = format!(
@@ -129,6 +124,12 @@ impl Drop for Proxy {
     }
 }
 
+#[track_caller]
+fn replace(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "{from}");
+    text.replace(from, to)
+}
+
 /// A request from CLIENT over HTTP/1.1, with these field lines and this body.
 #[track_caller]
 fn ask(address: SocketAddr, request: &str, fields: &str, body: &str) -> Reply {
@@ -138,10 +139,6 @@ fn ask(address: SocketAddr, request: &str, fields: &str, body: &str) -> Reply {
     Reply::parse(&read_to_end(&mut stream))
 }
 
-fn tree() -> Tree {
-    Tree::with(&[("a.txt", b"hello"), ("large", &pattern(5_000_000))])
-}
-
 /// The client in the log for the request of `/a.txt` with this query.
 #[track_caller]
 fn logged(httpd: &Httpd, query: &str) -> String {
@@ -149,30 +146,16 @@ fn logged(httpd: &Httpd, query: &str) -> String {
     line.split(' ').next().unwrap().to_owned()
 }
 
-/// Must hold behind either proxy, in front of these two servers: one trusts it, the other does not.
+/// Must hold behind any proxy, which speaks this version to us.
 #[track_caller]
-fn check_addresses(trusting: (&Proxy, &Httpd), other: (&Proxy, &Httpd)) {
-    let (proxy, httpd) = trusting;
-    ask(proxy.address(), "GET /a.txt?plain", "", "");
-    assert_eq!(logged(httpd, "plain"), "127.0.0.2");
-    // Addresses that the client makes up are to the left of the one that the proxy saw.
-    let fields = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 127.0.0.1\r\n";
-    assert_eq!(ask(proxy.address(), "GET /a.txt?lines", fields, "").status, 200);
-    assert_eq!(logged(httpd, "lines"), "127.0.0.2");
-    // Past the proxy, only the proxy itself is trusted.
-    ask(httpd.address(), "GET /a.txt?direct", "X-Forwarded-For: 203.0.113.9\r\n", "");
-    assert_eq!(logged(httpd, "direct"), "127.0.0.2");
-
-    let (proxy, httpd) = other;
-    ask(proxy.address(), "GET /a.txt?untrusted", "X-Forwarded-For: 203.0.113.9\r\n", "");
-    assert_eq!(logged(httpd, "untrusted"), "127.0.0.1");
-}
-
-#[track_caller]
-fn check_exchanges(proxy: &Proxy) {
-    let at = proxy.address();
+fn check_proxy(start: impl Fn(SocketAddr) -> Option<Proxy>, version: &str) {
     let large = pattern(5_000_000);
+    let tree = Tree::with(&[("a.txt", b"hello"), ("large", &large)]);
+    let httpd = Httpd::serve(tree.path(), &["--trusted-proxy", "127.0.0.1"]);
+    let Some(proxy) = start(httpd.address()) else { return };
+    let at = proxy.address();
     assert!(ask(at, "GET /large", "", "").body == large);
+    httpd.log_line(|line| line.contains(&format!("\"GET /large {version}\" 200 5000000")));
     let part = ask(at, "GET /large", "Range: bytes=4000000-\r\n", "");
     assert_eq!((part.status, part.field("Content-Length")), (206, Some("1000000")));
     assert!(part.body == large[4_000_000..]);
@@ -185,19 +168,31 @@ fn check_exchanges(proxy: &Proxy) {
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     let post = ask(at, "POST /post.html", form, "id=s12345");
     assert!(post.text().contains("<p>s12345</p>"), "{post:?}");
+
+    ask(at, "GET /a.txt?plain", "", "");
+    assert_eq!(logged(&httpd, "plain"), "127.0.0.2");
+    // Addresses that the client makes up are to the left of the one that the proxy saw.
+    let fields = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 127.0.0.1\r\n";
+    assert_eq!(ask(at, "GET /a.txt?lines", fields, "").status, 200);
+    assert_eq!(logged(&httpd, "lines"), "127.0.0.2");
+    // Past the proxy, only the proxy itself is trusted.
+    ask(httpd.address(), "GET /a.txt?direct", "X-Forwarded-For: 203.0.113.9\r\n", "");
+    assert_eq!(logged(&httpd, "direct"), "127.0.0.2");
+    // Nor is it unless that is said.
+    let doubting = Httpd::serve(tree.path(), &[]);
+    let other = start(doubting.address()).unwrap();
+    ask(other.address(), "GET /a.txt?untrusted", "X-Forwarded-For: 203.0.113.9\r\n", "");
+    assert_eq!(logged(&doubting, "untrusted"), "127.0.0.1");
 }
 
 #[test]
 fn nginx_in_front() {
-    let tree = tree();
-    let httpd = Httpd::serve(tree.path(), &["--trusted-proxy", "127.0.0.1"]);
-    let doubting = Httpd::serve(tree.path(), &[]);
-    let Some(proxy) = Proxy::nginx(httpd.address()) else { return };
-    check_exchanges(&proxy);
-    // It speaks HTTP/1.0 to us by default.
-    httpd.log_line(|line| line.contains("\"GET /large HTTP/1.0\" 200 5000000"));
-    let other = Proxy::nginx(doubting.address()).unwrap();
-    check_addresses((&proxy, &httpd), (&other, &doubting));
+    check_proxy(Proxy::nginx, "HTTP/1.0");
+}
+
+#[test]
+fn haproxy_in_front() {
+    check_proxy(|server| Proxy::haproxy([server, server]), "HTTP/1.1");
 }
 
 /// No target below the path leads out of it.
@@ -235,18 +230,6 @@ fn below_a_path_of_a_proxy() {
     }
 }
 
-#[test]
-fn haproxy_in_front() {
-    let tree = tree();
-    let httpd = Httpd::serve(tree.path(), &["--trusted-proxy", "127.0.0.1"]);
-    let doubting = Httpd::serve(tree.path(), &[]);
-    let Some(proxy) = Proxy::haproxy([httpd.address(), httpd.address()]) else { return };
-    check_exchanges(&proxy);
-    httpd.log_line(|line| line.contains("\"GET /large HTTP/1.1\" 200 5000000"));
-    let other = Proxy::haproxy([doubting.address(), doubting.address()]).unwrap();
-    check_addresses((&proxy, &httpd), (&other, &doubting));
-}
-
 /// Fields added and passed on by a proxy.
 const FIELDS: &str = "X-Forwarded-For: 203.0.113.9\r\nReferer: /r\r\nUser-Agent: agent\r\n";
 
@@ -262,7 +245,7 @@ fn check_entry(httpd: &Httpd, mark: &str, outcome: &str) {
 
 #[test]
 fn refused_and_late_requests_have_the_clients_address_too() {
-    let tree = tree();
+    let tree = Tree::new();
     let flags = ["--trusted-proxy", "127.0.0.1", "--log-format", "json"];
     let httpd = Httpd::serve(tree.path(), &[&flags[..], &["--request-timeout", "1"]].concat());
     let fields_of_a_client = "A: b\r\n".repeat(100);
@@ -284,7 +267,7 @@ fn refused_and_late_requests_have_the_clients_address_too() {
 
 #[test]
 fn an_evicted_request_has_the_clients_address_too() {
-    let tree = tree();
+    let tree = Tree::new();
     let flags = ["--trusted-proxy", "127.0.0.1", "--log-format", "json"];
     let httpd = Httpd::serve(tree.path(), &[&flags[..], &["--max-connections", "1"]].concat());
     let mut owes = httpd.ask(format!("GET /evicted HTTP/1.0\r\n{FIELDS}Accept: "));

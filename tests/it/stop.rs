@@ -106,10 +106,12 @@ fn a_response_that_takes_too_long_is_cut_off() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let tree = Tree::with(&[("large", &pattern(32 << 20))]);
-    let httpd = Httpd::serve(tree.path(), &FOREVER);
-    let _stuck = begin(&httpd);
-    httpd.signal(Signal::INT);
-    httpd.log_line(|line| line.contains("stopping"));
-    httpd.signal(Signal::INT);
-    assert_eq!(httpd.wait().status.code(), Some(130));
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let httpd = Httpd::serve(tree.path(), &FOREVER);
+        let _stuck = begin(&httpd);
+        httpd.signal(signal);
+        httpd.log_line(|line| line.contains("stopping"));
+        httpd.signal(signal);
+        assert_eq!(httpd.wait().status.code(), Some(status));
+    }
 }
