@@ -99,22 +99,23 @@ fn inside_and_outside() -> (Tree, PathBuf, PathBuf) {
     (tree, root, outside)
 }
 
-/// Files and folders, and links to their counterparts outside.
-fn swapped(root: &Path, outside: &Path) -> Vec<Pair> {
+/// The same, and pairs of files and folders inside, and links to their counterparts outside.
+fn with_swapped() -> (Tree, PathBuf, Vec<Pair>) {
+    let (tree, root, outside) = inside_and_outside();
     fs::create_dir(root.join("links")).unwrap();
     let pair = |name: &&str| {
         let link = root.join("links").join(name.replace('/', " "));
         symlink(outside.join(name), &link).unwrap();
         (root.join(name), link)
     };
-    SWAPPED.iter().map(pair).collect()
+    let pairs = SWAPPED.iter().map(pair).collect();
+    (tree, root, pairs)
 }
 
 #[test]
 fn no_swapped_link_leads_out() {
     for symlinks in ["within", "deny"] {
-        let (_tree, root, outside) = inside_and_outside();
-        let pairs = swapped(&root, &outside);
+        let (_tree, root, pairs) = with_swapped();
         let httpd = Httpd::serve(&root, &["--symlinks", symlinks, "--quiet", "--no-sandbox"]);
         race(&httpd, REQUESTS_FOR, &pairs);
     }
@@ -123,8 +124,7 @@ fn no_swapped_link_leads_out() {
 /// An archive that changes while it is sent may end in a reset, but not lead out.
 #[test]
 fn no_swapped_link_leads_out_of_an_archive() {
-    let (_tree, root, outside) = inside_and_outside();
-    let pairs = swapped(&root, &outside);
+    let (_tree, root, pairs) = with_swapped();
     for symlinks in ["within", "deny"] {
         let httpd = Httpd::serve(&root, &["--symlinks", symlinks, "--quiet", "--no-sandbox"]);
         race_with(&pairs, |_| {

@@ -43,6 +43,9 @@ forbid(444, 446, 1)
 os.execv(command[0], command)
 "#;
 
+/// unshare and Python, which stand in for a container engine.
+type Engine = [PathBuf; 2];
+
 /// The last stage of `contrib/Dockerfile`.
 struct Image {
     entry_point: Vec<String>,
@@ -99,17 +102,17 @@ impl Image {
     }
 
     /// A command in the container, run with an engine's means.
-    fn command(&self, engine: &Engine, tree: &Tree, words: &[String]) -> Command {
-        let mut command = Command::new(&engine.unshare);
-        command.args(["--fork", "--pid", "--mount", "--kill-child"]).arg(&engine.python);
+    fn command(&self, [unshare, python]: &Engine, tree: &Tree, words: &[String]) -> Command {
+        let mut command = Command::new(unshare);
+        command.args(["--fork", "--pid", "--mount", "--kill-child"]).arg(python);
         command.args(["-c", &format!("{FORBID}{ENTER}")]).arg(tree.join("root"));
         command.args([&self.user, &self.folder]).args(words);
         command
     }
 
-    /// Starts the server on a free port.
+    /// Starts the server on a free port. Returns also its number outside the container.
     #[track_caller]
-    fn start(&self, engine: &Engine, tree: &Tree) -> Container {
+    fn start(&self, engine: &Engine, tree: &Tree) -> (Httpd, Pid) {
         // `Httpd` starts with a clean environment, so the variables are set within.
         let mut command = Command::new("env");
         command.arg("HTTPD_PORT=0");
@@ -120,41 +123,20 @@ impl Image {
         let children = format!("/proc/{0}/task/{0}/children", httpd.pid());
         let children = fs::read_to_string(children).unwrap();
         let pid = children.trim().parse().ok().and_then(Pid::from_raw);
-        Container { httpd, pid: pid.unwrap_or_else(|| panic!("one child, not {children}")) }
+        (httpd, pid.unwrap_or_else(|| panic!("one child, not {children}")))
     }
 }
 
-/// The tools that stand in for a container engine.
-struct Engine {
-    unshare: PathBuf,
-    python: PathBuf,
-}
-
-impl Engine {
-    /// `None`, with a line that says why, if such a place cannot be created.
-    fn find() -> Option<Self> {
-        let (Some(unshare), Some(python)) = (tool("unshare"), tool("python3")) else { return None };
-        let mut attempt = Command::new(&unshare);
-        attempt.args(["--fork", "--pid", "--mount", "true"]);
-        if !is_root() || !output_of(&mut attempt).status.success() {
-            eprintln!("skipped: only root can make a container, and only where the system lets it");
-            return None;
-        }
-        Some(Self { unshare, python })
+/// `None`, with a line that says why, if such a place cannot be created.
+fn find_engine() -> Option<Engine> {
+    let (unshare, python) = (tool("unshare")?, tool("python3")?);
+    let mut attempt = Command::new(&unshare);
+    attempt.args(["--fork", "--pid", "--mount", "true"]);
+    if !is_root() || !output_of(&mut attempt).status.success() {
+        eprintln!("skipped: only root can make a container, and only where the system lets it");
+        return None;
     }
-}
-
-/// A server as process 1.
-struct Container {
-    httpd: Httpd,
-    /// Its number outside the container.
-    pid: Pid,
-}
-
-impl Container {
-    fn status(&self) -> String {
-        status_of(self.pid.as_raw_nonzero())
-    }
+    Some([unshare, python])
 }
 
 /// The libraries of a program, with their loader.
@@ -178,16 +160,15 @@ fn the_image_has_a_numeric_user_and_needs_no_shell() {
 
 #[test]
 fn it_serves_logs_and_drains_as_process_1_of_an_empty_root() {
-    let Some(engine) = Engine::find() else { return };
+    let Some(engine) = find_engine() else { return };
     let image = Image::read();
     // More than the buffers of a connection hold.
     let large = vec![b'x'; 32 << 20];
     let tree = image.unpack(&[("a b.txt", b"hello"), ("large", &large)]);
-    let container = image.start(&engine, &tree);
-    let status = container.status();
+    let (httpd, pid) = image.start(&engine, &tree);
+    let status = status_of(pid.as_raw_nonzero());
     assert!(value_in(&status, "NSpid").ends_with("\t1"));
     assert_eq!(value_in(&status, "CapEff"), "0000000000000000");
-    let httpd = &container.httpd;
     httpd.log_line(|line| line.contains("WARN") && line.contains("Landlock"));
 
     assert_eq!(httpd.get("/a%20b.txt").body, b"hello");
@@ -206,16 +187,16 @@ fn it_serves_logs_and_drains_as_process_1_of_an_empty_root() {
     let mut client = httpd.ask("GET /large HTTP/1.0\r\n\r\n");
     assert_eq!(read_head(&mut client).status, 200);
     // What an engine would count for the process.
-    let status = container.status();
+    let status = status_of(pid.as_raw_nonzero());
     let peak = value_in(&status, "VmHWM");
     assert!(peak.trim_end_matches(" kB").parse::<usize>().unwrap() < 32 << 10, "{peak}");
     // From outside.
-    kill_process(container.pid, Signal::TERM).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
     httpd.log_line(|line| line.ends_with("stopping"));
     let mut body = Vec::new();
     client.read_to_end(&mut body).unwrap();
     assert!(body == large, "{} bytes", body.len());
-    let ended = container.httpd.wait();
+    let ended = httpd.wait();
     assert_eq!(ended.status.code(), Some(0), "{:?}", ended.stderr);
     assert!(!ended.stderr.iter().any(|line| line.contains("cut off")), "{:?}", ended.stderr);
 }

@@ -3,8 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,7 +22,8 @@ const QUEUE_MAX: usize = 256;
 /// evicted for it. It leaves when this is dropped.
 pub struct Holder {
     stream: TcpStream,
-    hurries: Arc<AtomicBool>,
+    /// It pauses between two steps while this exists.
+    pauses: Option<Sender<()>>,
     reader: Option<JoinHandle<io::Result<usize>>>,
 }
 
@@ -37,8 +37,7 @@ impl Holder {
     pub fn with_step(mut stream: TcpStream, bytes: usize) -> Self {
         assert_eq!(read_head(&mut stream).status, 200);
         let (mut stream, ours) = (stream.try_clone().unwrap(), stream);
-        let hurries = Arc::new(AtomicBool::new(false));
-        let is_hurried = Arc::clone(&hurries);
+        let (pauses, pause) = mpsc::channel();
         let reader = thread::spawn(move || {
             let (mut buffer, mut taken, mut next) = (vec![0; bytes], 0, Instant::now());
             loop {
@@ -46,18 +45,16 @@ impl Holder {
                     0 => return Ok(taken),
                     length => taken += length,
                 }
-                if !is_hurried.load(Ordering::Relaxed) {
-                    next += Duration::from_millis(100);
-                    thread::sleep(next.saturating_duration_since(Instant::now()));
-                }
+                next += Duration::from_millis(100);
+                let _ = pause.recv_timeout(next.saturating_duration_since(Instant::now()));
             }
         });
-        Self { stream: ours, hurries, reader: Some(reader) }
+        Self { stream: ours, pauses: Some(pauses), reader: Some(reader) }
     }
 
     /// Takes the rest at once, and returns the length of the answer.
     pub fn takes_the_rest(mut self) -> io::Result<usize> {
-        self.hurries.store(true, Ordering::Relaxed);
+        self.pauses = None;
         self.reader.take().unwrap().join().unwrap()
     }
 }

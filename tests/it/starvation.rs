@@ -100,7 +100,7 @@ fn there_are_no_more_slots_than_threads_have_mappings() {
 }
 
 /// `httpd` as a user with this limit of threads, the main one included.
-fn serve_with_threads(tree: &Tree, threads: u32) -> Option<Httpd> {
+fn serve_with_threads(tree: &Tree, threads: usize) -> Option<Httpd> {
     if !is_root() {
         eprintln!("skipped: another user's threads can be limited by root only");
         return None;
@@ -130,6 +130,8 @@ fn clients_are_served_with_hardly_any_threads() {
                 scope.spawn(|| check_answers(&httpd));
             }
         });
+        assert!(httpd.usage().threads <= threads);
+        assert!(httpd.stop().status.success());
     }
 }
 
