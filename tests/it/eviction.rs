@@ -47,16 +47,17 @@ pub fn send(httpd: &Httpd, bytes: &[u8]) -> TcpStream {
 
 #[track_caller]
 pub fn send_from(source: IpAddr, httpd: &Httpd, bytes: &[u8]) -> TcpStream {
-    let stream = ask_from(source, httpd, bytes);
+    let mut stream = connect_from(source, httpd.address());
+    stream.write_all(bytes).unwrap();
     settle(httpd);
     stream
 }
 
-/// The same without the wait.
+/// Requests this file from 127.0.0.`number`, and waits for nothing.
 #[track_caller]
-pub fn ask_from(source: IpAddr, httpd: &Httpd, bytes: impl AsRef<[u8]>) -> TcpStream {
-    let mut stream = connect_from(source, httpd.address());
-    stream.write_all(bytes.as_ref()).unwrap();
+pub fn get_from(number: u8, httpd: &Httpd, name: &str) -> TcpStream {
+    let mut stream = connect_from(loopback(number), httpd.address());
+    stream.write_all(format!("GET /{name} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
     stream
 }
 
@@ -183,7 +184,7 @@ fn a_client_whose_request_is_whole_is_never_evicted() {
     let paths = [&*tree.join("large.bin")];
     if let Some(httpd) = Httpd::serve_with_fault(tree.path(), &flags, &fault, &paths) {
         let mut held_up = [1, 2].map(|_| {
-            let mut stream = ask_from(loopback(2), &httpd, "GET /large.bin HTTP/1.0\r\n\r\n");
+            let mut stream = get_from(2, &httpd, "large.bin");
             read_head(&mut stream);
             stream
         });
@@ -215,15 +216,13 @@ fn a_client_whose_request_is_whole_is_never_evicted() {
 fn a_steady_reader_keeps_its_slot_while_others_want_it() {
     let tree = tree_of_sizes();
     let httpd = serve_with_slots(&tree, 2, &[]);
-    let ask =
-        |number, name| ask_from(loopback(number), &httpd, format!("GET /{name} HTTP/1.0\r\n\r\n"));
     // 20 kB a second. It is judged no later than the other one.
-    let steady = Holder::with_step(ask(2, "large.bin?steady"), 2_000);
+    let steady = Holder::with_step(get_from(2, &httpd, "large.bin?steady"), 2_000);
     settle(&httpd);
-    let _stalled = ask(3, "large.bin?stalled");
+    let _stalled = get_from(3, &httpd, "large.bin?stalled");
     settle(&httpd);
     // One of them gets the slot of the reader that takes nothing, the other waits for the next.
-    let waiting = [ask(4, "medium.bin"), ask(5, "medium.bin")];
+    let waiting = [4, 5].map(|number| get_from(number, &httpd, "medium.bin"));
     await_eviction(&httpd, "/large.bin?stalled", "too-slow");
     assert_eq!(waiting.map(|mut it| Reply::parse(&read_to_end(&mut it)).status), [200, 200]);
     assert_eq!(steady.takes_the_rest().unwrap() as u64, LARGE_FILE_BYTES);

@@ -10,13 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt;
 
 use crate::attack::loopback;
-use crate::eviction::{ask_from, await_outcome, send, send_from, serve_with_slots, tree_of_sizes};
+use crate::eviction::{await_outcome, get_from, send, send_from, serve_with_slots, tree_of_sizes};
 use crate::idle::settle;
 use crate::stalls::is_unanswered;
 use crate::support::{Httpd, Reply, eventually, is_reset, read_head, read_to_end};
-
-/// The most connections that wait for a slot at once.
-const QUEUE_MAX: usize = 256;
 
 /// A client that has a slot and takes its answer, slowly enough to keep it but too fast to be
 /// evicted for it. It leaves when this is dropped.
@@ -75,9 +72,9 @@ fn hold_a_slot(httpd: &Httpd, source: IpAddr) -> Holder {
 
 /// Joins the queue.
 #[track_caller]
-fn queue_up(httpd: &Httpd, source: IpAddr, name: &str) -> TcpStream {
-    let request = format!("GET /large.bin?{name} HTTP/1.0\r\n\r\n");
-    let stream = send_from(source, httpd, request.as_bytes());
+fn queue_up(httpd: &Httpd, number: u8, name: &str) -> TcpStream {
+    let stream = get_from(number, httpd, &format!("large.bin?{name}"));
+    settle(httpd);
     assert!(is_unanswered(&stream), "{name}");
     stream
 }
@@ -102,10 +99,8 @@ fn a_freed_slot_goes_to_the_source_with_the_fewest() {
     // The first one's source holds a slot, two sources have none and two in the queue, one has none
     // and one in the queue.
     let in_order = [(2, "a2"), (4, "c1"), (5, "e1"), (4, "c2"), (6, "d1"), (5, "e2")];
-    let mut queued: Vec<_> = in_order
-        .into_iter()
-        .map(|(number, name)| (name, queue_up(&httpd, loopback(number), name)))
-        .collect();
+    let mut queued: Vec<_> =
+        in_order.into_iter().map(|(number, name)| (name, queue_up(&httpd, number, name))).collect();
     settle(&httpd);
     let mut served = Vec::new();
     while !queued.is_empty() {
@@ -150,17 +145,14 @@ fn from_a_full_queue_the_newest_of_the_source_with_the_most_is_rejected() {
     let flags = ["--request-timeout", "60", "--header", "X-Extra: yes"];
     let httpd = serve_with_slots(&tree, 1, &flags);
     let _holder = hold_a_slot(&httpd, loopback(2));
-    let ask = |number: u8, name: &str| {
-        let request = format!("GET /large.bin?{name} HTTP/1.0\r\n\r\n");
-        ask_from(loopback(number), &httpd, request)
-    };
-    let few: Vec<_> = (0..20).map(|_| ask(3, "few")).collect();
-    let many: Vec<_> = (few.len() + 1..QUEUE_MAX).map(|_| ask(4, "many")).collect();
+    let few: Vec<_> = (0..20).map(|_| get_from(3, &httpd, "large.bin?few")).collect();
+    // One place of 256 is left.
+    let many: Vec<_> = (21..256).map(|_| get_from(4, &httpd, "large.bin?many")).collect();
     settle(&httpd);
-    let newest = queue_up(&httpd, loopback(4), "newest");
+    let newest = queue_up(&httpd, 4, "newest");
     assert!(many.iter().chain(&few).all(is_unanswered), "the queue has more places");
 
-    let another = send_from(loopback(5), &httpd, b"GET /large.bin?another HTTP/1.0\r\n\r\n");
+    let another = get_from(5, &httpd, "large.bin?another");
     check_rejected(&httpd, newest, "/large.bin?newest", true);
     assert!(many.iter().chain(&few).chain([&another]).all(is_unanswered));
 
@@ -194,7 +186,7 @@ fn slots_are_used_to_the_last() {
     let tree = tree_of_sizes();
     let httpd = serve_with_slots(&tree, SLOTS, &[]);
     let mut holders: Vec<_> = (0..SLOTS).map(|_| hold_a_slot(&httpd, loopback(2))).collect();
-    let mut waits = queue_up(&httpd, loopback(2), "waits");
+    let mut waits = queue_up(&httpd, 2, "waits");
     drop(holders.pop());
     assert_eq!(read_head(&mut waits).status, 200);
     let is_evicted = |line: &String| line.contains("evicted");
