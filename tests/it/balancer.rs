@@ -1,6 +1,6 @@
 //! Two servers behind HAProxy with `contrib/haproxy.cfg`: one can stop, come back, and be killed.
 
-use std::io::{Read, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -76,18 +76,13 @@ impl Drop for Load {
 }
 
 /// One request, which must be answered with the whole file.
-fn get(address: SocketAddr) -> Result<(), String> {
-    let exchange = || {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(b"GET /a.txt HTTP/1.0\r\n\r\n")?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = exchange().map_err(|error: std::io::Error| error.to_string())?;
-    let is_right = answer.starts_with(b"HTTP/1.0 200 ") && answer.ends_with(b"\r\n\r\nhello");
-    is_right.then_some(()).ok_or_else(|| String::from_utf8_lossy(&answer).into_owned())
+fn get(address: SocketAddr) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /a.txt HTTP/1.0\r\n\r\n")?;
+    let answer = io::read_to_string(stream)?;
+    let is_whole = answer.starts_with("HTTP/1.0 200 ") && answer.ends_with("\r\n\r\nhello");
+    if is_whole { Ok(()) } else { Err(io::Error::other(answer)) }
 }
 
 fn serve(root: &Path, port: u16) -> Httpd {

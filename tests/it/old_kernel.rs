@@ -16,7 +16,8 @@ def forbid(first, last, error):
     LOAD, JUMP_IF_GREATER_OR_EQUAL, RETURN = 0x20, 0x35, 0x06
     ALLOW, FAIL = 0x7fff0000, 0x00050000 | error
     steps = [(LOAD, 0, 0, 0), (JUMP_IF_GREATER_OR_EQUAL, 0, 2, first),
-             (JUMP_IF_GREATER_OR_EQUAL, 1, 0, last + 1), (RETURN, 0, 0, FAIL), (RETURN, 0, 0, ALLOW)]
+             (JUMP_IF_GREATER_OR_EQUAL, 1, 0, last + 1),
+             (RETURN, 0, 0, FAIL), (RETURN, 0, 0, ALLOW)]
     code = b"".join(struct.pack("HBBI", *step) for step in steps)
     code = ctypes.create_string_buffer(code)
     class Program(ctypes.Structure):

@@ -21,10 +21,10 @@ use crate::support::{
     value_in,
 };
 
-/// Runs a program like an engine: `argv` is the root folder, the user, the working folder, and the
-/// command. It gets one CPU, 20 processes and threads, and 32 MiB of memory beside the 33 that must
-/// be free before a thread is spawned. The three system calls of Landlock (444 to 446 on every
-/// architecture) are forbidden with EPERM, as in the profiles of old engines. Comes after [`FORBID`].
+/// Runs a program like an engine; comes after [`FORBID`]. `argv` is the root folder, the user, the
+/// working folder, and the command. It gets one CPU, 20 processes and threads, and 32 MiB of memory
+/// beside the 33 that must be free before a thread is spawned. The three system calls of Landlock
+/// (444 to 446 on every architecture) fail with EPERM, as in the profiles of old engines.
 const ENTER: &str = r#"
 import resource, subprocess
 root, user, folder, *command = sys.argv[1:]

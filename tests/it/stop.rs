@@ -20,16 +20,6 @@ fn begin(httpd: &Httpd) -> (TcpStream, [u8; 1000]) {
     (stream, start)
 }
 
-#[test]
-fn sigint_and_sigterm_end_it_with_status_0() {
-    for signal in [Signal::INT, Signal::TERM] {
-        let httpd = Httpd::serve(Tree::new().path(), &FOREVER);
-        httpd.signal(signal);
-        let ended = httpd.wait();
-        assert_eq!(ended.status.code(), Some(0), "{:?}", ended.stderr);
-    }
-}
-
 /// Wherever the log goes: `ExecReload=kill -HUP` must not end a service.
 #[test]
 fn sighup_ends_nothing_off_a_terminal() {
@@ -55,41 +45,35 @@ fn sighup_ends_it_on_a_terminal() {
 }
 
 #[test]
-fn a_response_in_progress_is_finished() {
+fn a_response_in_progress_is_finished_and_a_request_in_progress_answered() {
     let content = pattern(32 << 20);
-    let tree = Tree::with(&[("large", &content)]);
+    let tree = Tree::with(&[("large", &content), ("a.txt", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &[]);
-    let (mut stream, start) = begin(&httpd);
-    httpd.signal(Signal::TERM);
-    httpd.log_line(|line| line.contains("stopping"));
-    let rest = read_to_end(&mut stream);
-    assert!(Reply::parse(&[&start[..], &rest].concat()).body == content);
-    assert_eq!(httpd.wait().status.code(), Some(0));
-}
-
-#[test]
-fn a_request_in_progress_is_answered() {
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &["--verbose"]);
-    let mut stream = httpd.ask("GET /a.txt HTT");
+    let (mut response, start) = begin(&httpd);
+    let mut request = httpd.ask("GET /a.txt HTT");
     // An answer to a later client shows that the server has accepted this one.
     httpd.get("/a.txt");
     httpd.signal(Signal::TERM);
     httpd.log_line(|line| line.contains("stopping"));
-    stream.write_all(b"P/1.0\r\n\r\n").unwrap();
-    assert!(read_to_end(&mut stream).ends_with(b"hello"));
+    request.write_all(b"P/1.0\r\n\r\n").unwrap();
+    assert!(read_to_end(&mut request).ends_with(b"hello"));
+    let rest = read_to_end(&mut response);
+    assert!(Reply::parse(&[&start[..], &rest].concat()).body == content);
     assert_eq!(httpd.wait().status.code(), Some(0));
 }
 
+/// Nor does the signal matter.
 #[test]
 fn a_silent_client_does_not_delay_the_end() {
-    let httpd = Httpd::serve(Tree::new().path(), &FOREVER);
-    let before = httpd.usage().descriptors;
-    let mut silent = httpd.connect();
-    eventually("it is accepted", || httpd.usage().descriptors > before);
-    httpd.signal(Signal::TERM);
-    assert_eq!(read_to_end(&mut silent), b"");
-    assert_eq!(httpd.wait().status.code(), Some(0));
+    for signal in [Signal::INT, Signal::TERM] {
+        let httpd = Httpd::serve(Tree::new().path(), &FOREVER);
+        let before = httpd.usage().descriptors;
+        let mut silent = httpd.connect();
+        eventually("it is accepted", || httpd.usage().descriptors > before);
+        httpd.signal(signal);
+        assert_eq!(read_to_end(&mut silent), b"");
+        assert_eq!(httpd.wait().status.code(), Some(0));
+    }
 }
 
 #[test]
