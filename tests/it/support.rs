@@ -14,7 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
@@ -77,7 +77,6 @@ pub struct Reply {
 /// The lines that a process has written to a stream so far; a thread collects them.
 pub struct Lines {
     shared: Arc<(Mutex<Collected>, Condvar)>,
-    collector: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -315,7 +314,7 @@ impl Lines {
     pub fn collect(stream: impl Read + Send + 'static) -> Self {
         let shared = Arc::new((Mutex::new(Collected::default()), Condvar::new()));
         let sink = Arc::clone(&shared);
-        let collector = thread::spawn(move || {
+        thread::spawn(move || {
             let (collected, changed) = &*sink;
             for line in BufReader::new(stream).split(b'\n') {
                 let Ok(line) = line else { break };
@@ -326,17 +325,15 @@ impl Lines {
             collected.lock().unwrap().has_ended = true;
             changed.notify_all();
         });
-        Self { shared, collector: Some(collector) }
+        Self { shared }
     }
 
     pub fn so_far(&self) -> Vec<String> {
         self.shared.0.lock().unwrap().lines.clone()
     }
 
-    fn wait_for_all(&mut self) -> Vec<String> {
-        if let Some(collector) = self.collector.take() {
-            collector.join().unwrap();
-        }
+    fn wait_for_all(&self) -> Vec<String> {
+        self.wait_for(|_| None::<()>);
         self.so_far()
     }
 
