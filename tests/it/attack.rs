@@ -13,12 +13,6 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-/// Sent byte by byte by a slow sender; then an `a` again and again.
-const ENDLESS_HEAD: &[u8] = b"GET / HTTP/1.0\r\nX: ";
-
-/// The start of a request with a body that is far too long.
-const ENDLESS_BODY: &[u8] = b"POST /post.html HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n";
-
 /// Bytes of a body sent at once.
 static FLOOD_BYTES: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
@@ -130,12 +124,14 @@ impl Attacker {
         // It is under way, or the queue is full; a later step finds out.
         let _ = rustix::net::connect(&socket, &server);
         let request = match manner {
-            Manner::Sends => ENDLESS_HEAD.to_vec(),
-            Manner::Floods => ENDLESS_BODY.to_vec(),
-            Manner::Takes { path, .. } => format!("GET {path} HTTP/1.0\r\n\r\n").into_bytes(),
+            Manner::Sends => "GET / HTTP/1.0\r\nX: ".to_owned(),
+            Manner::Floods => {
+                "POST /post.html HTTP/1.0\r\nContent-Length: 99999999999\r\n\r\n".to_owned()
+            }
+            Manner::Takes { path, .. } => format!("GET {path} HTTP/1.0\r\n\r\n"),
         };
         let stream = Some(TcpStream::from(socket));
-        Self { stream, request, sent: 0, next_step: Instant::now() }
+        Self { stream, request: request.into_bytes(), sent: 0, next_step: Instant::now() }
     }
 
     /// Acts if an action is due. Returns whether it still has its connection.
@@ -150,6 +146,7 @@ impl Attacker {
         let is_slow = matches!(manner, Manner::Sends);
         self.next_step += Duration::from_millis(if is_slow { 1_000 } else { 100 });
         let result = match manner {
+            // Its head has no end.
             Manner::Sends if unsent.is_empty() => stream.write(b"a"),
             Manner::Sends => stream.write(&unsent[..1]),
             Manner::Floods if unsent.is_empty() => stream.write(&FLOOD_BYTES),

@@ -23,8 +23,6 @@ const INSIDE: &str = "inside, public";
 /// Requests in each of the three races.
 const REQUESTS: usize = 4_000;
 
-const CLIENT_THREADS: usize = 4;
-
 /// Targets and fields, each of which opens something in another way: the file itself, a file below
 /// a folder, an index, a listing as a page and as data, a precompressed sibling, the 404 page.
 const REQUESTS_FOR: &[(&str, &str)] = &[
@@ -77,7 +75,7 @@ fn race_with(pairs: &[Pair], is_served: impl Fn(usize) -> bool + Sync) {
                 served.fetch_add(usize::from(is_served(number)), Ordering::Relaxed);
             }
         };
-        let threads: Vec<_> = (0..CLIENT_THREADS).map(|_| scope.spawn(ask)).collect();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
         for (one, other) in pairs.iter().cycle() {
             if threads.iter().all(ScopedJoinHandle::is_finished) {
                 break;
