@@ -242,4 +242,4 @@ impl Drop for Permit {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,46 +1,11 @@
 //! Authentication, and the waits for password checks.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::gate::{Holder, Source};
-
-/// A client that counts how often it has to wait.
-#[derive(Default)]
-struct Client {
-    waits: AtomicUsize,
-}
-
-impl Requester for Client {
-    fn source(&self) -> Source {
-        std::net::IpAddr::from([192, 0, 2, 1]).into()
-    }
-
-    fn is_gone(&self) -> bool {
-        false
-    }
-
-    fn step_aside(&self) {
-        self.waits.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn holder(&self) -> Box<dyn Holder> {
-        Box::new(Self::default())
-    }
-}
-
-impl Holder for Client {
-    fn pace(&self) -> Option<u64> {
-        None
-    }
-
-    fn make_way(&self) {
-        unreachable!("nobody makes way for a check")
-    }
-}
+use crate::gate::tests::{Client, SOON};
 
 /// Users with their passwords and costs.
 fn passwords(users: &[(&str, &str, u32)]) -> Passwords {
@@ -48,7 +13,7 @@ fn passwords(users: &[(&str, &str, u32)]) -> Passwords {
         let text = bcrypt::hash_with_salt(password, cost, [7; 16]).unwrap().to_string();
         (name.to_owned(), Hash::parse(&text).unwrap())
     };
-    let checks = Limits { queue_max: 1, time_max: Duration::from_millis(20), ..CHECKS };
+    let checks = Limits { queue_max: 1, time_max: SOON, ..CHECKS };
     Passwords::new(users.iter().map(line).collect(), &[7; 32], checks)
 }
 
@@ -58,7 +23,7 @@ fn check(passwords: &Passwords, pair: &str, want: Result<Option<&str>, Denied>, 
     let client = Client::default();
     let credentials = of(&[format!("Basic {}", STANDARD.encode(pair)).as_bytes()]).unwrap();
     assert_eq!(passwords.check(&credentials, &client), want, "{pair}");
-    assert_eq!(client.waits.into_inner() > 0, has_waited, "{pair}");
+    assert_eq!(client.steps_aside.load(Ordering::SeqCst) > 0, has_waited, "{pair}");
 }
 
 #[test]
@@ -98,6 +63,7 @@ fn verified_users_do_not_wait_for_others() {
 fn every_wrong_password_takes_the_time_of_the_highest_cost() {
     let passwords = passwords(&[("ann", "secret", 4), ("bob", "other", 6)]);
     assert_eq!(passwords.decoy.cost(), 6);
+    assert_eq!(format!("{passwords:?}"), "2 users", "a debug line shows no more");
 }
 
 #[test]
@@ -107,12 +73,6 @@ fn only_the_start_of_a_long_password_counts() {
     check(&passwords, &format!("ann:{long}"), Ok(Some("ann")), true);
     check(&passwords, &format!("ann:{}", "x".repeat(72)), Ok(Some("ann")), false);
     check(&passwords, &format!("ann:{}", "x".repeat(71)), Ok(None), true);
-}
-
-#[test]
-fn a_debug_line_shows_only_how_many_there_are() {
-    let passwords = passwords(&[("ann", "secret", 4), ("bob", "other", 4)]);
-    assert_eq!(format!("{passwords:?}"), "2 users");
 }
 
 #[test]

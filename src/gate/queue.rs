@@ -178,4 +178,4 @@ impl<T> FairQueue<T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,12 +1,12 @@
 //! Threads at a gate, with clients from made-up addresses.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+pub(crate) use super::queue::tests::source;
 use super::*;
 
-const SOON: Duration = Duration::from_millis(20);
+pub(crate) const SOON: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const ONE: Limits =
@@ -20,17 +20,12 @@ impl Gate {
 }
 
 /// A client from 192.0.2.`number`, which takes `pace` bytes a second of what it holds.
-#[derive(Default)]
-struct Client {
+#[derive(Clone, Default)]
+pub(crate) struct Client {
     number: u8,
     pace: Option<u64>,
-    is_gone: AtomicBool,
-    steps_aside: AtomicUsize,
-    has_made_way: Arc<AtomicBool>,
-}
-
-struct Held {
-    pace: Option<u64>,
+    is_gone: Arc<AtomicBool>,
+    pub(crate) steps_aside: Arc<AtomicUsize>,
     has_made_way: Arc<AtomicBool>,
 }
 
@@ -50,7 +45,7 @@ impl Client {
 
 impl Requester for Client {
     fn source(&self) -> Source {
-        IpAddr::from([192, 0, 2, self.number]).into()
+        source(self.number)
     }
 
     fn is_gone(&self) -> bool {
@@ -62,11 +57,11 @@ impl Requester for Client {
     }
 
     fn holder(&self) -> Box<dyn Holder> {
-        Box::new(Held { pace: self.pace, has_made_way: Arc::clone(&self.has_made_way) })
+        Box::new(self.clone())
     }
 }
 
-impl Holder for Held {
+impl Holder for Client {
     fn pace(&self) -> Option<u64> {
         self.pace
     }
@@ -84,15 +79,16 @@ fn await_queued(gate: &Gate, count: usize) {
 
 #[test]
 fn no_more_pass_at_once_than_may() {
-    let gate = Gate::new(Limits { capacity: 2, time_max: SOON, ..ONE });
-    let first = gate.enter(&Client::from(1), 1).unwrap();
-    let _second = gate.enter(&Client::from(1), 1).unwrap();
+    let gate = Gate::new(Limits { capacity: 10, time_max: SOON, ..ONE });
+    let [first, second] = [4, 6].map(|weight| gate.enter(&Client::from(1), weight).unwrap());
     let third = Client::from(2);
     assert_eq!(gate.enter(&third, 1).err(), Some(Denied::Busy));
-    assert_eq!(third.steps_aside.into_inner(), 1);
+    assert_eq!(third.steps_aside.load(Ordering::SeqCst), 1);
     assert_eq!(gate.queued(), 0);
     drop(first);
-    assert!(gate.enter(&Client::from(2), 1).is_ok());
+    assert!(gate.enter(&third, 4).is_ok());
+    drop(second);
+    assert!(gate.enter(&third, 10).is_ok());
 }
 
 #[test]
@@ -146,10 +142,10 @@ fn one_too_many_of_one_source_costs_no_other_its_place() {
 
 #[test]
 fn one_that_is_stuck_is_not_counted_until_it_makes_progress() {
-    let gate = Gate::new(Limits { time_max: PATIENCE, relief: Relief::Stuck(SOON), ..ONE });
+    let gate = Gate::new(Limits { relief: Relief::Stuck(SOON), ..ONE });
     let mut stuck: Vec<_> =
         (0..=STUCK_MAX).map(|_| gate.enter(&Client::from(1), 1).unwrap()).collect();
-    let gone = Client { is_gone: true.into(), ..Client::from(2) };
+    let gone = Client { is_gone: Arc::new(true.into()), ..Client::from(2) };
     assert!(gate.enter(&gone, 1).is_err(), "no more are passed over than may");
     stuck.pop();
     stuck[0].note_progress();
@@ -184,24 +180,13 @@ fn of_the_source_that_holds_the_most_the_slowest_makes_way() {
 
 #[test]
 fn no_one_makes_way_for_a_source_that_would_hold_as_much() {
-    let time_max = 5 * SOON;
-    let limits = Limits { capacity: 40, exempt: 9, time_max, relief: Relief::Greediest, ..ONE };
-    let gate = Gate::new(limits);
+    let (time_max, relief) = (5 * SOON, Relief::Greediest);
+    let gate = Gate::new(Limits { capacity: 40, exempt: 9, time_max, relief, ..ONE });
     let clients = [1, 2].map(|number| Client::taking(number, 1));
     let _permits = clients.each_ref().map(|client| gate.enter(client, 20).unwrap());
     assert_eq!(gate.enter(&Client::from(3), 20).err(), Some(Denied::Busy));
     assert!(!clients.iter().any(Client::has_made_way));
     let small = [(); 5].map(|()| gate.try_enter(&Client::from(3), 9).unwrap());
-    assert_eq!(lock(&gate.state).queue.held_by(Client::from(3).source()), 45);
+    assert_eq!(lock(&gate.state).queue.held_by(source(3)), 45);
     drop(small);
-}
-
-#[test]
-fn what_is_held_counts_until_it_is_given_back() {
-    let gate = Gate::new(Limits { capacity: 10, time_max: SOON, ..ONE });
-    let client = Client::from(1);
-    let permits = [4, 6].map(|weight| gate.enter(&client, weight).unwrap());
-    assert!(gate.enter(&client, 1).is_err());
-    drop(permits);
-    assert!(gate.enter(&client, 10).is_ok());
 }

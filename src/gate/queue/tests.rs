@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn source(number: u8) -> Source {
+/// The address 192.0.2.`number`.
+pub(crate) fn source(number: u8) -> Source {
     IpAddr::from([192, 0, 2, number]).into()
 }
 
@@ -31,10 +32,8 @@ fn check_rejected(places: usize, sources: &[u8], rejected: &[usize], left: &[usi
 #[test]
 fn the_newest_of_the_source_with_the_most_queued_is_rejected() {
     check_rejected(3, &[1, 1, 2], &[], &[0, 1, 2]);
-    check_rejected(3, &[1, 1, 1, 1], &[3], &[0, 1, 2]);
     check_rejected(3, &[1, 1, 1, 2, 3], &[2, 1], &[0, 3, 4]);
     check_rejected(3, &[1, 2, 3, 4], &[3], &[0, 1, 2]);
-    check_rejected(3, &[1, 2, 3, 2], &[3], &[0, 1, 2]);
     check_rejected(4, &[1, 2, 1, 2, 3], &[3], &[0, 1, 2, 4]);
     check_rejected(0, &[1], &[0], &[]);
 }
@@ -95,8 +94,7 @@ fn what_is_heavier_than_all_passes_alone() {
     let mut queue = FairQueue::<()>::new(10, 9);
     assert!(queue.try_hold(source(1), 11));
     assert!(!queue.try_hold(source(2), 1));
-    queue.give_back(source(1), 11);
-    queue.hold(source(1), 1);
+    queue.give_back(source(1), 10);
     assert!(!queue.try_hold(source(2), 11));
 }
 
@@ -136,9 +134,8 @@ proptest! {
         const CAPACITY: usize = 7;
         const PLACES: usize = 4;
         let mut queue = FairQueue::new(CAPACITY, PLACES);
-        let (mut held, mut waiting, mut rejected) = (Vec::new(), Vec::new(), 0);
-        let mut come = 0;
-        let mut left = 0;
+        let (mut held, mut waiting) = (Vec::new(), Vec::new());
+        let (mut come, mut rejected, mut left) = (0, 0, 0);
         for step in steps {
             match step {
                 Step::Come(number, weight) => {
@@ -193,8 +190,6 @@ fn check_source(one: &str, other: &str, is_same: bool) {
 
 #[test]
 fn a_source_is_an_ipv4_address_or_an_ipv6_network() {
-    check_source("192.0.2.1", "192.0.2.1", true);
-    check_source("192.0.2.1", "192.0.2.2", false);
     check_source("192.0.2.1", "::ffff:192.0.2.1", true);
     check_source("::ffff:192.0.2.1", "::ffff:192.0.2.2", false);
     check_source("2001:db8:1:1::1", "2001:db8:1:ffff:ffff::2", true);

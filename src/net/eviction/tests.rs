@@ -1,16 +1,12 @@
 //! Who is evicted, by table, and what holds of any candidates.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::gate::tests::source;
 use crate::net::progress::Progress;
-
-fn source(number: u8) -> Source {
-    IpAddr::from([192, 0, 2, number]).into()
-}
 
 /// What a candidate is judged by: when it was accepted, and how far it has come.
 type Standing = (Instant, Phase);
@@ -58,15 +54,19 @@ fn candidates(standings: &[(u8, Standing)]) -> Candidates {
 
 /// Who makes way for connections of that source, one after the other.
 #[track_caller]
-fn check(standings: &[(u8, Standing)], queued: u8, want: &[u64]) {
-    let mut candidates = candidates(standings);
-    let next = || candidates.choose(Some(source(queued)));
-    let got: Vec<_> = std::iter::from_fn(next).collect();
+fn check(standings: &[(u8, Standing)], queued: impl Into<Option<u8>>, want: &[u64]) {
+    let (mut candidates, queued) = (candidates(standings), queued.into().map(source));
+    let got: Vec<_> = std::iter::from_fn(|| candidates.choose(queued)).collect();
     let ids: Vec<_> = got.iter().map(|(candidate, _)| candidate.id).collect();
     assert_eq!(ids, want, "{standings:?}");
     for (candidate, cause) in got {
-        let is_receiving = candidate.phase == Phase::Receiving;
-        assert_eq!(is_receiving, cause == Cause::OwedLongest, "{candidate:?}");
+        // Only `begins` has no recent pace.
+        let want = match candidate.phase {
+            Phase::Sending(progress) if progress.recent_pace(now()).is_some() => Cause::TooSlow,
+            Phase::Sending(_) => Cause::OverShare,
+            _ => Cause::OwedLongest,
+        };
+        assert_eq!(cause, want, "{candidate:?}");
     }
 }
 
@@ -101,6 +101,8 @@ fn a_source_gives_up_what_is_more_than_its_share() {
     let even = [(1, begins(5)), (2, begins(4)), (1, begins(3)), (2, begins(2))];
     check(&even, 9, &[3, 2]);
     check(&[(1, begins(5)), (2, begins(4)), (3, begins(3))], 9, &[]);
+    // A source that is not known yet has no slot.
+    check(&two, None, &[1]);
 }
 
 #[test]
@@ -114,26 +116,10 @@ fn the_slowest_below_the_floor_goes_last_of_all() {
 
 #[test]
 fn an_answer_that_has_not_begun_counts_but_never_goes() {
-    let mut candidates = candidates(&[(1, begins(5)), (1, prepares())]);
-    let chosen = candidates.choose(Some(source(9)));
-    assert_eq!(chosen.map(|(candidate, cause)| (candidate.id, cause)), Some((0, Cause::OverShare)));
-    assert_eq!(candidates.choose(Some(source(9))), None);
-}
-
-/// None of them could give one up, so they must not hide those that can.
-#[test]
-fn many_answers_that_have_not_begun_shield_no_other_source() {
+    check(&[(1, begins(5)), (1, prepares())], 9, &[0]);
+    // None of many could give one up, so they must not hide those that can.
     let many = [(2, prepares()); 64];
-    let mut candidates = candidates(&[&[(1, begins(5)), (1, begins(4))], &many[..]].concat());
-    let chosen = candidates.choose(Some(source(9)));
-    assert_eq!(chosen.map(|(candidate, _)| candidate.id), Some(1));
-}
-
-#[test]
-fn a_connection_of_unknown_source_has_no_slot_yet() {
-    let mut two = candidates(&[(1, begins(5)), (1, begins(4))]);
-    assert_eq!(two.choose(None).map(|(candidate, _)| candidate.id), Some(1));
-    assert_eq!(two.choose(None), None);
+    check(&[&[(1, begins(5)), (1, begins(4))], &many[..]].concat(), 9, &[1]);
 }
 
 fn standing() -> impl Strategy<Value = Standing> {

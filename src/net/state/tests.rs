@@ -1,12 +1,13 @@
 //! What holds of the state, whatever happens: random sequences of events.
 
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::gate::tests::source;
 use crate::net::progress::{Cause, Progress};
 use crate::net::slots::{EVICTION_TIME_MAX, Slot};
 
@@ -26,7 +27,7 @@ fn stream() -> Arc<TcpStream> {
 }
 
 fn waiting(number: u8, phase: Phase, now: Instant) -> Waiting {
-    let (source, stream) = (IpAddr::from([192, 0, 2, number]).into(), stream());
+    let (source, stream) = (source(number), stream());
     Waiting { source, accepted_at: now, stream, phase, slot: Slot::Queued, parked: None }
 }
 
@@ -66,13 +67,6 @@ fn keeps_awake(state: &mut State, now: Instant) -> bool {
 }
 
 #[test]
-fn the_last_acceptor_leads_and_accepts_again() {
-    let (mut state, id) = with_leader();
-    assert_eq!(state.served(0, id), Job::Accept(0));
-    assert!(take_effects(&mut state).is_empty(), "no other thread was needed");
-}
-
-#[test]
 fn a_leader_that_steps_aside_is_replaced_once() {
     let (mut state, id) = with_leader();
     state.step_aside(0, id);
@@ -106,7 +100,7 @@ fn the_housekeeper_ends_a_lead_that_it_sees_twice_and_is_cautious_then() {
 }
 
 #[test]
-fn another_lead_is_not_held_up() {
+fn the_last_acceptor_leads_and_accepts_again_and_is_not_held_up() {
     let (mut state, mut id) = with_leader();
     for _ in 0..9 {
         assert!(!state.make_round(Instant::now()));
@@ -114,6 +108,7 @@ fn another_lead_is_not_held_up() {
         let leads;
         (id, leads) = state.accepted(0);
         assert!(leads);
+        assert!(take_effects(&mut state).is_empty(), "no other thread was needed");
     }
 }
 
@@ -174,18 +169,13 @@ fn after_a_peak_memory_is_given_back_once() {
     state.served(0, id);
     let mut round = |threads: usize| {
         state.threads = threads;
+        state.has_peaked |= state.is_peak();
         state.make_round(Instant::now());
         take_effects(&mut state).iter().any(|it| matches!(it, Effect::GiveMemoryBack))
     };
     let (few, many) = (IDLE_MAX + PEAK_SURPLUS - 1, IDLE_MAX + PEAK_SURPLUS);
-    assert_eq!([few, few].map(&mut round), [false; 2]);
-    state.has_peaked = true;
-    let mut round = |threads: usize| {
-        state.threads = threads;
-        state.make_round(Instant::now());
-        take_effects(&mut state).iter().any(|it| matches!(it, Effect::GiveMemoryBack))
-    };
-    assert_eq!([many, few, few].map(&mut round), [false, true, false]);
+    let rounds = [few, few, many, few, few].map(&mut round);
+    assert_eq!(rounds, [false, false, false, true, false]);
 }
 
 /// What a round finds for a queued connection: it is not rejected before its time.
@@ -193,16 +183,14 @@ fn after_a_peak_memory_is_given_back_once() {
 fn the_queue_ends_when_time_is_up() {
     let mut state = state(IDLE_MAX);
     let now = Instant::now();
-    let sending = || Phase::Sending(Progress::new(now));
-    for id in 1..=4 {
-        let number = u8::try_from(id).unwrap();
-        state.add_waiting(id, waiting(number, sending(), now), now);
+    for number in 1..=4 {
+        let sending = Phase::Sending(Progress::new(now));
+        state.add_waiting(number.into(), waiting(number, sending, now), now);
     }
-    assert_eq!(state.slots.get(4).unwrap().slot, Slot::Queued);
-    state.make_round(now + QUEUE_TIME_MAX / 2);
-    assert_eq!(state.slots.get(4).unwrap().slot, Slot::Queued);
-    state.make_round(now + QUEUE_TIME_MAX);
-    assert_eq!(state.slots.get(4).unwrap().slot, Slot::Rejected);
+    for (later, want) in [(QUEUE_TIME_MAX / 2, Slot::Queued), (QUEUE_TIME_MAX, Slot::Rejected)] {
+        state.make_round(now + later);
+        assert_eq!(state.slots.get(4).unwrap().slot, want, "{later:?}");
+    }
 }
 
 #[test]

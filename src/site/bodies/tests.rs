@@ -1,51 +1,16 @@
 //! How often a body is made, and when it is refused.
 
-use std::net::IpAddr;
-
 use super::*;
-use crate::gate::{Holder, Source};
-
-const SOON: Duration = Duration::from_millis(20);
-
-/// A client that stays connected and takes nothing.
-struct Client;
-
-impl Requester for Client {
-    fn source(&self) -> Source {
-        IpAddr::from([192, 0, 2, 1]).into()
-    }
-
-    fn is_gone(&self) -> bool {
-        false
-    }
-
-    fn step_aside(&self) {}
-
-    fn holder(&self) -> Box<dyn Holder> {
-        Box::new(Self)
-    }
-}
-
-impl Holder for Client {
-    fn pace(&self) -> Option<u64> {
-        None
-    }
-
-    fn make_way(&self) {}
-}
+use crate::gate::tests::{Client, SOON};
 
 /// Makes a body of this many bytes. Returns the number of attempts, too.
 fn make(bodies: &Bodies, bytes: usize) -> (Result<(Vec<u8>, Permit), Failure>, usize) {
     let mut count = 0;
-    let body = bodies.make(
-        &Client,
-        |_| {
-            count += 1;
-            Ok(vec![0; bytes])
-        },
-        Vec::len,
-    );
-    (body, count)
+    let make = |_: &Permit| {
+        count += 1;
+        Ok(vec![0; bytes])
+    };
+    (bodies.make(&Client::default(), make, Vec::len), count)
 }
 
 #[test]
@@ -85,7 +50,7 @@ fn a_failure_gives_everything_back() {
     let bodies = Bodies::with(1, 1, SOON);
     for _ in 0..3 {
         let failure = |_: &Permit| Err::<Vec<u8>, _>(Failure::TooLarge);
-        let body = bodies.make(&Client, failure, Vec::len);
+        let body = bodies.make(&Client::default(), failure, Vec::len);
         assert!(matches!(body, Err(Failure::TooLarge)));
     }
     assert!(make(&bodies, 1).0.is_ok());
