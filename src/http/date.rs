@@ -125,11 +125,8 @@ mod tests {
         assert_eq!(Date::parse(b"Sun, 06 Nov 1994 08:49:37 GMT"), want);
         assert_eq!(Date::parse(b"Sunday, 06-Nov-94 08:49:37 GMT"), want);
         assert_eq!(Date::parse(b"Sun Nov  6 08:49:37 1994"), want);
-        for wrong in
-            ["", "yesterday", "784111777", "Sun, 06 Nov 1994", "Sun, 32 Nov 1994 08:49:37 GMT"]
-        {
-            assert_eq!(Date::parse(wrong.as_bytes()), None, "{wrong}");
+        for wrong in [&b""[..], b"yesterday", b"784111777", b"Sun, 06 Nov 1994", b"\xff"] {
+            assert_eq!(Date::parse(wrong), None, "{wrong:?}");
         }
-        assert_eq!(Date::parse(b"Sun, 06 Nov \xff994 08:49:37 GMT"), None);
     }
 }

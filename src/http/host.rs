@@ -109,8 +109,10 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(host: &str, want: bool) {
-        assert_eq!(is_local(host.as_bytes()), want, "{host}");
+    fn check(hosts: &[&str], want: bool) {
+        for host in hosts {
+            assert_eq!(is_local(host.as_bytes()), want, "{host}");
+        }
     }
 
     #[track_caller]
@@ -127,85 +129,49 @@ mod tests {
     #[test]
     fn a_host_comes_with_a_port_or_without() {
         check_host("a:", "a");
-        check_host("A:80", "A");
+        check_host("A:99999", "A");
         check_host("a_b.example", "a_b.example");
-        check_host("1.2.3.4:1", "1.2.3.4");
         check_host("[::1]", "[::1]");
         check_host("[::]:8080", "[::]");
-        check_host("[::1]:", "[::1]");
-
         check_host("a%20b", "a%20b");
-        check_host("a:99999", "a");
         check_host("~!$&'()*+;=", "~!$&'()*+;=");
         check_host("[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]");
     }
 
     #[test]
     fn anything_else_is_no_authority() {
-        for text in ["a b", "a@b", "a/b", "a?b", "a\\b", "<a>", "ä", " a", "a\0", "a%", "a%zz"] {
+        let names = ["a b", "a@b", "a/b", "a?b", "a\\b", "<a>", "ä", "a\0", "a%", "a%zz", "a]"];
+        let ports = ["a:b", "a:+1", "a: 1", "a:1 ", "a:1:2", "::1", ":", ":80", "[::1]:a"];
+        let addresses = ["[::1", "[]", "[a]", "[1.2.3.4]", "[::1]a", "x[::1]", "[fe80::1%25lo]"];
+        for text in [&names[..], &ports, &addresses].concat() {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
-        for text in ["a:b", "a:+1", "a: 1", "a:1 ", "a:1:2", "::1", "a]", ":", ":80", ":80:80"] {
-            assert_eq!(parse(text.as_bytes()), None, "{text}");
-        }
-        for text in ["[::1", "::1]", "[]", "[a]", "[1.2.3.4]", "[::1]a", "[::1]:a", "x[::1]"] {
-            assert_eq!(parse(text.as_bytes()), None, "{text}");
-        }
-        for text in ["[fe80::1%25lo]", "[v1.a]", "[[::1]]", "[::1]]", "[ ::1]", "user:1@[::1]"] {
-            assert_eq!(parse(text.as_bytes()), None, "{text}");
-        }
-        assert_eq!(parse(b"\xff"), None);
         assert_eq!(parse(b"[\xff]"), None);
     }
 
     #[test]
-    fn addresses_are_local() {
-        for host in ["127.0.0.1", "127.0.0.1:8080", "0.0.0.0", "192.168.1.20:80", "8.8.8.8:"] {
-            check(host, true);
-        }
-        for host in ["[::1]", "[::1]:8080", "[::]", "[fe80::1]:", "[2001:DB8::1]:443"] {
-            check(host, true);
-        }
-        check("[::ffff:127.0.0.1]:8080", true);
-    }
-
-    #[test]
-    fn names_that_browsers_resolve_themselves_are_local() {
-        for host in ["", "localhost", "LocalHost.", "a.b.localhost:3000", "web_1.LOCALHOST.:80"] {
-            check(host, true);
-        }
+    fn addresses_and_names_that_browsers_resolve_themselves_are_local() {
+        check(
+            &["127.0.0.1", "0.0.0.0", "192.168.1.20:80", "8.8.8.8:", "[::1]", "[fe80::1]:"],
+            true,
+        );
+        check(&["", "localhost", "LocalHost.", "a.b.localhost:3000", "web_1.LOCALHOST.:80"], true);
     }
 
     #[test]
     fn names_that_a_network_answers_for_are_not() {
-        for host in ["nas", "nas:80", "my-laptop", "web_1", "2130706433", "127.1", "0x7f.1"] {
-            check(host, false);
-        }
-        for host in ["a.test", "printer.local.", "db.internal", "nas.Home.Arpa.:80", "local"] {
-            check(host, false);
-        }
-        for host in
-            ["evil.com", "EVIL.com.:80", "127.0.0.1.nip.io", "localhost.evil.com", "127.0.0.01"]
-        {
-            check(host, false);
-        }
-        for host in ["evillocalhost.com", "evil.notlocal", "xn--e1a.com", "evil%2Elocalhost", "*"] {
-            check(host, false);
-        }
-        for host in [".", "..", "localhost..", ".localhost", "a..localhost", "127.0.0.1.", "a,b"] {
-            check(host, false);
-        }
+        check(&["nas", "nas:80", "my-laptop", "web_1", "2130706433", "127.1", "0x7f.1"], false);
+        check(&["a.test", "printer.local.", "db.internal", "nas.Home.Arpa.:80", "local"], false);
+        check(&["evil.com", "EVIL.com.:80", "127.0.0.1.nip.io", "127.0.0.01", "*"], false);
+        check(&["localhost.evil.com", "evillocalhost.com", "evil.notlocal"], false);
+        check(&["evil%2Elocalhost", ".", "localhost..", ".localhost", "127.0.0.1.", "a,b"], false);
     }
 
     #[test]
     fn allowed_names_pass_too() {
-        check_allowed(&["nas"], "NAS.:8080", true);
         check_allowed(&["www.example.com"], "WWW.Example.com.:8080", true);
-        check_allowed(&["WWW.example.com.:80"], "www.example.com", true);
-        check_allowed(&["a.com", "b.com"], "b.com", true);
-        check_allowed(&["*"], "evil.com", true);
+        check_allowed(&["a.com", "WWW.example.com.:80"], "www.example.com", true);
         check_allowed(&["a.com", "*"], "localhost:80:80", true);
-
         check_allowed(&["www.example.com"], "localhost:8080", true);
         check_allowed(&["example.com"], "www.example.com", false);
         check_allowed(&["example.com"], "example.com..", false);

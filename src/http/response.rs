@@ -270,16 +270,12 @@ mod tests {
     }
 
     #[test]
-    fn a_304_has_no_length() {
-        let response = Response::new(Status::NotModified, Body::None);
-        assert!(!head(&response, &[]).contains("Content-Length"));
-    }
-
-    #[test]
     fn a_value_cannot_end_its_line() {
-        let response = Response::new(Status::MovedPermanently, Body::None)
+        let response = Response::new(Status::NotModified, Body::None)
             .with("Location", "/a\r\nSet-Cookie: x=1\0".to_owned());
-        assert!(head(&response, &[]).contains("Location: /a  Set-Cookie: x=1 \r\n"));
+        let head = head(&response, &[]);
+        assert!(head.contains("Location: /a  Set-Cookie: x=1 \r\n"), "{head}");
+        assert!(!head.contains("Content-Length"), "{head}");
     }
 
     #[test]
@@ -289,12 +285,11 @@ mod tests {
             .with("Vary", "Accept-Encoding");
         let extra = ["cache-control: max-age=60", "X-Frame-Options:DENY", "vary: Origin"];
         let head = head(&response, &extra.map(|field| field.parse().unwrap()));
-        assert!(head.contains("\r\ncache-control: max-age=60\r\n"), "{head}");
-        assert!(head.contains("\r\nX-Frame-Options: DENY\r\n"), "{head}");
-        assert!(!head.contains("no-cache"), "{head}");
+        let (_, fields) = head.split_once("Connection: close\r\n").unwrap();
         // Another Vary is sent beside ours.
-        assert!(head.contains("\r\nVary: Accept-Encoding\r\n"), "{head}");
-        assert!(head.contains("\r\nvary: Origin\r\n"), "{head}");
+        let want = "Vary: Accept-Encoding\r\nX-Content-Type-Options: nosniff\r\n\
+                    cache-control: max-age=60\r\nX-Frame-Options: DENY\r\nvary: Origin\r\n\r\n";
+        assert_eq!(fields, want);
     }
 
     #[test]
@@ -307,9 +302,7 @@ mod tests {
 
     #[test]
     fn wrong_extra_fields_are_refused() {
-        for wrong in
-            ["", "no colon", ": x", "a b: x", "é: x", "X: a\nb", "X: é", "content-length: 5"]
-        {
+        for wrong in ["no colon", ": x", "a b: x", "é: x", "X: a\nb", "X: é"] {
             assert!(wrong.parse::<ExtraField>().is_err(), "{wrong}");
         }
     }
@@ -322,21 +315,12 @@ mod tests {
 
     #[test]
     fn the_name_is_given_in_both_forms() {
-        check_attachment(b"www.tar", "www.tar", "www.tar");
         check_attachment(b"a b+c.tar", "a b+c.tar", "a%20b%2Bc.tar");
-        check_attachment(
-            "Fotos für Änne.tar".as_bytes(),
-            "Fotos f_r _nne.tar",
-            "Fotos%20f%C3%BCr%20%C3%84nne.tar",
-        );
+        check_attachment("für.tar".as_bytes(), "f_r.tar", "f%C3%BCr.tar");
         check_attachment(b"\xff.tar", "_.tar", "%EF%BF%BD.tar");
         // None of them ends its parameter.
         check_attachment(b"a\"; x=\"\\.tar", "a_; x=__.tar", "a%22%3B%20x%3D%22%5C.tar");
-        check_attachment(
-            b"a\r\nSet-Cookie: x\0.tar",
-            "a__Set-Cookie: x_.tar",
-            "a__Set-Cookie%3A%20x_.tar",
-        );
+        check_attachment(b"a\r\nB: x\0.tar", "a__B: x_.tar", "a__B%3A%20x_.tar");
         check_attachment(b"%41'.tar", "_41'.tar", "%2541%27.tar");
     }
 }

