@@ -79,27 +79,19 @@ mod tests {
 
     #[test]
     fn names_have_types() {
-        check(b"index.html", "text/html; charset=utf-8");
         check(b"INDEX.HTML", "text/html; charset=utf-8");
-        check(b"style.css", "text/css; charset=utf-8");
-        check(b"app.js", "text/javascript; charset=utf-8");
         check(b"module.mjs", "text/javascript; charset=utf-8");
         check(b"data.json", "application/json");
         check(b"logo.svg", "image/svg+xml; charset=utf-8");
-        check(b"photo.jpeg", "image/jpeg");
-        check(b"clip.webm", "video/webm");
         check(b"archive.tar.gz", "application/gzip");
         let text = "README LICENSE LICENSE-MIT Makefile Dockerfile a.sh a.sql a.RB a.ts a.lock";
         for text in text.split(' ') {
             check(text.as_bytes(), "text/plain; charset=utf-8");
         }
         check(b"a.ipynb", "application/json");
-        check(b"a.webmanifest", "application/manifest+json");
         check(b"feed.rss", "application/xml");
         check(b"my-license", UNKNOWN);
         check(b"my.LOG", "text/x-log");
-        check(b"a name with spaces.pdf", "application/pdf");
-        check(b"unknown", UNKNOWN);
         check(b"unknown.", UNKNOWN);
         check(b"odd.\xff\xfe", UNKNOWN);
         check(b"\xff\xfe.png", "image/png");

@@ -81,12 +81,7 @@ mod tests {
         check_name(b"", "");
         check_name(b"<script>&\"'", "&lt;script&gt;&amp;&quot;&#39;");
         check_name(b"a\nb\tc\x1b\x7f\0", "a␊b␉c␛␡␀");
-        check_name("\u{85}\u{2028}\u{2029}".as_bytes(), "\u{fffd}\u{fffd}\u{fffd}");
-        check_name(
-            "a\u{202e}gpj.exe\u{2066}\u{200f}".as_bytes(),
-            "a\u{fffd}gpj.exe\u{fffd}\u{fffd}",
-        );
-        check_name("\u{61c}\u{202a}\u{2069}\u{200e}".as_bytes(), &"\u{fffd}".repeat(4));
+        check_name("a\u{202e}gpj.exe".as_bytes(), "a\u{fffd}gpj.exe");
         check_name(b"caf\xe9", "caf\u{fffd}");
     }
 

@@ -26,6 +26,9 @@ fn paragraphs_and_what_is_in_them() {
     check("R&D &amp; &lt; \" '", "<p>R&amp;D &amp; &lt; \" '</p>\n");
     check("\x1b[1m\0\u{7f}", "<p>␛[1m␀␡</p>\n");
     check("---", "<hr />\n");
+    // Text that looks like one of the rewritten tags.
+    let tag = "<p><code>&lt;td style=\"text-align: left\"&gt;</code> &lt;img &lt;table&gt;</p>\n";
+    check("`<td style=\"text-align: left\">` \\<img \\<table>", tag);
 }
 
 #[test]
@@ -44,14 +47,8 @@ fn headings_stand_below_those_of_the_page_and_have_anchors() {
 
 #[test]
 fn blocks() {
-    check(
-        "> a\n> > b",
-        "<blockquote>\n<p>a</p>\n<blockquote>\n<p>b</p>\n</blockquote>\n\
-        </blockquote>\n",
-    );
-    check("- a\n  - b", "<ul>\n<li>a\n<ul>\n<li>b</li>\n</ul>\n</li>\n</ul>\n");
-    check("1. a\n\n2. b", "<ol>\n<li>\n<p>a</p>\n</li>\n<li>\n<p>b</p>\n</li>\n</ol>\n");
-    check("7) a", "<ol start=\"7\">\n<li>a</li>\n</ol>\n");
+    let list = "<ol start=\"7\">\n<li>a\n<ul>\n<li>b</li>\n</ul>\n</li>\n</ol>";
+    check("> 7) a\n>    - b", &format!("<blockquote>\n{list}\n</blockquote>\n"));
     check(
         "- [x] a\n- [ ] b",
         "<ul>\n<li><input type=\"checkbox\" disabled checked aria-label=\"Done\"> a</li>\n\
@@ -74,16 +71,6 @@ fn tables() {
     );
 }
 
-/// Text that looks like one of the rewritten tags is escaped.
-#[test]
-fn no_text_is_taken_for_a_tag() {
-    check(
-        "`<td style=\"text-align: left\">`",
-        "<p><code>&lt;td style=\"text-align: left\"&gt;</code></p>\n",
-    );
-    check("\\<img \\<table>", "<p>&lt;img &lt;table&gt;</p>\n");
-}
-
 #[test]
 fn alerts() {
     check(
@@ -91,40 +78,23 @@ fn alerts() {
         "<blockquote class=\"markdown-alert-note\">\n<p><strong>Note</strong></p>\n\
         <p>a <em>b</em></p>\n</blockquote>\n",
     );
-    check(
-        "> [!CAUTION]",
-        "<blockquote class=\"markdown-alert-caution\">\n\
-        <p><strong>Caution</strong></p>\n</blockquote>\n",
-    );
-    check("> [!OTHER]\n", "<blockquote>\n<p>[!OTHER]</p>\n</blockquote>\n");
 }
 
 #[test]
 fn footnotes() {
-    let reference = |number| {
-        format!(
-            "<sup class=\"footnote-reference\"><a href=\"#footnote-{number}\">{number}</a></sup>"
-        )
-    };
+    let [one, two] = [1, 2].map(|number| {
+        let link = format!("<a href=\"#footnote-{number}\">{number}</a>");
+        format!("<sup class=\"footnote-reference\">{link}</sup>")
+    });
     let definition = |number, text| {
-        format!(
-            "<div class=\"footnote-definition\" id=\"footnote-{number}\">\
-            <sup class=\"footnote-definition-label\">{number}</sup>\n<p>{text}</p>\n</div>\n"
-        )
+        let label = format!("<sup class=\"footnote-definition-label\">{number}</sup>");
+        let id = format!("id=\"footnote-{number}\"");
+        format!("<div class=\"footnote-definition\" {id}>{label}\n<p>{text}</p>\n</div>\n")
     };
-    check(
-        "a[^x]\n\n[^x]: \"one\"\n\nb[^\"y]\n\n[^\"y]: two",
-        &format!(
-            "<p>a{}</p>\n<p>b{}</p>\n{}{}",
-            reference(1),
-            reference(2),
-            definition(1, "\"one\""),
-            definition(2, "two")
-        ),
-    );
-    check("a[^x]", "<p>a[^x]</p>\n");
-    let outside = format!("<p>[a{}](b)</p>\n{}", reference(1), definition(1, "c"));
-    check("[a[^x]](b)\n\n[^x]: c", &outside);
+    let both = [definition(1, "\"one\""), definition(2, "two")].concat();
+    let text = "a[^x]\n\n[^x]: \"one\"\n\nb[^\"y]\n\n[^\"y]: two";
+    check(text, &format!("<p>a{one}</p>\n<p>b{two}</p>\n{both}"));
+    check("[a[^x]](b)\n\n[^x]: c", &format!("<p>[a{one}](b)</p>\n{}", definition(1, "c")));
     check("[^x]: a\n\n[^x]: b", &definition(1, "a"));
 }
 
@@ -141,30 +111,28 @@ fn html_is_shown_as_it_stands() {
     check("<!-- x --> <b> -->\n", "<pre><code>&lt;!-- x --&gt; &lt;b&gt; --&gt;\n</code></pre>\n");
 }
 
+/// On each link that leads elsewhere.
+const REL: &str = "rel=\"nofollow noreferrer\"";
+
 #[test]
 fn links() {
     check("[a](b.md \"c \\\" d\")", "<p><a href=\"./b.md\" title=\"c &quot; d\">a</a></p>\n");
     check("[a][b]\n\n[b]: c&d", "<p><a href=\"./c&amp;d\">a</a></p>\n");
-    let elsewhere = "rel=\"nofollow noreferrer\"";
     check(
-        "<http://a.example/?b&c>",
-        &format!(
-            "<p><a {elsewhere} href=\"http://a.example/?b&amp;c\">\
-            http://a.example/?b&amp;c</a></p>\n"
-        ),
+        "<http://b?c&d>",
+        &format!("<p><a {REL} href=\"http://b?c&amp;d\">http://b?c&amp;d</a></p>\n"),
     );
     check("<a@b.example>", "<p><a href=\"mailto:a@b.example\">a@b.example</a></p>\n");
-    check("[a](HTTPS://b)", &format!("<p><a {elsewhere} href=\"https://b\">a</a></p>\n"));
+    check("[a](HTTPS://b)", &format!("<p><a {REL} href=\"https://b\">a</a></p>\n"));
     check("[*a*](javascript:b)", "<p><em>a</em></p>\n");
     check("[a](&#106;ava&Tab;script&colon;b)", "<p><a href=\"./java%09script:b\">a</a></p>\n");
     check("[a](&#x6A;avascript:b)", "<p>a</p>\n");
     check("<javascript:a>", "<p>javascript:a</p>\n");
-    check("[<http://a.example>](b)", "<p><a href=\"./b\">http://a.example</a></p>\n");
+    check("[<http://a>](b)", "<p><a href=\"./b\">http://a</a></p>\n");
     check(
-        "[<http://a.example>](javascript:b)",
-        &format!("<p><a {elsewhere} href=\"http://a.example\">http://a.example</a></p>\n"),
+        "[<http://a>](javascript:b)",
+        &format!("<p><a {REL} href=\"http://a\">http://a</a></p>\n"),
     );
-    check("[a](<java\u{1}script:b>)", "<p><a href=\"./java%01script:b\">a</a></p>\n");
 }
 
 #[test]
@@ -173,17 +141,11 @@ fn images() {
         "![a *b*\n`c` \"](d.png \"e\")",
         "<p><img loading=\"lazy\" src=\"./d.png\" alt=\"a b c &quot;\" title=\"e\" /></p>\n",
     );
-    let elsewhere = "rel=\"nofollow noreferrer\"";
-    check(
-        "![a](https://b.example/c.png)![](//b.example/c)",
-        &format!(
-            "<p><a {elsewhere} href=\"https://b.example/c.png\">a</a>\
-            <a {elsewhere} href=\"//b.example/c\">image</a></p>\n"
-        ),
-    );
+    let links = format!("<a {REL} href=\"https://b/c\">a</a><a {REL} href=\"//b/c\">image</a>");
+    check("![a](https://b/c)![](//b/c)", &format!("<p>{links}</p>\n"));
     check("![a](data:image/png,b)![](javascript:b)", "<p>aimage</p>\n");
     check(
-        "[![a](https://b.example/c.png)](d)[![e](f)](g)",
+        "[![a](https://b/c)](d)[![e](f)](g)",
         "<p><a href=\"./d\">a</a>\
         <a href=\"./g\"><img loading=\"lazy\" src=\"./f\" alt=\"e\" /></a></p>\n",
     );
@@ -196,24 +158,18 @@ fn images() {
 /// Small texts that would become large, deep or slow.
 #[test]
 fn what_would_be_too_much_is_not_rendered() {
-    let deep = [
-        ">".repeat(65_536),
-        "- ".repeat(32_768),
-        "1. ".repeat(21_845),
+    for text in [
         // This would take the parser a second.
         "> ".repeat(16_384) + "\n" + &"a\n".repeat(16_384),
         "- ".repeat(16_384) + "a\n" + &"a\n".repeat(16_384),
         (0..2_000).map(|depth| "\t".repeat(depth / 2) + "- - - a\n").collect(),
         "*a _b ".repeat(300) + &"b_ a* ".repeat(300),
-    ];
-    let wide = [
         "|a".repeat(1_000) + "\n" + &"|-".repeat(1_000) + "\n" + &"a\n".repeat(1_000),
         "&".repeat(200_000),
         "#\n".repeat(32_768),
-    ];
-    for text in deep.iter().chain(&wide) {
+    ] {
         let start: String = text.chars().take(40).collect();
-        assert!(render(text).is_none(), "{start:?}");
+        assert!(render(&text).is_none(), "{start:?}");
     }
 }
 
@@ -317,8 +273,9 @@ fn check_harmless(html: &str) -> Result<(), String> {
             }
             ids.extend((attribute == "id").then_some(value));
         }
-        let is_private = tag.contains(" rel=\"nofollow noreferrer\"");
-        if name == "a" && leads_elsewhere(tag) != is_private {
+        let starts = ["http:", "https:", "//"].map(|start| format!(" href=\"{start}"));
+        let leads_elsewhere = starts.iter().any(|start| tag.contains(start));
+        if name == "a" && leads_elsewhere != tag.contains(REL) {
             return Err(format!("who is told of it: <{tag}>"));
         }
         if name == "a" && open.contains(&"a") {
@@ -332,12 +289,6 @@ fn check_harmless(html: &str) -> Result<(), String> {
     if open.is_empty() { Ok(()) } else { Err(format!("{open:?} stay open")) }
 }
 
-/// Whether the link leads to another site.
-fn leads_elsewhere(tag: &str) -> bool {
-    let url = tag.split(" href=\"").nth(1).unwrap_or_default();
-    ["http:", "https:", "//"].iter().any(|start| url.starts_with(start))
-}
-
 /// Text between tags.
 fn check_text(text: &str) -> Result<(), String> {
     let is_control = |c: char| c.is_control() && !"\n\t".contains(c);
@@ -345,12 +296,11 @@ fn check_text(text: &str) -> Result<(), String> {
         return Err(format!("not escaped: {text:?}"));
     }
     let references = ["amp;", "lt;", "gt;", "quot;", "#x27;", "#39;"];
-    for after in text.split('&').skip(1) {
-        if !references.iter().any(|reference| after.starts_with(reference)) {
-            return Err(format!("not escaped: &{after}"));
-        }
+    let is_reference = |after: &str| references.iter().any(|it| after.starts_with(it));
+    match text.split('&').skip(1).find(|after| !is_reference(after)) {
+        Some(after) => Err(format!("not escaped: &{after}")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The attributes of a tag, each with its value.
@@ -360,9 +310,8 @@ fn parse_attributes(text: &str) -> Result<Vec<(&str, &str)>, String> {
     while let Some(start) = rest.strip_prefix(' ') {
         let end = start.find([' ', '=']).unwrap_or(start.len());
         let (name, after) = start.split_at(end);
-        let value = after.strip_prefix("=\"").map(|value| value.split_once('"'));
-        let (value, after) = match value {
-            Some(value) => value.ok_or("a value without an end")?,
+        let (value, after) = match after.strip_prefix("=\"") {
+            Some(value) => value.split_once('"').ok_or("a value without an end")?,
             None => ("", after),
         };
         attributes.push((name, value));
@@ -417,31 +366,19 @@ fn is_harmless(url: &str, may_lead_elsewhere: bool) -> bool {
     }
 }
 
+#[rustfmt::skip]
+const HARMFUL: [&str; 20] = [
+    "<script>x</script>", "<p onclick=\"x\"></p>", "<p style=\"x\"></p>", "<p>", "</p>",
+    "<em><del></em></del>", "a > b", "&x;", "<a href=\"javascript:x\"></a>",
+    "<a href=\"java\tscript:x\"></a>", "<a href=\"./x\"><a href=\"./x\"></a></a>",
+    "<a href=\"http://x\"></a>", "<img src=\"//x\">", "<img src=\"http://x\">", "<img src=x>",
+    "<img src=\"./x\"onerror=\"x\">", "<h3 id=\"readme-x\"></h3><h3 id=\"readme-x\"></h3>",
+    "<h3 id=\"x\"></h3>", "<div id=\"footnote-x\"></div>", "<sup class=\"x\"></sup>",
+];
+
 #[test]
 fn the_strict_reader_finds_harm() {
-    for html in [
-        "<script>x</script>",
-        "<p onclick=\"x\"></p>",
-        "<p style=\"x\"></p>",
-        "<p>",
-        "</p>",
-        "<em><del></em></del>",
-        "a > b",
-        "&x;",
-        "<a href=\"javascript:x\"></a>",
-        "<a href=\"java\tscript:x\"></a>",
-        "<a href=\"./x\"><a href=\"./x\"></a></a>",
-        "<img src=\"//x\">",
-        "<img src=\"http://x\">",
-        "<img src=x>",
-        "<img src=\"./x\"onerror=\"x\">",
-        "<h3 id=\"readme-x\"></h3><h3 id=\"readme-x\"></h3>",
-        "<h3 id=\"x\"></h3>",
-        "<a href=\"http://x\"></a>",
-        "<div id=\"footnote-x\"></div>",
-        "<code class=\"x\"></code>",
-        "<p class=\"x\"></p>",
-    ] {
+    for html in HARMFUL {
         assert!(check_harmless(html).is_err(), "{html}");
     }
 }
