@@ -143,15 +143,11 @@ mod tests {
             Some(format!("{erase}{log}{draw}"))
         }
 
-        fn write(&mut self, log: &str) {
+        fn log(&mut self, log: &str) {
             if let Some(text) = self.text(log) {
                 self.terminal.process(text.replace('\n', "\r\n").as_bytes());
                 self.status_lines.note(true);
             }
-        }
-
-        fn log(&mut self, line: &str) {
-            self.write(&format!("{line}\n"));
         }
 
         fn want(&mut self, lines: &[&str]) {
@@ -160,7 +156,7 @@ mod tests {
 
         fn show(&mut self, lines: &[&str]) {
             self.want(lines);
-            self.write("");
+            self.log("");
         }
 
         #[track_caller]
@@ -170,50 +166,45 @@ mod tests {
     }
 
     #[test]
-    fn without_them_there_is_only_the_log() {
-        let mut shown = Shown::new();
-        assert_eq!(shown.text("one\ntwo\n").unwrap(), "one\ntwo\n");
-        assert_eq!(shown.text(""), None);
-    }
-
-    #[test]
     fn they_stay_below_the_log() {
         let mut shown = Shown::new();
-        shown.log("one");
+        shown.log("one\n");
         shown.show(&[" a", " b"]);
         shown.check("one\n a\n b");
-        shown.log("two");
+        assert_eq!(shown.text(""), None, "the same lines are not drawn twice");
+        shown.log("two\n");
         shown.check("one\ntwo\n a\n b");
         assert_eq!(shown.terminal.screen().cursor_position(), (2, 0));
         // At the foot of the screen it scrolls.
-        shown.log("three\nfour");
-        shown.log("five");
+        shown.log("three\nfour\n");
+        shown.log("five\n");
         shown.check("two\nthree\nfour\nfive\n a\n b");
     }
 
     #[test]
     fn others_leave_nothing_of_the_old_ones() {
         let mut shown = Shown::new();
-        shown.log("one");
+        shown.log("one\n");
         shown.show(&[" long long", " b", " c"]);
         shown.show(&[" short"]);
         shown.check("one\n short");
         shown.show(&[]);
         shown.check("one");
-        shown.log("two");
+        shown.log("two\n");
         shown.check("one\ntwo");
         assert_eq!(shown.text("x\n").unwrap(), "x\n");
+        assert_eq!(shown.text(""), None);
     }
 
     #[test]
     fn a_line_as_wide_as_the_terminal_is_whole() {
         let mut shown = Shown::new();
         shown.show(&[" a"]);
-        let line = "x".repeat(20);
+        let line = "x".repeat(20) + "\n";
         shown.log(&line);
-        shown.check(&format!("{line}\n a"));
-        shown.log(&"y".repeat(21));
-        shown.check(&format!("{line}\n{}y\n a", "y".repeat(20)));
+        shown.check(&format!("{line} a"));
+        shown.log(&format!("y{line}"));
+        shown.check(&format!("{line}y{line} a"));
     }
 
     #[test]
@@ -234,17 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn the_same_lines_are_not_drawn_twice() {
-        let mut shown = Shown::new();
-        shown.show(&[" a"]);
-        assert_eq!(shown.text(""), None);
-        assert!(shown.status_lines.are_shown);
-    }
-
-    #[test]
     fn on_the_terminal_of_another_program_nothing_is_erased() {
         let mut shown = Shown::new();
         shown.show(&[" a"]);
+        assert!(shown.status_lines.are_shown);
         *shown.wanted.lock().unwrap() = None;
         assert_eq!(shown.text("x\n").unwrap(), "x\n");
         assert!(!shown.status_lines.are_shown);

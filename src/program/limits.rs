@@ -96,7 +96,6 @@ mod tests {
         check_descriptors(370, 100, 20);
         check_descriptors(369, 99, 20);
         check_descriptors(100, 23, 7);
-        check_descriptors(34, 6, 2);
         check_descriptors(16, 1, 1);
         check_descriptors(0, 1, 1);
     }

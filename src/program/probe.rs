@@ -125,26 +125,20 @@ mod tests {
     #[test]
     fn urls_are_read() {
         check("http://a", "http://a:80/");
-        check("http://a/", "http://a:80/");
-        check("http://a:8080/b/c?d=e", "http://a:8080/b/c?d=e");
-        check("http://127.0.0.1:1", "http://127.0.0.1:1/");
-        check("http://[::1]:1/", "http://[::1]:1/");
-        check("http://[0:0::1]", "http://[0:0::1]:80/");
+        check("http://a:", "http://a:80/");
+        check("http://a:8080/b:c@d?e=f", "http://a:8080/b:c@d?e=f");
+        check("http://[0:0::1]:1", "http://[0:0::1]:1/");
         check("http://a?b", "http://a:80/?b");
         check("http://a/b#c", "http://a:80/b");
-        check("http://a/b:c@d", "http://a:80/b:c@d");
-        check("http://a:", "http://a:80/");
     }
 
     #[test]
     fn anything_else_is_no_url() {
-        for text in ["", "a", "/", "127.0.0.1:80", "https://a/", "HTTP://a", "http:/a", "http://"] {
+        for text in ["", "a", "127.0.0.1:80", "https://a/", "HTTP://a", "http:/a", "http://"] {
             assert!(read_url(text).is_err(), "{text}");
         }
-        for text in ["//", "//:80", "//a:0", "//a:65536", "//a:b", "//a:1:2", "//::1/"] {
-            assert!(read_url(&format!("http:{text}")).is_err(), "{text}");
-        }
-        for text in ["[::1", "[a]", "[::1]1", "u@a", "u:p@a", "a/b c", "a/\r\nb", "ä/", "a/\0"] {
+        for text in [":80", "a:0", "a:65536", "a:b", "::1/", "u@a", "a/b c", "a/\r\nb", "ä/", "a/ä"]
+        {
             assert!(read_url(&format!("http://{text}")).is_err(), "{text}");
         }
     }
@@ -153,12 +147,9 @@ mod tests {
     fn a_status_line_has_three_digits() {
         assert_eq!(status(b"HTTP/1.0 200 OK\r"), Some(200));
         assert_eq!(status(b"HTTP/1.1 404"), Some(404));
-        for line in [&b""[..], b"HTTP/1.0", b"HTTP/1.0 ", b"HTTP/1.0 20", b"HTTP/1.0 +20", b"\xff"]
-        {
-            assert_eq!(status(line), None, "{line:?}");
-        }
-        for line in ["ICY 200 OK", "SSH-2.0-x 200", "<html> 200", "HTTP/1.0 2\u{e4}0"] {
+        for line in ["HTTP/1.0", "HTTP/1.0 20", "HTTP/1.0 +20", "ICY 200 OK", "HTTP/1.0 2\u{e4}0"] {
             assert_eq!(status(line.as_bytes()), None, "{line}");
         }
+        assert_eq!(status(b"\xff"), None);
     }
 }

@@ -175,7 +175,6 @@ mod tests {
 
     #[test]
     fn the_posted_id_is_decoded_and_escaped() {
-        check(b"id=s12345", "s12345");
         check(b"name=x&id=1+2%263", "1 2&amp;3");
         check(b"id=%3Cscript%3Ealert(1)%3C/script%3E", "&lt;script&gt;alert(1)&lt;/script&gt;");
         check(b"id=a&id=b", "a");

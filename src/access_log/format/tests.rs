@@ -143,23 +143,15 @@ proptest! {
         referer: Option<Vec<u8>>,
         second in any::<i64>(),
     ) {
-        let (referer, time) = (referer.as_deref(), moment(second));
-        let entry = Entry { referer, time, ..entry(&line) };
+        let distance = Duration::from_secs(second.unsigned_abs());
+        let after = UNIX_EPOCH.checked_add(distance).filter(|_| second > 0);
+        let time = after.or_else(|| UNIX_EPOCH.checked_sub(distance)).unwrap_or(UNIX_EPOCH);
+        let entry = Entry { referer: referer.as_deref(), time, ..entry(&line) };
         for format in [Format::Short { colour: false }, Format::Common, Format::Combined] {
             let text = format.line(&entry);
             prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{:?}", text);
         }
     }
-}
-
-/// This many seconds from 1970, either way; 1970 if the system's clock has no such moment.
-fn moment(second: i64) -> SystemTime {
-    let distance = Duration::from_secs(second.unsigned_abs());
-    let moved = match second {
-        0.. => UNIX_EPOCH.checked_add(distance),
-        _ => UNIX_EPOCH.checked_sub(distance),
-    };
-    moved.unwrap_or(UNIX_EPOCH)
 }
 
 fn parsed(entry: &Entry<'_>) -> Value {

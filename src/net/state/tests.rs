@@ -61,8 +61,8 @@ fn spawned(state: &mut State) -> usize {
 }
 
 /// Makes a round. Gives whether another one follows it.
-fn keeps_awake(state: &mut State, now: Instant) -> bool {
-    state.make_round(now);
+fn keeps_awake(state: &mut State) -> bool {
+    state.make_round(Instant::now());
     state.housekeeper != Housekeeper::Asleep
 }
 
@@ -76,25 +76,17 @@ fn a_leader_that_steps_aside_is_replaced_once() {
 }
 
 #[test]
-fn without_a_cache_nobody_leads() {
-    let mut state = state(0);
-    assert!(!state.accepted(0).1);
-    assert_eq!(spawned(&mut state), 1);
-}
-
-#[test]
 fn the_housekeeper_ends_a_lead_that_it_sees_twice_and_is_cautious_then() {
     let (mut state, id) = with_leader();
-    let now = Instant::now();
-    assert!(!state.make_round(now));
-    assert!(state.make_round(now), "it is held up");
+    assert!(!state.make_round(Instant::now()));
+    assert!(state.make_round(Instant::now()), "it is held up");
     let effects = take_effects(&mut state);
     assert!(matches!(effects[..], [Effect::Spawn(0)]), "{effects:?}");
     // The new thread accepts, and the one that was held up finds its loop taken.
     assert!(!state.accepted(0).1, "the next may wait for the disk");
     assert_eq!(state.served(0, id), Job::Accept(0));
     for _ in 1..CAUTIOUS_ROUNDS {
-        assert!(keeps_awake(&mut state, now));
+        assert!(keeps_awake(&mut state));
     }
     assert!(state.loops[0].cautious_rounds <= 1);
 }
@@ -116,8 +108,8 @@ fn the_last_acceptor_leads_and_accepts_again_and_is_not_held_up() {
 fn the_housekeeper_sleeps_when_all_is_quiet_and_is_woken() {
     let (mut state, id) = with_leader();
     state.served(0, id);
-    assert!(keeps_awake(&mut state, Instant::now()));
-    assert!(!keeps_awake(&mut state, Instant::now()));
+    assert!(keeps_awake(&mut state));
+    assert!(!keeps_awake(&mut state));
     take_effects(&mut state);
     state.accepted(0);
     assert!(matches!(take_effects(&mut state)[..], [Effect::TellAll]));
@@ -136,8 +128,10 @@ fn a_refused_thread_leaves_the_loop_to_whoever_is_free_next() {
 
 /// So the memory of a thread that ended is not asked for again.
 #[test]
-fn a_thread_that_takes_the_place_of_one_that_ended_has_its_stack() {
+fn without_a_cache_threads_end_and_the_next_ones_have_their_stacks() {
     let mut state = state(0);
+    assert!(!state.accepted(0).1, "without a cache nobody leads");
+    assert_eq!(spawned(&mut state), 1);
     state.threads = 300;
     assert_eq!(state.kept_stacks, 0, "none has ended");
     for _ in 0..200 {
@@ -215,9 +209,7 @@ enum Event {
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         5 => Just(Event::Accept),
-        5 => (0..9_usize, 1..4_u8, any::<bool>()).prop_map(|(at, number, sends)| {
-            Event::Wait(at, number, sends)
-        }),
+        5 => (0..9_usize, 1..4_u8, any::<bool>()).prop_map(|it| Event::Wait(it.0, it.1, it.2)),
         2 => (0..9_usize).prop_map(Event::Progress),
         4 => (0..9_usize).prop_map(Event::Serve),
         1 => Just(Event::Refuse),
@@ -289,15 +281,12 @@ impl Model {
                 }
                 match self.state.served(0, id) {
                     Job::Accept(_) => self.acceptors += 1,
-                    Job::Idle if self.state.idle.len() < IDLE_MAX => {
+                    Job::Idle => {
                         // A thread of its own, only to have another number.
                         let idle = thread::spawn(|| ()).thread().clone();
-                        assert_eq!(self.state.park(&idle), Job::Idle);
-                        self.idle += 1;
-                    }
-                    Job::Idle => {
-                        let job = self.state.park(&thread::current());
-                        assert_eq!(job, Job::End);
+                        let (has_room, job) = (self.idle < IDLE_MAX, self.state.park(&idle));
+                        assert_eq!(job, if has_room { Job::Idle } else { Job::End });
+                        self.idle += usize::from(has_room);
                     }
                     Job::End => {}
                 }
@@ -312,20 +301,11 @@ impl Model {
         self.run();
     }
 
-    fn waiting(&mut self) -> impl Iterator<Item = Slot> {
-        let ids = self.served.iter().filter(|(_, waits)| *waits).map(|&(id, _)| id);
-        ids.map(|id| self.state.slots.get(id).unwrap().slot)
-    }
-
-    fn count(&mut self, slot: Slot) -> usize {
-        self.waiting().filter(|&it| it == slot).count()
-    }
-
-    fn evicted(&mut self) -> usize {
+    /// How many wait that are like this.
+    fn count(&mut self, is_it: impl Fn(&Waiting) -> bool) -> usize {
         let slots = &mut self.state.slots;
-        let phases = self.served.iter().filter_map(|&(id, _)| Some(slots.get(id)?.phase));
-        let is_evicted = |it: &Phase| matches!(it, Phase::ReadClosed { .. } | Phase::Closed { .. });
-        phases.filter(is_evicted).count()
+        let ids = self.served.iter().filter(|(_, waits)| *waits).map(|&(id, _)| id);
+        ids.filter(|&id| is_it(slots.get(id).unwrap())).count()
     }
 }
 
@@ -334,14 +314,16 @@ proptest! {
     fn whatever_happens(events in prop::collection::vec(event(), 0..120)) {
         let mut model = Model::new();
         for event in events {
-            let (had_free, were_evicted) = (model.count(Slot::Held) < SLOTS, model.evicted());
+            let had_free = model.count(|it| it.slot == Slot::Held) < SLOTS;
+            let were_evicted = model.count(|it| it.eviction().is_some());
             model.step(event);
-            let (held, queued) = (model.count(Slot::Held), model.count(Slot::Queued));
+            let held = model.count(|it| it.slot == Slot::Held);
+            let queued = model.count(|it| it.slot == Slot::Queued);
             prop_assert!(held <= SLOTS && queued <= PLACES);
             prop_assert!(held == SLOTS || queued == 0, "a slot is free while one is queued");
-            let is_new_wait = matches!(event, Event::Wait(..));
-            if had_free && !is_new_wait {
-                prop_assert!(model.evicted() <= were_evicted, "evicted while a slot was free");
+            if had_free && !matches!(event, Event::Wait(..)) {
+                let are_evicted = model.count(|it| it.eviction().is_some());
+                prop_assert!(are_evicted <= were_evicted, "evicted while a slot was free");
             }
             let state = &model.state;
             prop_assert!(state.threads <= THREADS_MAX && state.idle.len() <= IDLE_MAX);
@@ -358,7 +340,7 @@ proptest! {
         }
         // Who is queued gets an answer: a slot, or a rejection when time is up.
         model.step(Event::Round(u64::try_from(QUEUE_TIME_MAX.as_millis()).unwrap()));
-        prop_assert_eq!(model.count(Slot::Queued), 0);
+        prop_assert_eq!(model.count(|it| it.slot == Slot::Queued), 0);
         while !model.served.is_empty() {
             model.step(Event::Serve(0));
         }

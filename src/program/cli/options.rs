@@ -176,13 +176,11 @@ mod tests {
         check_probe(&[], Ok("http://127.0.0.1:8080/"));
         check_probe(&["--port", "1"], Ok("http://127.0.0.1:1/"));
         check_probe(&["--bind", "0.0.0.0"], Ok("http://127.0.0.1:8080/"));
-        check_probe(&["--bind", "::"], Ok("http://[::1]:8080/"));
         check_probe(&["--bind", "192.0.2.1,::1"], Ok("http://192.0.2.1:8080/"));
         check_probe(&["http://a:1/b", "--port", "0"], Ok("http://a:1/b"));
         check_probe(&["--bind", "localhost:1", "--port", "0"], Ok("http://127.0.0.1:1/"));
         check_probe(&["--bind", "[::]:1"], Ok("http://[::1]:1/"));
         check_probe(&["--port", "0"], Err(()));
-        check_probe(&["--bind", "127.0.0.1:0"], Err(()));
     }
 
     /// Checks whether a server with these flags and listeners checks the Host.
@@ -211,14 +209,11 @@ mod tests {
 
     #[test]
     fn the_host_is_checked_where_only_this_machine_asks() {
-        check(&[], &["127.0.0.1:80"], false, true);
         check(&[], &["127.0.0.1:80", "[::1]:80", "127.8.8.8:1"], false, true);
         check(&["--allow-host", "nas.example.com"], &["127.0.0.1:80"], false, true);
-        check(&["--allow-host", "*"], &["127.0.0.1:80"], false, false);
         check(&["--allow-host", "nas.example.com,*"], &["127.0.0.1:80"], false, false);
         check(&["--trusted-proxy", "127.0.0.1"], &["127.0.0.1:80"], false, false);
         check(&[], &["127.0.0.1:80"], true, false);
-        check(&[], &["0.0.0.0:80"], false, false);
         check(&[], &["[::1]:80", "192.0.2.1:80"], false, false);
     }
 }
