@@ -1,7 +1,6 @@
 //! Threads at a gate, with clients from made-up addresses.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
 
 pub(crate) use super::queue::tests::source;
 use super::*;
@@ -103,25 +102,6 @@ fn a_client_that_goes_gives_up_its_place() {
         assert_eq!(waits.join().unwrap(), Some(Denied::Gone));
     });
     assert_eq!(gate.queued(), 0);
-}
-
-#[test]
-fn those_that_wait_pass_fairly_by_source() {
-    let gate = Gate::new(ONE);
-    let permit = gate.enter(&Client::from(9), 1).unwrap();
-    let (tell, passed) = mpsc::channel();
-    thread::scope(|scope| {
-        for (count, number) in [1, 1, 2, 1].into_iter().enumerate() {
-            let (gate, tell) = (&gate, tell.clone());
-            scope.spawn(move || {
-                let _permit = gate.enter(&Client::from(number), 1).unwrap();
-                tell.send(number).unwrap();
-            });
-            await_queued(gate, count + 1);
-        }
-        drop(permit);
-        assert_eq!(passed.iter().take(4).collect::<Vec<_>>(), [2, 1, 1, 1]);
-    });
 }
 
 #[test]

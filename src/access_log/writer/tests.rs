@@ -13,10 +13,13 @@ use std::sync::mpsc;
 struct Scripted {
     script: Vec<Option<usize>>,
     taken: Arc<Mutex<Vec<u8>>>,
+    /// It takes nothing until its other end is dropped.
+    released: Option<mpsc::Receiver<()>>,
 }
 
 impl Write for Scripted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.released.take().map(|released| released.recv());
         let step = if self.script.is_empty() { Some(usize::MAX) } else { self.script.remove(0) };
         let count = step.ok_or(ErrorKind::StorageFull)?.min(bytes.len());
         lock(&self.taken).extend_from_slice(&bytes[..count]);
@@ -34,19 +37,24 @@ fn writer(out: impl Write + Send + 'static) -> Writer {
     Writer { queue, out: Box::new(out), is_torn: false, status_lines }
 }
 
-/// Starts a thread that writes to `out`, and returns the queue.
-fn start(out: impl Write + Send + 'static) -> Arc<Queue> {
+/// Starts a thread that writes to `out`. Returns the queue, once this line is under way.
+fn start(out: Scripted, line: &str) -> Arc<Queue> {
     let writer = writer(out);
     let queue = Arc::clone(&writer.queue);
     thread::spawn(|| writer.write_until_closed());
+    queue.hand_over(line);
+    while lock(&queue.state).under_way == 0 {
+        thread::yield_now();
+    }
     queue
 }
 
 /// Writes these texts, one after the other. `want` is the output, `lost` the number of lost lines.
 #[track_caller]
 fn check(script: &[Option<usize>], texts: &[&str], want: &str, lost: u64) {
-    let taken = Arc::default();
-    let mut writer = writer(Scripted { script: script.to_vec(), taken: Arc::clone(&taken) });
+    let out = Scripted { script: script.to_vec(), ..Scripted::default() };
+    let taken = Arc::clone(&out.taken);
+    let mut writer = writer(out);
     for text in texts {
         writer.write(text.as_bytes());
     }
@@ -76,37 +84,12 @@ fn of_lines_that_go_out_together_those_are_lost_that_are_not_whole() {
     check(&[Some(13), None], &batches, "one\ntwo\nthree\nfour\nfive\n", 1);
 }
 
-/// A place that takes nothing until told to.
-struct Stuck(mpsc::Receiver<()>, Scripted);
-
-impl Write for Stuck {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // It is told once, and never again.
-        let _ = self.0.recv();
-        self.1.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Returns once the writer has taken the line from the queue.
-fn hand_over_under_way(queue: &Queue, line: &str) {
-    queue.hand_over(line);
-    while lock(&queue.state).under_way == 0 {
-        thread::yield_now();
-    }
-}
-
 #[test]
 fn what_finds_no_room_in_the_queue_is_counted() {
     let (release, released) = mpsc::channel();
-    let taken = Arc::default();
-    let out = Scripted { taken: Arc::clone(&taken), ..Scripted::default() };
-    let queue = start(Stuck(released, out));
-    let line = "x".repeat(1023);
-    hand_over_under_way(&queue, &line);
+    let out = Scripted { released: Some(released), ..Scripted::default() };
+    let (taken, line) = (Arc::clone(&out.taken), "x".repeat(1023));
+    let queue = start(out, &line);
     for _ in 0..1500 {
         queue.hand_over(&line);
     }
@@ -121,8 +104,7 @@ fn what_finds_no_room_in_the_queue_is_counted() {
 #[test]
 fn the_end_does_not_wait_for_ever_and_counts_what_is_left() {
     let (_release, released) = mpsc::channel();
-    let queue = start(Stuck(released, Scripted::default()));
-    hand_over_under_way(&queue, "under way");
+    let queue = start(Scripted { released: Some(released), ..Scripted::default() }, "under way");
     queue.hand_over("one");
     queue.hand_over("two");
     queue.close();

@@ -12,18 +12,15 @@ type Meaning<'a> = (Method, &'a str, Version, usize, Framing);
 #[track_caller]
 fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
     let parsed = parse(head.as_bytes());
-    let got = parsed.map(|parsed| match parsed {
+    let got = parsed.as_ref().map(|parsed| match parsed {
         Parsed::Partial => panic!("partial: {head:?}"),
         Parsed::Complete { request, length } => {
-            assert_eq!(length, head.len(), "{head:?}");
-            let path = String::from_utf8(request.target.path().to_vec()).unwrap();
+            assert_eq!(*length, head.len(), "{head:?}");
+            let path = str::from_utf8(request.target.path()).unwrap();
             (request.method, path, request.version, request.fields.len(), request.framing)
         }
     });
-    let want = want.map(|(method, path, version, fields, body)| {
-        (method, path.to_owned(), version, fields, body)
-    });
-    assert_eq!(got, want, "{head:?}");
+    assert_eq!(got, want.as_ref().copied(), "{head:?}");
     check_pieces(head.as_bytes());
 }
 
@@ -94,10 +91,7 @@ fn bad_targets_are_refused_before_the_fields() {
         check(&format!("GET {target}\n"), Err(want));
     }
     check_target("*", Refusal::TargetForm);
-    check_target("/%zz", Refusal::PercentTriplet);
-    check_target("/%2f", Refusal::EncodedSlash);
     check_target("/..", Refusal::AboveRoot);
-    check_target("http://a@b/", Refusal::TargetAuthority);
     check("GET  HTTP/1.0\r\n\r\n", Err(Refusal::TargetForm));
     check("GET \r\n", Err(Refusal::TargetForm));
     check("OPTIONS ** HTTP/1.0\r\n\r\n", Err(Refusal::TargetForm));
