@@ -345,16 +345,12 @@ mod tests {
         assert_eq!(target(&long), "x".repeat(TARGET_BYTES_MAX));
     }
 
-    #[track_caller]
-    fn check_cut(target: &str, columns: usize, want: &str) {
-        assert_eq!(client_and_target("192.0.2.7", target, columns), want);
-    }
-
     #[test]
     fn of_a_long_path_the_end_is_shown() {
-        check_cut("/a/b.iso", 21, "  192.0.2.7  /a/b.iso");
-        check_cut("/a/b.iso", 20, "  192.0.2.7  ....iso");
-        check_cut("/a/b.iso", 16, "  192.0.2.7  ");
-        check_cut("/a/b.iso", 5, "  192");
+        let cut = |columns| client_and_target("192.0.2.7", "/a/b.iso", columns);
+        assert_eq!(cut(21), "  192.0.2.7  /a/b.iso");
+        assert_eq!(cut(20), "  192.0.2.7  ....iso");
+        assert_eq!(cut(16), "  192.0.2.7  ");
+        assert_eq!(cut(5), "  192");
     }
 }

@@ -121,21 +121,13 @@ mod tests {
         assert_eq!(is_allowed(host.as_bytes(), &names), want, "{host} with {names:?}");
     }
 
-    #[track_caller]
-    fn check_host(authority: &str, want: &str) {
-        assert_eq!(parse(authority.as_bytes()), Some(want), "{authority}");
-    }
-
     #[test]
     fn a_host_comes_with_a_port_or_without() {
-        check_host("a:", "a");
-        check_host("A:99999", "A");
-        check_host("a_b.example", "a_b.example");
-        check_host("[::1]", "[::1]");
-        check_host("[::]:8080", "[::]");
-        check_host("a%20b", "a%20b");
-        check_host("~!$&'()*+;=", "~!$&'()*+;=");
-        check_host("[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]");
+        assert_eq!(parse(b"A:"), Some("A"));
+        assert_eq!(parse(b"a_b.example:99999"), Some("a_b.example"));
+        assert_eq!(parse(b"a%20b~!$&'()*+;="), Some("a%20b~!$&'()*+;="));
+        assert_eq!(parse(b"[::]:8080"), Some("[::]"));
+        assert_eq!(parse(b"[::ffff:1.2.3.4]"), Some("[::ffff:1.2.3.4]"));
     }
 
     #[test]

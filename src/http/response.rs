@@ -307,20 +307,17 @@ mod tests {
         }
     }
 
-    #[track_caller]
-    fn check_attachment(name: &[u8], plain: &str, encoded: &str) {
-        let want = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
-        assert_eq!(attachment(name), want);
-    }
-
     #[test]
-    fn the_name_is_given_in_both_forms() {
-        check_attachment(b"a b+c.tar", "a b+c.tar", "a%20b%2Bc.tar");
-        check_attachment("für.tar".as_bytes(), "f_r.tar", "f%C3%BCr.tar");
-        check_attachment(b"\xff.tar", "_.tar", "%EF%BF%BD.tar");
-        // None of them ends its parameter.
-        check_attachment(b"a\"; x=\"\\.tar", "a_; x=__.tar", "a%22%3B%20x%3D%22%5C.tar");
-        check_attachment(b"a\r\nB: x\0.tar", "a__B: x_.tar", "a__B%3A%20x_.tar");
-        check_attachment(b"%41'.tar", "_41'.tar", "%2541%27.tar");
+    fn the_name_is_given_in_both_forms_and_ends_neither_parameter() {
+        for (name, plain, encoded) in [
+            (&b"a b+c.tar"[..], "a b+c.tar", "a%20b%2Bc.tar"),
+            (b"\xc3\xbc\xff.tar", "__.tar", "%C3%BC%EF%BF%BD.tar"),
+            (b"a\"; x=\"\\.tar", "a_; x=__.tar", "a%22%3B%20x%3D%22%5C.tar"),
+            (b"a\r\nB: x\0.tar", "a__B: x_.tar", "a__B%3A%20x_.tar"),
+            (b"%41'.tar", "_41'.tar", "%2541%27.tar"),
+        ] {
+            let want = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
+            assert_eq!(attachment(name), want);
+        }
     }
 }

@@ -71,14 +71,10 @@ fn with_charset(media_type: &str) -> String {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(name: &[u8], want: &str) {
-        let own = [("log".to_owned(), "text/x-log".to_owned())];
-        assert_eq!(of(name, &own.into()), want);
-    }
-
     #[test]
     fn names_have_types() {
+        let own = [("log".to_owned(), "text/x-log".to_owned())].into();
+        let check = |name: &[u8], want| assert_eq!(of(name, &own), want, "{}", name.escape_ascii());
         check(b"INDEX.HTML", "text/html; charset=utf-8");
         check(b"module.mjs", "text/javascript; charset=utf-8");
         check(b"data.json", "application/json");

@@ -182,17 +182,11 @@ proptest! {
     }
 }
 
-#[track_caller]
-fn check_source(one: &str, other: &str, is_same: bool) {
-    let source = |text: &str| Source::from(text.parse::<IpAddr>().unwrap());
-    assert_eq!(source(one) == source(other), is_same, "{one} and {other}");
-}
-
 #[test]
 fn a_source_is_an_ipv4_address_or_an_ipv6_network() {
-    check_source("192.0.2.1", "::ffff:192.0.2.1", true);
-    check_source("::ffff:192.0.2.1", "::ffff:192.0.2.2", false);
-    check_source("2001:db8:1:1::1", "2001:db8:1:ffff:ffff::2", true);
-    check_source("2001:db8:1:1::1", "2001:db8:2:1::1", false);
-    check_source("::1", "127.0.0.1", false);
+    let source = |text: &str| Source::from(text.parse::<IpAddr>().unwrap());
+    assert_eq!(source("192.0.2.1"), source("::ffff:192.0.2.1"));
+    assert_ne!(source("::ffff:192.0.2.1"), source("::ffff:192.0.2.2"));
+    assert_eq!(source("2001:db8:1:1::1"), source("2001:db8:1:ffff:ffff::2"));
+    assert_ne!(source("2001:db8:1:1::1"), source("2001:db8:2:1::1"));
 }

@@ -59,13 +59,9 @@ fn weights_come_before_the_servers_order() {
     check_codings("*, br;q=0", "zstd gzip");
     check_codings("*;q=0, zstd;q=0.001", "zstd");
     check_codings("X-GZIP;q=0.2, br;q=0.1", "gzip br");
-}
-
-#[test]
-fn the_plain_file_has_a_weight_too() {
+    // The plain file has a weight too.
     check_codings("gzip;q=0.5, identity", "");
     check_codings("gzip;q=0.5, identity;q=0", "gzip");
-    // `*` covers the plain file as well.
     check_codings("gzip;q=0.5, *", "br zstd");
 }
 

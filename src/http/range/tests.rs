@@ -55,10 +55,7 @@ fn ranges_behind_the_end_are_unsatisfiable() {
     check("bytes=100-,200-,-0", Some(&[]));
     // Numbers beyond all files are equal.
     check("bytes=18446744073709551617-18446744073709551616", Some(&[]));
-}
-
-#[test]
-fn an_empty_representation_has_no_part() {
+    // An empty representation has no part.
     check_length("bytes=0-", 0, Some(&[]));
     check_length("bytes=-0", 0, Some(&[]));
     check_length("bytes=0-,-5", 0, None);

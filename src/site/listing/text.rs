@@ -67,35 +67,25 @@ fn visible(character: char) -> char {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check_name(name: &[u8], want: &str) {
-        let mut out = String::new();
-        push_name(&mut out, name);
-        assert_eq!(out, want);
-    }
-
     #[test]
     fn names_are_shown_in_one_harmless_line() {
-        check_name(b"plain.txt", "plain.txt");
-        check_name("Grüße 日本 🎉".as_bytes(), "Grüße 日本 🎉");
-        check_name(b"", "");
-        check_name(b"<script>&\"'", "&lt;script&gt;&amp;&quot;&#39;");
-        check_name(b"a\nb\tc\x1b\x7f\0", "a␊b␉c␛␡␀");
-        check_name("a\u{202e}gpj.exe".as_bytes(), "a\u{fffd}gpj.exe");
-        check_name(b"caf\xe9", "caf\u{fffd}");
-    }
-
-    #[track_caller]
-    fn check_text(text: &str, want: &str) {
-        assert_eq!(visible_text(text), want);
+        let shown = |name: &[u8]| {
+            let mut out = String::new();
+            push_name(&mut out, name);
+            out
+        };
+        assert_eq!(shown(b"plain ~.txt"), "plain ~.txt");
+        assert_eq!(shown("Grüße 日本 🎉".as_bytes()), "Grüße 日本 🎉");
+        assert_eq!(shown(b"<script>&\"'"), "&lt;script&gt;&amp;&quot;&#39;");
+        assert_eq!(shown(b"a\nb\tc\x1b\x7f\0"), "a␊b␉c␛␡␀");
+        assert_eq!(shown("a\u{202e}gpj.exe".as_bytes()), "a\u{fffd}gpj.exe");
+        assert_eq!(shown(b"caf\xe9"), "caf\u{fffd}");
     }
 
     #[test]
     fn texts_keep_their_lines() {
-        check_text("one\n\ttwo\n", "one\n\ttwo\n");
-        check_text("one\r\ntwo\r\n", "one\ntwo\n");
-        check_text("lone\rreturn\x1b[1m", "lone␍return␛[1m");
-        check_text("</pre><script>&", "</pre><script>&");
-        check_text("\u{200f}שלום", "\u{200f}שלום");
+        assert_eq!(visible_text("one\n\ttwo\r\n"), "one\n\ttwo\n");
+        assert_eq!(visible_text("lone\rreturn\x1b[1m"), "lone␍return␛[1m");
+        assert_eq!(visible_text("<&\u{200f}שלום"), "<&\u{200f}שלום");
     }
 }

@@ -46,7 +46,7 @@ fn headings_stand_below_those_of_the_page_and_have_anchors() {
 }
 
 #[test]
-fn blocks() {
+fn lists_code_alerts_and_tables() {
     let list = "<ol start=\"7\">\n<li>a\n<ul>\n<li>b</li>\n</ul>\n</li>\n</ol>";
     check("> 7) a\n>    - b", &format!("<blockquote>\n{list}\n</blockquote>\n"));
     check(
@@ -56,10 +56,11 @@ fn blocks() {
     );
     check("```rust\"><script>\na\r\n\n\tb\n```", "<pre><code>a\n\n\tb\n</code></pre>\n");
     check("    <b>\n", "<pre><code>&lt;b&gt;\n</code></pre>\n");
-}
-
-#[test]
-fn tables() {
+    check(
+        "> [!NOTE]\n> a *b*",
+        "<blockquote class=\"markdown-alert-note\">\n<p><strong>Note</strong></p>\n\
+        <p>a <em>b</em></p>\n</blockquote>\n",
+    );
     check(
         "|a|b|c|d|\n|-|:-|:-:|-:|\n|1|*2*|3|4|5|\n|6|\n",
         "<div><table><thead><tr><th>a</th><th class=\"left\">b</th>\
@@ -68,15 +69,6 @@ fn tables() {
         <td class=\"center\">3</td><td class=\"right\">4</td></tr>\n\
         <tr><td>6</td><td class=\"left\"></td><td class=\"center\"></td><td class=\"right\"></td>\
         </tr>\n</tbody></table></div>\n",
-    );
-}
-
-#[test]
-fn alerts() {
-    check(
-        "> [!NOTE]\n> a *b*",
-        "<blockquote class=\"markdown-alert-note\">\n<p><strong>Note</strong></p>\n\
-        <p>a <em>b</em></p>\n</blockquote>\n",
     );
 }
 
@@ -189,23 +181,16 @@ fn what_is_tedious_is_bounded() {
     }
 }
 
-#[track_caller]
-fn check_nesting(text: &str, want: usize) {
-    assert_eq!(nesting_max(text), want, "{text:?}");
-}
-
 #[test]
 fn markers_and_columns_count() {
-    check_nesting("", 0);
-    check_nesting("plain\n        indented\n**bold**\n1.5\n-1\n2024-01-01", 0);
-    check_nesting("- one", 1);
-    check_nesting("a\n    - three at most\n> b", 3);
-    check_nesting("\t- x", 3);
-    check_nesting(">>>x", 3);
-    check_nesting("1. 22) * + - x", 7);
-    check_nesting("-", 1);
-    check_nesting("a\r>> b", 2);
-    check_nesting(&"> ".repeat(1_000), 1_500);
+    assert_eq!(nesting_max("plain\n        indented\n**bold**\n1.5\n-1\n2024-01-01"), 0);
+    assert_eq!(nesting_max("a\n    - three at most\n> b"), 3);
+    assert_eq!(nesting_max("\t- x"), 3);
+    assert_eq!(nesting_max(">>>x"), 3);
+    assert_eq!(nesting_max("1. 22) * + - x"), 7);
+    assert_eq!(nesting_max("-"), 1);
+    assert_eq!(nesting_max("a\r>> b"), 2);
+    assert_eq!(nesting_max(&"> ".repeat(1_000)), 1_500);
 }
 
 /// The nesting of quotes and items as the parser finds it.
