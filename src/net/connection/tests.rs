@@ -1,6 +1,6 @@
 //! What a connection does before it waits, and what ends a wait.
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -157,6 +157,25 @@ fn a_connection_that_owes_makes_way_and_is_answered_if_its_request_is_whole() {
     owes.begin_answer().unwrap();
     assert_eq!(owes.eviction(), None);
     assert_eq!(owes.wait_to_send(soon()), Ok(()));
+}
+
+/// As streams of bytes: every byte is progress, and eviction is no ordinary end.
+#[test]
+fn a_client_that_talks_keeps_its_slot_and_a_silent_one_loses_it() {
+    let server = Server::new(2, 1);
+    let [(talks, mut far_end), (silent, _silent_end), (queued, _queued_end)] =
+        [(); 3].map(|()| server.accept());
+    far_end.write_all(b"hi").unwrap();
+    let mut bytes = [0; 2];
+    (&talks).read_exact(&mut bytes).unwrap();
+    for connection in [&talks, &silent, &queued] {
+        assert_eq!(connection.wait_to_receive(soon()), Err(Lost::TimedOut));
+    }
+    assert_eq!(talks.eviction(), None);
+    assert_eq!((&silent).read(&mut bytes).unwrap_err().kind(), ErrorKind::ConnectionAborted);
+    (&talks).write_all(&bytes).unwrap();
+    drop(talks);
+    assert_eq!(std::io::read_to_string(far_end).unwrap(), "hi");
 }
 
 #[test]

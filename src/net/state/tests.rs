@@ -1,10 +1,10 @@
 //! What holds of the state, whatever happens: random sequences of events.
 
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread;
 
 use proptest::prelude::*;
+use rustix::net::{AddressFamily, SocketType};
 
 use super::*;
 use crate::gate::tests::source;
@@ -17,17 +17,10 @@ const IDLE_MAX: usize = 2;
 const THREADS_MAX: usize = 12;
 const QUEUE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// A socket for tests that send nothing; all of them share it.
-fn stream() -> Arc<TcpStream> {
-    static STREAM: OnceLock<Arc<TcpStream>> = OnceLock::new();
-    Arc::clone(STREAM.get_or_init(|| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap())
-    }))
-}
-
+/// One whose socket is not connected: nothing is sent.
 fn waiting(number: u8, phase: Phase, now: Instant) -> Waiting {
-    let (source, stream) = (source(number), stream());
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let (source, stream) = (source(number), Arc::new(socket.into()));
     Waiting { source, accepted_at: now, stream, phase, slot: Slot::Queued, parked: None }
 }
 

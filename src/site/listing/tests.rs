@@ -61,23 +61,21 @@ fn check_contains(page: &str, want: &str) {
     assert!(page.contains(want), "{want:?} is not in:\n{page}");
 }
 
-#[track_caller]
-fn check_query(query: Option<&str>, key: Key, descending: bool) {
-    let order = Order::from_query(query.map(str::as_bytes));
-    assert_eq!(order, Order { key, descending }, "{query:?}");
-}
-
 #[test]
 fn queries_are_read_and_unknown_words_are_the_default() {
-    check_query(None, Key::Name, false);
-    check_query(Some(""), Key::Name, false);
-    check_query(Some("sort=name&order=desc"), Key::Name, true);
-    check_query(Some("sort=modified&order=asc"), Key::Modified, false);
-    check_query(Some("order=desc&format=json&sort=size"), Key::Size, true);
-    check_query(Some("sort=s%69ze"), Key::Size, false);
-    check_query(Some("sort=size&sort=modified"), Key::Size, false);
-    check_query(Some("sort=SIZE&order=DESC"), Key::Name, false);
-    check_query(Some("=size&&&desc=order&sort&%"), Key::Name, false);
+    assert_eq!(Order::from_query(None), Order { key: Key::Name, descending: false });
+    for (query, key, descending) in [
+        ("", Key::Name, false),
+        ("sort=name&order=desc", Key::Name, true),
+        ("sort=modified&order=asc", Key::Modified, false),
+        ("order=desc&format=json&sort=size", Key::Size, true),
+        ("sort=s%69ze&sort=modified", Key::Size, false),
+        ("sort=SIZE&order=DESC", Key::Name, false),
+        ("=size&&&desc=order&sort&%", Key::Name, false),
+    ] {
+        let order = Order::from_query(Some(query.as_bytes()));
+        assert_eq!(order, Order { key, descending }, "{query:?}");
+    }
 }
 
 /// The names must come out in the order given.

@@ -315,7 +315,10 @@ fn check_value(attribute: &str, value: &str) -> Result<(), String> {
         "href" => is_harmless(value, true),
         "src" => is_harmless(value, false),
         "rel" => value == "nofollow noreferrer",
-        "id" => is_name(value),
+        "id" => match value.strip_prefix("footnote-") {
+            Some(number) => number.parse::<usize>().is_ok(),
+            None => value.starts_with("readme-") && !value.contains(char::is_whitespace),
+        },
         "class" => CLASSES.contains(&value),
         "start" => value.parse::<u64>().is_ok(),
         "loading" => value == "lazy",
@@ -324,13 +327,6 @@ fn check_value(attribute: &str, value: &str) -> Result<(), String> {
         _ => false,
     };
     if is_right { Ok(()) } else { Err(format!("{attribute}={value:?}")) }
-}
-
-/// Whether a name in the page belongs to the README.
-fn is_name(id: &str) -> bool {
-    let footnote = id.strip_prefix("footnote-").map(str::parse::<usize>);
-    footnote.is_some_and(|number| number.is_ok())
-        || id.starts_with("readme-") && !id.contains(char::is_whitespace)
 }
 
 /// Whether a browser would stay on this site with this URL; or go to another, if that is allowed.
