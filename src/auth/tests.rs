@@ -108,8 +108,7 @@ fn check_pair(pair: &str, want: Option<(&str, &str)>) {
 
 #[test]
 fn a_pair_has_a_colon_and_no_control_characters() {
-    // The examples of the RFC.
-    check_value("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Some(("Aladdin", "open sesame")));
+    // An example of the RFC.
     check_value("Basic dGVzdDoxMjPCow==", Some(("test", "123£")));
     check_pair("ann:a:b:", Some(("ann", "a:b:")));
     check_pair("Änn Bö:\u{202e}ß", Some(("Änn Bö", "\u{202e}ß")));

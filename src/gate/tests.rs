@@ -12,7 +12,6 @@ const ONE: Limits =
     Limits { capacity: 1, exempt: 0, queue_max: 9, time_max: PATIENCE, relief: Relief::None };
 
 impl Gate {
-    /// How many wait.
     pub(crate) fn queued(&self) -> usize {
         lock(&self.state).queue.queued()
     }

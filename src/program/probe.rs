@@ -126,10 +126,7 @@ mod tests {
         assert_eq!(read("http://[0:0::1]:1"), "http://[0:0::1]:1/");
         assert_eq!(read("http://a?b"), "http://a:80/?b");
         assert_eq!(read("http://a/b#c"), "http://a:80/b");
-    }
-
-    #[test]
-    fn anything_else_is_no_url() {
+        // Anything else is no URL.
         for text in ["", "a", "127.0.0.1:80", "https://a/", "HTTP://a", "http:/a", "http://"] {
             assert!(read_url(text).is_err(), "{text}");
         }

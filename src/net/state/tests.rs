@@ -119,7 +119,6 @@ fn a_refused_thread_leaves_the_loop_to_whoever_is_free_next() {
     assert!(state.empty_loops().is_empty());
 }
 
-/// So the memory of a thread that ended is not asked for again.
 #[test]
 fn without_a_cache_threads_end_and_the_next_ones_have_their_stacks() {
     let mut state = state(0);

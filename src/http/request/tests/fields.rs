@@ -18,21 +18,15 @@ fn field_lines_are_read() {
 
 #[test]
 fn broken_field_lines_are_refused() {
-    #[track_caller]
-    fn check_field(line: &str, want: Refusal) {
-        check(&format!("GET / HTTP/1.0\r\nA: b\r\n{line}\r\nFoo\r\n\r\n"), Err(want));
-    }
-    for line in ["Foo", ":", ": x", "Fo o: x", "Foo\r: x", "(Foo): x"] {
-        check_field(line, Refusal::FieldName);
-    }
-    for line in ["Foo : x", "Foo\t: x"] {
-        check_field(line, Refusal::SpaceBeforeColon);
-    }
-    for line in [" folded", "\tfolded: x", " "] {
-        check_field(line, Refusal::FoldedLine);
-    }
-    for line in ["Foo: a\0b", "Foo: a\rBar: b", "Foo: \x1b[31m", "Foo: \x7f"] {
-        check_field(line, Refusal::FieldValue);
+    for (lines, want) in [
+        (&["Foo", ":", ": x", "Fo o: x", "Foo\r: x", "(Foo): x"][..], Refusal::FieldName),
+        (&["Foo : x", "Foo\t: x"], Refusal::SpaceBeforeColon),
+        (&[" folded", "\tfolded: x", " "], Refusal::FoldedLine),
+        (&["Foo: a\0b", "Foo: a\rBar: b", "Foo: \x1b[31m", "Foo: \x7f"], Refusal::FieldValue),
+    ] {
+        for line in lines {
+            check(&format!("GET / HTTP/1.0\r\nA: b\r\n{line}\r\nFoo\r\n\r\n"), Err(want));
+        }
     }
     check("GET / HTTP/1.0\r\n Host: a\r\n\r\n", Err(Refusal::FoldedLine));
 }
@@ -58,15 +52,15 @@ fn host_must_be_one() {
 
 #[test]
 fn the_host_of_the_target_wins() {
-    #[track_caller]
-    fn check_host(head: &str, want: Option<&str>) {
+    for (head, want) in [
+        ("GET / HTTP/1.1\r\nHost: a:80\r\n\r\n", Some(&b"a:80"[..])),
+        ("GET http://b:81/ HTTP/1.1\r\nHost: a\r\n\r\n", Some(b"b:81")),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n", Some(b"")),
+        ("GET / HTTP/1.0\r\n\r\n", None),
+    ] {
         let Ok(Parsed::Complete { request, .. }) = parse(head.as_bytes()) else { panic!() };
-        assert_eq!(request.host(), want.map(str::as_bytes));
+        assert_eq!(request.host(), want);
     }
-    check_host("GET / HTTP/1.1\r\nHost: a:80\r\n\r\n", Some("a:80"));
-    check_host("GET http://b:81/ HTTP/1.1\r\nHost: a\r\n\r\n", Some("b:81"));
-    check_host("GET / HTTP/1.1\r\nHost:\r\n\r\n", Some(""));
-    check_host("GET / HTTP/1.0\r\n\r\n", None);
     check("GET http://b/ HTTP/1.1\r\n\r\n", Err(Refusal::HostMissing));
     check("GET http://b/ HTTP/1.1\r\nHost: a b\r\n\r\n", Err(Refusal::HostMalformed));
 }
@@ -100,9 +94,8 @@ fn bodies_are_framed() {
 #[test]
 fn a_debug_line_shows_no_secrets() {
     let mut fields = Fields::default();
-    fields.push(b"AUTHORIZATION", b"Basic YTpi");
-    fields.push(b"Proxy-Authorization", b"Basic YTpi");
-    fields.push(b"Accept", b"text/html");
-    let line = format!("{fields:?}");
-    assert!(!line.contains("YTpi") && line.contains("text/html"), "{line}");
+    for name in ["AUTHORIZATION", "Proxy-Authorization", "cookie", "Accept"] {
+        fields.push(name.as_bytes(), b"value");
+    }
+    assert_eq!(format!("{fields:?}").matches("value").count(), 1, "{fields:?}");
 }

@@ -147,7 +147,6 @@ fn images() {
     );
 }
 
-/// Small texts that would become large, deep or slow.
 #[test]
 fn what_would_be_too_much_is_not_rendered() {
     for text in [
@@ -280,7 +279,6 @@ fn check_harmless(html: &str) -> Result<(), String> {
     if open.is_empty() { Ok(()) } else { Err(format!("{open:?} stay open")) }
 }
 
-/// Text between tags.
 fn check_text(text: &str) -> Result<(), String> {
     let is_control = |c: char| c.is_control() && !"\n\t".contains(c);
     if text.contains(['<', '>']) || text.contains(is_control) {
