@@ -158,7 +158,6 @@ mod tests {
     fn a_young_answer_has_no_recent_pace() {
         check([], 4, 0, None);
         check([(0, 9000)], 4, 2250, None);
-        check([(4, 0)], 10, 0, None);
         check([(0, 0)], 10, 0, None);
         check([(0, 0), (4, 10)], 6, 1, Some(0));
     }

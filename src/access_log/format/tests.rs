@@ -194,24 +194,21 @@ proptest! {
 }
 
 #[test]
-fn messages_stay_one_harmless_line() {
-    assert_eq!(printable("cannot open 'a b\u{e4}': \\"), "cannot open 'a b\u{e4}': \\");
-    assert_eq!(printable("a\nb\x1b[2J\u{202e}"), r"a\nb\u{1b}[2J\u{202e}");
-}
-
-#[test]
-fn messages_have_time_level_and_perhaps_their_module() {
+fn messages_are_one_harmless_line_with_time_level_and_perhaps_their_module() {
     let message = |format: Format| {
         let now = UNIX_EPOCH + Duration::from_millis(784_111_777_250);
         let mut record = Record::builder();
         record.level(Level::Warn).target("httpd::net");
-        format.message(&record.args(format_args!("a\n\"b")).build(), now)
+        format.message(&record.args(format_args!("'ä\\\n\x1b[2J\u{202e}\"")).build(), now)
     };
     let [plain, coloured] = [false, true].map(|colour| message(Format::Short { colour }));
-    assert_eq!(plain, r#"08:49:37Z WARN  a\n"b"#);
-    assert_eq!(coloured, "08:49:37Z \x1b[33mWARN \x1b[0m a\\n\"b");
-    assert_eq!(message(Format::Combined), r#"1994-11-06T08:49:37Z WARN  httpd::net: a\n"b"#);
-    let json = r#"{"time":"1994-11-06T08:49:37.250Z","level":"warn","target":"httpd::net","#;
-    assert_eq!(message(Format::Json), format!(r#"{json}"message":"a\u000a\"b"}}"#));
+    let text = r#"'ä\\n\u{1b}[2J\u{202e}""#;
+    assert_eq!(plain, format!("08:49:37Z WARN  {text}"));
+    assert_eq!(coloured, format!("08:49:37Z \x1b[33mWARN \x1b[0m {text}"));
+    let want = format!("1994-11-06T08:49:37Z WARN  httpd::net: {text}");
+    assert_eq!(message(Format::Combined), want);
+    let start = r#"{"time":"1994-11-06T08:49:37.250Z","level":"warn","target":"httpd::net","#;
+    let rest = r#""message":"'ä\\\u000a\u001b[2J\u202e\""}"#;
+    assert_eq!(message(Format::Json), [start, rest].concat());
     assert_eq!(priority(Level::Warn), "<4>");
 }

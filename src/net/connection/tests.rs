@@ -44,10 +44,6 @@ impl Server {
     }
 }
 
-fn forever() -> Instant {
-    Instant::now() + FOREVER
-}
-
 fn soon() -> Instant {
     Instant::now() + Duration::from_millis(20)
 }
@@ -106,7 +102,7 @@ fn waits_end_at_their_deadline_and_when_bytes_come() {
     assert_eq!(queued.wait_to_receive(deadline), Err(Lost::TimedOut));
     assert!(Instant::now() >= deadline);
     far_end.write_all(b"x").unwrap();
-    assert_eq!(queued.wait_to_receive(forever()), Ok(()));
+    assert_eq!(queued.wait_to_receive(Instant::now() + FOREVER), Ok(()));
     assert_eq!(queued.eviction(), None);
 }
 
@@ -188,8 +184,8 @@ fn one_that_is_shut_down_gets_no_further() {
         state.slots.end_all(Instant::now());
     });
     let stopped = Err(Lost::Evicted(Cause::Stopping));
-    assert_eq!(connection.wait_to_receive(forever()), stopped);
-    assert_eq!(connection.wait_to_send(forever()), stopped);
+    assert_eq!(connection.wait_to_receive(Instant::now() + FOREVER), stopped);
+    assert_eq!(connection.wait_to_send(Instant::now() + FOREVER), stopped);
     assert_eq!(connection.begin_answer(), stopped);
     assert_eq!(connection.finish(), stopped);
 }

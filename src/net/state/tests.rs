@@ -60,12 +60,17 @@ fn keeps_awake(state: &mut State) -> bool {
 }
 
 #[test]
-fn a_leader_that_steps_aside_is_replaced_once() {
+fn a_leader_that_steps_aside_is_replaced_once_by_whoever_is_free() {
     let (mut state, id) = with_leader();
     state.step_aside(0, id);
     state.step_aside(0, id);
     assert_eq!(spawned(&mut state), 1);
     assert_eq!(state.threads, 2);
+    // The system refuses a thread.
+    state.spawned(0, false);
+    assert_eq!(state.empty_loops(), [0]);
+    assert_eq!(state.served(0, id), Job::Accept(0));
+    assert!(state.empty_loops().is_empty());
 }
 
 #[test]
@@ -107,16 +112,6 @@ fn the_housekeeper_sleeps_when_all_is_quiet_and_is_woken() {
     state.accepted(0);
     assert!(matches!(take_effects(&mut state)[..], [Effect::TellAll]));
     assert_eq!(state.housekeeper, Housekeeper::Called);
-}
-
-#[test]
-fn a_refused_thread_leaves_the_loop_to_whoever_is_free_next() {
-    let (mut state, id) = with_leader();
-    state.step_aside(0, id);
-    state.spawned(0, false);
-    assert_eq!(state.empty_loops(), [0]);
-    assert_eq!(state.served(0, id), Job::Accept(0));
-    assert!(state.empty_loops().is_empty());
 }
 
 #[test]
@@ -221,11 +216,6 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
-        let (state, now) = (state(IDLE_MAX), Instant::now());
-        Self { state, now, served: vec![], acceptors: 1, idle: 0, refusals: 0 }
-    }
-
     /// Spawns and wakes threads at once, but for those that the system refuses.
     fn run(&mut self) {
         for effect in take_effects(&mut self.state) {
@@ -304,7 +294,8 @@ impl Model {
 proptest! {
     #[test]
     fn whatever_happens(events in prop::collection::vec(event(), 0..120)) {
-        let mut model = Model::new();
+        let (state, now) = (state(IDLE_MAX), Instant::now());
+        let mut model = Model { state, now, served: vec![], acceptors: 1, idle: 0, refusals: 0 };
         for event in events {
             let had_free = model.count(|it| it.slot == Slot::Held) < SLOTS;
             let were_evicted = model.count(|it| it.eviction().is_some());
