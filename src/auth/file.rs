@@ -225,10 +225,6 @@ mod tests {
                 assert!(!hash.verify(wrong, 5) && !hash.verify(wrong, 6), "{wrong:?}");
             }
         }
-    }
-
-    #[test]
-    fn a_hash_of_nothing_can_be_checked() {
         let nothing = Hash::of_nothing(6);
         check_cost(&nothing.text, Some(6));
         assert!(!nothing.verify(b"", 6));

@@ -182,10 +182,7 @@ mod tests {
             let pace = progress.recent_pace(now).unwrap();
             assert!((4500..=5500).contains(&pace), "{pace} at {quarters}");
         }
-    }
-
-    #[test]
-    fn a_pause_shorter_than_the_window_is_no_standstill() {
+        // A pause shorter than the window is no standstill.
         let pauses = (0..96).map(|at| (at, if at < 80 { 25_000 } else { 0 }));
         let (progress, began) = progress(pauses);
         assert!(progress.recent_pace(began + Duration::from_secs(24)).unwrap() > 4096);

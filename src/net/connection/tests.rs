@@ -38,10 +38,6 @@ impl Server {
         LEAD.set(leads.then_some(0));
         (Connection::new(Arc::clone(&self.shared), stream, peer, (id, Instant::now())), far_end)
     }
-
-    fn spawned(&self) -> usize {
-        self.spawned.load(Ordering::SeqCst)
-    }
 }
 
 fn soon() -> Instant {
@@ -61,17 +57,18 @@ fn a_thread_steps_aside_before_any_wait() {
     for wait in waits {
         let server = Server::new(1, 1);
         let (connection, far_end) = server.accept();
-        let before = server.spawned();
+        let spawned = || server.spawned.load(Ordering::SeqCst);
+        let before = spawned();
         connection.begin_receiving();
         connection.begin_answer().unwrap();
         connection.note_progress(7);
-        assert_eq!(server.spawned(), before);
+        assert_eq!(spawned(), before);
         drop(far_end);
         wait(&connection);
         let has_waited = connection.is_waited_for.get() || LEAD.get().is_none();
-        assert_eq!(server.spawned() - before, usize::from(has_waited));
+        assert_eq!(spawned() - before, usize::from(has_waited));
         wait(&connection);
-        assert_eq!(server.spawned() - before, usize::from(has_waited), "but once");
+        assert_eq!(spawned() - before, usize::from(has_waited), "but once");
     }
 }
 

@@ -9,9 +9,6 @@ use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-/// 2025-11-13 02:13:20 UTC.
-const MOMENT: i64 = 1_763_000_000;
-
 /// Names that a file system allows and a careless page mishandles.
 #[rustfmt::skip]
 const NAMES: [&[u8]; 24] = [
@@ -23,9 +20,10 @@ const NAMES: [&[u8]; 24] = [
     &[b'x'; 255],
 ];
 
+/// An entry that was modified on 2025-11-13 at 02:13:20 UTC.
 fn entry(name: &[u8], kind: Kind, size: u64) -> Entry {
     let size = (kind == Kind::File).then_some(size);
-    Entry::new(name.to_vec(), kind, size, Date::from_unix(MOMENT))
+    Entry::new(name.to_vec(), kind, size, Date::from_unix(1_763_000_000))
 }
 
 fn listing(order: Order, limit: usize, entries: impl IntoIterator<Item = Entry>) -> Listing {

@@ -90,7 +90,7 @@ fn check(path: &[u8], modified_seconds: i64, want_blocks: u64) {
 }
 
 #[test]
-fn what_a_header_has_room_for_takes_one_block() {
+fn a_header_takes_as_many_blocks_as_its_path_needs() {
     check(b"a b\nc \"d\"", 8_589_934_591, 1);
     check(&[b'n'; 96], 1, 1);
     check(b"\xff\xfe", 1, 1);
@@ -98,10 +98,7 @@ fn what_a_header_has_room_for_takes_one_block() {
     check(b"early", i64::MIN, 1);
     check(b"late", 8_589_934_592, 1);
     check(b"late", i64::MAX, 1);
-}
-
-#[test]
-fn a_longer_path_stands_before_it() {
+    // A longer path stands before it.
     check(&[b'n'; 97], 1, 3);
     check(&[&[b'\xff'; 200][..], b"/", &[b'n'; 100]].concat(), 1, 3);
     // With `top/` and the zero byte at its end, the first fills its block.
