@@ -65,11 +65,11 @@ fn those_behind_are_the_last_to_be_let_through_and_the_first_to_be_rejected() {
     let mut queue = FairQueue::new(1, 3);
     queue.hold(source(9), 1);
     queue.hold(source(3), 5);
-    for (who, behind) in [(0, true), (1, false), (2, true)] {
+    for (who, behind) in [(0, true), (1, true), (2, false)] {
         assert!(queue.join(Queued { behind, ..queued(1, who, 1) }).is_none());
     }
-    assert_eq!(queue.join(queued(3, 3, 1)).map(|it| it.who), Some(2));
-    assert_eq!(queue.in_order().map(|it| it.who).collect::<Vec<_>>(), [1, 3, 0]);
+    assert_eq!(queue.join(queued(3, 3, 1)).map(|it| it.who), Some(1));
+    assert_eq!(queue.in_order().map(|it| it.who).collect::<Vec<_>>(), [2, 3, 0]);
 }
 
 #[test]
