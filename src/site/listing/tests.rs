@@ -229,7 +229,7 @@ fn a_readme_is_shown_as_plain_text() {
     check_readme(format!("{limit}y").as_bytes(), &format!("{limit}{note}"));
     let almost = &limit[2..];
     check_readme(format!("{almost}🎉").as_bytes(), &format!("{almost}{note}"));
-    let bytes = [limit[1..].as_bytes(), &[0x80; 2]].concat();
+    let bytes = [&limit.as_bytes()[1..], &[0x80; 2]].concat();
     check_readme(&bytes, &format!("{}\u{fffd}{note}", &limit[1..]));
 }
 
