@@ -242,4 +242,4 @@ impl Drop for Permit {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+pub(super) mod tests;

@@ -178,4 +178,4 @@ impl<T> FairQueue<T> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+pub(super) mod tests;
