@@ -156,7 +156,6 @@ mod tests {
 
     #[test]
     fn a_young_answer_has_no_recent_pace() {
-        check([], 4, 0, None);
         check([(0, 9000)], 4, 2250, None);
         check([(0, 0)], 10, 0, None);
         check([(0, 0), (4, 10)], 6, 1, Some(0));
@@ -182,9 +181,13 @@ mod tests {
             let pace = progress.recent_pace(now).unwrap();
             assert!((4500..=5500).contains(&pace), "{pace} at {quarters}");
         }
-        // A pause shorter than the window is no standstill.
-        let pauses = (0..96).map(|at| (at, if at < 80 { 25_000 } else { 0 }));
-        let (progress, began) = progress(pauses);
-        assert!(progress.recent_pace(began + Duration::from_secs(24)).unwrap() > 4096);
+        // A pause shorter than the window is no standstill, one of two windows is.
+        for (quarters, is_standstill) in [(96, false), (124, true)] {
+            let pauses = (0..quarters).map(|at| (at, if at < 80 { 25_000 } else { 0 }));
+            let (progress, began) = progress(pauses);
+            let pace = progress.recent_pace(began + Duration::from_millis(250) * quarters);
+            assert_eq!(pace == Some(0), is_standstill, "{pace:?}");
+            assert!(is_standstill || pace.is_some_and(|pace| pace > 4096), "{pace:?}");
+        }
     }
 }

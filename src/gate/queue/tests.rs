@@ -31,7 +31,6 @@ fn check_rejected(places: usize, sources: &[u8], rejected: &[usize], left: &[usi
 
 #[test]
 fn the_newest_of_the_source_with_the_most_queued_is_rejected() {
-    check_rejected(3, &[1, 1, 2], &[], &[0, 1, 2]);
     check_rejected(3, &[1, 1, 1, 2, 3], &[2, 1], &[0, 3, 4]);
     check_rejected(3, &[1, 2, 3, 4], &[3], &[0, 1, 2]);
     check_rejected(4, &[1, 2, 1, 2, 3], &[3], &[0, 1, 2, 4]);

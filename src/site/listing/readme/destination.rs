@@ -82,7 +82,6 @@ mod tests {
         check_within("/from/the/root", "/from/the/root");
         check_within("?sort=size", "?sort=size");
         check_within("#Quick-Start", "#readme-Quick-Start");
-        check_within("100%25", "./100%25");
         check_within("größe", "./gr%C3%B6%C3%9Fe");
         check_within("a/b:c", "./a/b:c");
         check_within("1:2", "./1:2");
