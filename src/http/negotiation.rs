@@ -97,10 +97,7 @@ pub(crate) fn prefers_json(accept: Option<&[u8]>) -> bool {
 pub(crate) fn prefers_html(accept: Option<&[u8]>) -> bool {
     let list = accept.unwrap_or_default();
     let html = preference(list, [b"text/html", b"text/*"]);
-    match members(list).map(|(range, weight)| (weight, exactness(range))).max() {
-        Some(best) => html.0 > 0 && html >= best,
-        None => true,
-    }
+    members(list).all(|(range, weight)| html >= (weight, exactness(range)))
 }
 
 /// The preference for a media type: weight and exactness of the most exact range that matches.
