@@ -14,7 +14,7 @@ fn home(reply: &Reply) -> Option<String> {
 }
 
 #[test]
-fn errors_lead_home_by_a_relative_link() {
+fn errors_lead_home_by_a_relative_link_and_have_the_colours_of_a_listing() {
     let tree = Tree::with(&[("a/b/c.txt", b"hello")]);
     let httpd = Httpd::serve(tree.path(), &["--archive-limit", "1"]);
     for (method, target, status, want) in [
@@ -32,12 +32,6 @@ fn errors_lead_home_by_a_relative_link() {
         let reply = httpd.request(method, target, "");
         assert_eq!((reply.status, home(&reply).as_deref()), (status, want), "{target}");
     }
-}
-
-#[test]
-fn a_page_has_the_colours_of_a_listing() {
-    let tree = Tree::with(&[("a.txt", b"hello")]);
-    let httpd = Httpd::serve(tree.path(), &[]);
     for part in [":root{color-scheme:light dark", "prefers-color-scheme:dark", "\nbody{", "\na{"] {
         let rule = |target: &str| {
             let text = httpd.get(target).text();

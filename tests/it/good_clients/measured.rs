@@ -33,11 +33,6 @@ fn row(attackers: &'static str, groups: Vec<Group>) -> Row {
     Row { attackers, from, large, large_may_fail, flags, groups }
 }
 
-/// Good requests from the attackers' own address.
-fn row_of_one_of_them(attackers: &'static str, groups: Vec<Group>) -> Row {
-    Row { from: loopback(2), large: 0, ..row(attackers, groups) }
-}
-
 /// From one address, or from two where there are several kinds.
 fn rows_of_few_addresses(slots: usize, count: usize) -> Vec<Row> {
     let own = [loopback(2)];
@@ -45,6 +40,8 @@ fn rows_of_few_addresses(slots: usize, count: usize) -> Vec<Row> {
         let readers = [1_000, 10_000, 20_000, 0].map(|pace| readers(own, count / 4, pace));
         [heads(own, count)].into_iter().chain(readers).collect::<Vec<_>>()
     };
+    let from_own =
+        |attackers, groups| Row { from: loopback(2), large: 0, ..row(attackers, groups) };
     let floods = Group { sources: own.to_vec(), count: 250, manner: Manner::Floods };
     vec![
         row("slow heads", vec![heads(&own, count)]),
@@ -53,8 +50,8 @@ fn rows_of_few_addresses(slots: usize, count: usize) -> Vec<Row> {
         row("readers of nothing", vec![readers(&own, count, 0)]),
         row("senders without a pause", vec![floods]),
         row("all kinds", mix(&own)),
-        row_of_one_of_them("slow heads, the same address", vec![heads(&own, count)]),
-        row_of_one_of_them("all kinds, the same address", mix(&own)),
+        from_own("slow heads, the same address", vec![heads(&own, count)]),
+        from_own("all kinds, the same address", mix(&own)),
         row(
             "three groups with listings",
             vec![
@@ -89,22 +86,26 @@ fn measure(site: &Tree, slots: usize, row: &Row) -> Vec<String> {
     siege.await_threads(slots.min(row.groups.iter().map(|group| group.count).sum()));
     let tiny: Vec<_> = (0..TINY_REQUESTS).map(|_| siege.ask_tiny(row.from)).collect();
     let large: Vec<_> = (0..row.large).map(|_| ask_patiently(&siege, row.from)).collect();
-    let (tiny_times, large_times) = (sorted(&tiny), sorted(&large));
-    let at = |share: usize| match tiny_times.len() {
-        0 => "-".to_owned(),
-        count => milliseconds(tiny_times[(count - 1) * share / 100]),
+    let [tiny_times, large_times] = [&tiny, &large].map(|answers| {
+        let mut times: Vec<_> = answers.iter().filter_map(|it| it.as_ref().ok()).collect();
+        times.sort_unstable();
+        times
+    });
+    let at = |times: &[&Duration], share: usize| {
+        let time = times.get(times.len().saturating_sub(1) * share / 100);
+        time.map_or("-".to_owned(), |time| format!("{:.1} ms", time.as_secs_f64() * 1000.0))
     };
-    let slowest = large_times.last().map_or("-".to_owned(), |&time| milliseconds(time));
     println!(
-        "| {} | {slots} | {} | {} of {TINY_REQUESTS} | {} | {} | {} | {} of {} | {slowest} |",
+        "| {} | {slots} | {} | {} of {TINY_REQUESTS} | {} | {} | {} | {} of {} | {} |",
         row.attackers,
         siege.returns(),
         tiny_times.len(),
-        at(50),
-        at(99),
-        at(100),
+        at(&tiny_times, 50),
+        at(&tiny_times, 99),
+        at(&tiny_times, 100),
         large_times.len(),
         row.large,
+        at(&large_times, 100),
     );
     let large = if row.large_may_fail { Vec::new() } else { large };
     let failed = tiny.into_iter().chain(large).filter_map(Result::err);
@@ -125,23 +126,13 @@ fn ask_patiently(siege: &Siege, source: IpAddr) -> Result<Duration, String> {
     }
 }
 
-fn sorted(answers: &[Result<Duration, String>]) -> Vec<Duration> {
-    let mut times: Vec<_> = answers.iter().filter_map(|it| it.as_ref().ok().copied()).collect();
-    times.sort_unstable();
-    times
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
-}
-
 #[test]
 #[ignore = "it takes minutes, and prints times, which tests don't assert"]
 fn attacks_are_measured() {
     let site = site();
     add_long_names(&site, "many");
     println!(
-        "\n| attackers | slots | came back | tiny | median | 99th | slowest | large | slowest |"
+        "| attackers | slots | came back | tiny | median | 99th | slowest | large | slowest |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
     let mut failed = Vec::new();
