@@ -157,9 +157,8 @@ impl Queue {
 
     /// Waits up to `time_max` for something to do, and takes the queued lines; the previous ones
     /// have been written. Returns them; the length of those that go out before the file is
-    /// reopened, if it is to be; the number of lines lost before them; and whether the queue is
-    /// closed.
-    fn take(&self, time_max: Duration) -> (Vec<u8>, Option<usize>, u64, bool) {
+    /// reopened, if it is to be; and whether the queue is closed.
+    fn take(&self, time_max: Duration) -> (Vec<u8>, Option<usize>, bool) {
         let mut state = lock(&self.state);
         state.under_way = 0;
         state = wait_while(&self.changed, state, time_max, |state| {
@@ -168,7 +167,7 @@ impl Queue {
         state.is_called = false;
         state.under_way = mem::take(&mut state.count);
         let lines = mem::take(&mut state.lines);
-        (lines, state.reopen_at.take(), state.lost - state.told, state.is_closed)
+        (lines, state.reopen_at.take(), state.is_closed)
     }
 
     /// Counts lines as lost. For a file, the first loss is an error on standard error. If that
@@ -181,6 +180,19 @@ impl Queue {
             log::error!("access lines are lost: {} cannot be written: {why}", path.display());
         }
     }
+
+    /// Reports the end of a loss, if there was one.
+    fn tell_of_loss(&self) {
+        let mut state = lock(&self.state);
+        let untold = state.lost - state.told;
+        state.told = state.lost;
+        drop(state);
+        if untold > 0 {
+            let path = self.path.as_ref();
+            let place = path.map_or("standard error".into(), |it| it.to_string_lossy());
+            log::warn!("{place} can be written again; lines lost: {untold}");
+        }
+    }
 }
 
 impl Writer {
@@ -188,18 +200,15 @@ impl Writer {
         loop {
             let are_shown = self.status_lines.are_shown;
             let time_max = if are_shown { REDRAW_INTERVAL } else { Duration::MAX };
-            let (lines, reopen_at, untold, is_closed) = self.queue.take(time_max);
+            let (lines, reopen_at, is_closed) = self.queue.take(time_max);
             let mut rest = &lines[..];
             if let Some(length) = reopen_at {
                 self.write(&rest[..length]);
                 rest = &rest[length..];
                 self.reopen();
             }
-            if self.write(rest) && !rest.is_empty() && untold > 0 {
-                lock(&self.queue.state).told += untold;
-                let path = self.queue.path.as_ref();
-                let place = path.map_or("standard error".into(), |it| it.to_string_lossy());
-                log::warn!("{place} can be written again; lines lost: {untold}");
+            if self.write(rest) && !rest.is_empty() {
+                self.queue.tell_of_loss();
             }
             if !is_closed {
                 thread::sleep(GATHER_TIME);

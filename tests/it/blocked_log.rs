@@ -205,6 +205,5 @@ fn a_limit_on_the_size_of_files_costs_lines_only() {
     let (sum, losses) = lost.split_last().unwrap();
     assert_eq!((losses.iter().sum(), *sum), (not_written, not_written));
     let errors = ended.stderr.iter().filter(|line| is_about_loss(line)).count();
-    // More that is lost just before the new file is opened belongs to the same error.
-    assert!((1..=losses.len()).contains(&errors), "{errors} of {losses:?}");
+    assert_eq!(errors, losses.len(), "{losses:?}");
 }
