@@ -53,9 +53,7 @@ fn a_page_is_found_by_its_name_without_html() {
         assert_eq!(ask_for(&httpd, missing, "").status, 404, "{missing}");
     }
     let httpd = Httpd::serve(tree.path(), &[]);
-    for missing in ["/about", "/about/"] {
-        assert_eq!(ask_for(&httpd, missing, "").status, 404, "{missing}");
-    }
+    assert_eq!(["/about", "/about/"].map(|it| ask_for(&httpd, it, "").status), [404, 404]);
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn a_long_list_is_not_read_to_its_end() {
 #[test]
 fn codings_of_real_clients() {
     assert_eq!(codings(None), []);
+    assert_eq!(Coding::ALL.map(Coding::extension), [".br", ".zst", ".gz"]);
     // Firefox and Chrome; wget.
     check_codings("gzip, deflate, br, zstd", "br zstd gzip");
     check_codings("identity", "");
@@ -152,6 +153,7 @@ fn pages_are_wanted_by_those_who_prefer_nothing_else() {
     check_html("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", false);
     check_html("text/css,*/*;q=0.1", false);
     check_html("application/json, text/plain, */*", false);
+    check_html("image/*, */*", false);
     for value in ["application/json, text/html;q=0.9", "application/json, text/*", "text/html;q=0"]
     {
         check_html(value, false);

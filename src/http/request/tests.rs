@@ -25,16 +25,19 @@ fn check(head: &str, want: Result<Meaning<'_>, Refusal>) {
 }
 
 /// There is no verdict before its last byte, and later bytes do not change it; so every shorter
-/// start of an accepted head is partial.
+/// start of an accepted head is partial. The byte that brings the verdict is news.
 #[track_caller]
 fn check_pieces(head: &[u8]) {
     let verdict = parse(head);
     let more = [head, b"\r\nGET /more HTTP/1.1\r\nHost: a\r\n\r\n\0"].concat();
     assert_eq!(parse(&more), verdict);
-    for length in 0..head.len() {
-        let early = parse(&head[..length]);
-        let is_consistent = early == Ok(Parsed::Partial) || early == verdict;
-        assert!(is_consistent, "{length} bytes of {}: {early:?}", head.escape_ascii());
+    let mut before = Ok(Parsed::Partial);
+    for length in 1..=head.len() {
+        let now = parse(&head[..length]);
+        let is_consistent = now == Ok(Parsed::Partial) || now == verdict;
+        assert!(is_consistent, "{length} bytes of {}: {now:?}", head.escape_ascii());
+        assert!(now == before || has_news(&head[..length], length - 1), "{now:?}");
+        before = now;
     }
 }
 
@@ -113,7 +116,9 @@ fn limits_are_exact() {
         assert_eq!(refusal(&head), Some(Refusal::RequestLineTooLong), "{end:?}");
     }
     assert_eq!(refusal(&(line(REQUEST_LINE_BYTES_MAX) + "\r")), None);
-    assert_eq!(refusal(&"a".repeat(1 << 20)), Some(Refusal::RequestLineTooLong));
+    let long = "a".repeat(REQUEST_LINE_BYTES_MAX + 1);
+    assert_eq!(refusal(&long), Some(Refusal::RequestLineTooLong));
+    assert!(has_news(long.as_bytes(), 1) && !has_news(&long.as_bytes()[1..], 1));
 
     let head = |bytes: usize| format!("GET / HTTP/1.0\r\nA: {}\r\n\r\n", "a".repeat(bytes - 23));
     assert!(accepts(&head(HEAD_BYTES_MAX)));
