@@ -6,6 +6,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use rustix::io::Errno;
+
 use crate::listing_page::Page;
 use crate::support::{Httpd, Tree, output_of, tool};
 
@@ -29,13 +31,9 @@ def forbid(first, last, error):
     assert libc.prctl(SET_SECCOMP, FILTER, ctypes.byref(program), 0, 0) == 0
 "#;
 
-/// The error numbers of Linux.
-const EPERM: &str = "1";
-const EMFILE: &str = "24";
-const ENOSYS: &str = "38";
-
 /// `httpd` with `openat2` (437 on every architecture) failing with this error.
-fn without_openat2(python: &Path, error: &str, root: &Path, flags: &[&str]) -> Command {
+fn without_openat2(python: &Path, error: Errno, root: &Path, flags: &[&str]) -> Command {
+    let error = error.raw_os_error();
     let script = format!("{FORBID}forbid(437, 437, {error})\nos.execv(sys.argv[1], sys.argv[1:])");
     let mut command = Command::new(python);
     command.args(["-c", &script, env!("CARGO_BIN_EXE_httpd"), "--port", "0"]);
@@ -49,7 +47,7 @@ fn links_are_not_followed_and_the_start_says_so() {
     let tree = Tree::with(&[("file", b"hello"), ("folder/file", b"below")]);
     tree.link("link", "file");
     tree.link("link to folder", "folder");
-    for error in [ENOSYS, EPERM] {
+    for error in [Errno::NOSYS, Errno::PERM] {
         let httpd = Httpd::spawn(without_openat2(&python, error, tree.path(), &[]));
         httpd.log_line(|line| line.contains("WARN") && line.contains("openat2"));
         assert_eq!(httpd.get("/file").body, b"hello");
@@ -63,7 +61,7 @@ fn links_are_not_followed_and_the_start_says_so() {
         assert_eq!(archive.body.len(), 512 * blocks, "two folders, two files, the end");
     }
     // Without a guard, by the user's own wish.
-    let follow = without_openat2(&python, ENOSYS, tree.path(), &["--symlinks", "follow"]);
+    let follow = without_openat2(&python, Errno::NOSYS, tree.path(), &["--symlinks", "follow"]);
     let httpd = Httpd::spawn(follow);
     assert_eq!(httpd.get("/link").body, b"hello");
     assert!(!httpd.stop().stderr.iter().any(|line| line.contains("openat2")));
@@ -73,7 +71,7 @@ fn links_are_not_followed_and_the_start_says_so() {
 fn any_other_error_keeps_it_from_starting() {
     let Some(python) = tool("python3") else { return };
     let tree = Tree::new();
-    let output = output_of(&mut without_openat2(&python, EMFILE, tree.path(), &[]));
+    let output = output_of(&mut without_openat2(&python, Errno::MFILE, tree.path(), &[]));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{stderr}");
     assert!(stderr.contains(tree.path().to_str().unwrap()), "{stderr}");

@@ -83,10 +83,7 @@ fn no_answer_is_a_failure() {
     let other = answer_once(b"SSH-2.0-x\r\n");
     check_failure(&other, &[&other, "HTTP"]);
     check_failure("http://no-such-host.invalid/", &["no-such-host.invalid"]);
-}
-
-#[test]
-fn a_malformed_url_is_a_wrong_flag() {
+    // Those are wrong flags.
     let (status, said) = probe(&["https://127.0.0.1/"]);
     assert!(status == 2 && said.contains("http://HOST"), "{status}: {said}");
     assert_eq!(probe(&["--generate", "man"]).0, 2);

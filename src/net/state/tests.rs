@@ -9,7 +9,7 @@ use rustix::net::{AddressFamily, SocketType};
 use super::*;
 use crate::gate::tests::source;
 use crate::net::progress::{Cause, Progress};
-use crate::net::slots::{EVICTION_TIME_MAX, Slot};
+use crate::net::slots::{EVICTION_TIME_MAX, SILENT_AT_STOP_TIME_MAX, Slot};
 
 const SLOTS: usize = 3;
 const PLACES: usize = 4;
@@ -174,13 +174,51 @@ fn the_queue_ends_when_time_is_up() {
     }
 }
 
+/// An unfinished request may still be answered, an answer ends; their source waits behind others.
 #[test]
-fn what_waits_after_the_end_is_cut_off() {
-    let mut state = state(IDLE_MAX);
+fn an_evicted_connection_ends_by_its_phase_and_the_next_of_its_source_is_behind() {
+    // In the future, no search for candidates takes any time.
+    let (mut state, now) = (state(IDLE_MAX), Instant::now() + QUEUE_TIME_MAX);
+    let mut progress = Progress::new(now);
+    progress.note_wait(now, 1);
+    let (sending, receiving) = (Phase::Sending(progress), Phase::Receiving);
+    let phases = [receiving, sending, sending, receiving, receiving, receiving, receiving];
+    for (id, (number, phase)) in (1..).zip([1, 1, 1, 2, 2, 1, 3].into_iter().zip(phases)) {
+        state.add_waiting(id, waiting(number, phase, now), now);
+    }
+    let phases = [1, 2, 3].map(|id| state.slots.get(id).unwrap().phase);
+    assert_eq!(phases[0], Phase::ReadClosed { at: now, cause: Cause::OwedLongest });
+    assert!(phases.contains(&Phase::Closed { at: now, cause: Cause::OverShare }), "{phases:?}");
+    assert!(phases.contains(&sending), "its source holds no more than others would");
+    (1..=3).for_each(|id| state.slots.remove(id));
+    let slots = [4, 5, 6, 7].map(|id| state.slots.get(id).unwrap().slot);
+    assert_eq!(slots, [Slot::Held, Slot::Held, Slot::Queued, Slot::Held]);
+}
+
+#[test]
+fn at_the_stop_silent_connections_idle_threads_and_loops_end() {
+    let (mut state, now) = (state(IDLE_MAX), Instant::now());
+    state.add_acceptor(0);
+    assert_eq!(spawned(&mut state), 1);
+    state.park(&thread::current());
+    state.stage = Stage::Stopping;
+    for (id, phase) in [(1, Phase::New), (2, Phase::Receiving)] {
+        state.add_waiting(id, waiting(1, phase, now), now);
+    }
+    for (part, shut) in [(2, 0), (1, 1)] {
+        state.slots.end_silent(now + SILENT_AT_STOP_TIME_MAX / part);
+        assert_eq!(take_effects(&mut state).len(), shut);
+    }
+    for is_last in [false, true] {
+        assert_eq!(state.left(0), Job::Idle);
+        assert_eq!(state.has_no_acceptors(), is_last);
+    }
+    take_effects(&mut state);
+    state.end();
+    assert!(matches!(take_effects(&mut state)[..], [Effect::Unpark(_), ..]));
     state.stage = Stage::CuttingOff;
-    let now = Instant::now();
-    state.add_waiting(1, waiting(1, Phase::Receiving, now), now);
-    assert_eq!(state.slots.get(1).unwrap().eviction(), Some(Cause::Stopping));
+    state.add_waiting(3, waiting(1, Phase::Receiving, now), now);
+    assert_eq!(state.slots.get(3).unwrap().eviction(), Some(Cause::Stopping));
 }
 
 #[derive(Clone, Copy, Debug)]
