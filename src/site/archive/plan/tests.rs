@@ -28,9 +28,10 @@ fn push(plan: &mut Plan, path: &[u8], kind: Kind, metadata: Metadata) -> Result<
     plan.push(entry)
 }
 
-/// The content of a file, different for each entry.
+/// The content of a file, different for each entry and each block.
 fn content(entry: usize, span: ByteRange) -> Vec<u8> {
-    (span.first..span.end()).map(|at| (at * 31 + entry as u64 * 7 + 1).to_le_bytes()[0]).collect()
+    let byte = |at: u64| (at * 31 + at / 512 * 5 + entry as u64 * 7).to_le_bytes()[0];
+    (span.first..span.end()).map(byte).collect()
 }
 
 fn read(plan: &Plan, span: ByteRange) -> Vec<u8> {
