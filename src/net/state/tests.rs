@@ -202,7 +202,7 @@ fn at_the_stop_silent_connections_idle_threads_and_loops_end() {
     assert_eq!(spawned(&mut state), 1);
     state.park(&thread::current());
     state.stage = Stage::Stopping;
-    for (id, phase) in [(1, Phase::New), (2, Phase::Receiving)] {
+    for (id, phase) in [(1, Phase::New), (2, Phase::Receiving), (3, Phase::Receiving)] {
         state.add_waiting(id, waiting(1, phase, now), now);
     }
     for (part, shut) in [(2, 0), (1, 1)] {
@@ -217,8 +217,8 @@ fn at_the_stop_silent_connections_idle_threads_and_loops_end() {
     state.end();
     assert!(matches!(take_effects(&mut state)[..], [Effect::Unpark(_), ..]));
     state.stage = Stage::CuttingOff;
-    state.add_waiting(3, waiting(1, Phase::Receiving, now), now);
-    assert_eq!(state.slots.get(3).unwrap().eviction(), Some(Cause::Stopping));
+    state.add_waiting(4, waiting(1, Phase::Receiving, now), now);
+    assert_eq!(state.slots.get(4).unwrap().eviction(), Some(Cause::Stopping));
 }
 
 #[derive(Clone, Copy, Debug)]
