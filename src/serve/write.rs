@@ -243,19 +243,18 @@ fn append(output: &mut Vec<u8>, file: &File, span: ByteRange) -> Result<(), Outc
     let end = start + usize::try_from(span.length).expect("at most ONE_WRITE_BYTES_MAX");
     output.resize(end, 0);
     let mut at = start;
-    while at < end {
-        let failure =
-            match rustix::io::pread(file, &mut output[at..], span.first + (at - start) as u64) {
-                Ok(0) => Outcome::Truncated("file-shrank"),
-                Ok(length) => {
-                    at += length;
-                    continue;
-                }
-                Err(Errno::INTR) => continue,
-                Err(errno) => unreadable(errno),
-            };
-        output.truncate(at);
-        return Err(failure);
-    }
-    Ok(())
+    let result = loop {
+        if at == end {
+            break Ok(());
+        }
+        match rustix::io::pread(file, &mut output[at..], span.first + (at - start) as u64) {
+            Ok(0) => break Err(Outcome::Truncated("file-shrank")),
+            Ok(length) => at += length,
+            Err(Errno::INTR) => {}
+            Err(errno) => break Err(unreadable(errno)),
+        }
+    };
+    // What was read is still sent.
+    output.truncate(at);
+    result
 }
