@@ -121,11 +121,14 @@ fn one_too_many_of_one_source_costs_no_other_its_place() {
 
 #[test]
 fn one_that_is_stuck_is_not_counted_until_it_makes_progress() {
-    let gate = Gate::new(Limits { relief: Relief::Stuck(SOON), ..ONE });
+    let gate = Gate::new(Limits { relief: Relief::Stuck(LOOK_INTERVAL), ..ONE });
     let began = Instant::now();
     let mut stuck: Vec<_> =
         (0..=STUCK_MAX).map(|_| gate.enter(&Client::from(1), 1).unwrap()).collect();
-    assert!(began.elapsed() >= SOON * u32::try_from(STUCK_MAX).unwrap(), "each has its time");
+    assert!(
+        began.elapsed() >= LOOK_INTERVAL * u32::try_from(STUCK_MAX).unwrap(),
+        "each has its time"
+    );
     lock(&gate.state).pass_over(Duration::ZERO);
     assert!(gate.try_enter(&Client::from(2), 1).is_none(), "no more are passed over than may");
     stuck.pop();
@@ -145,17 +148,19 @@ fn of_the_source_that_holds_the_most_the_slowest_makes_way() {
         (Client::from(1), 20),
         (Client::taking(2, 1), 30),
     ];
-    let mut permits: Vec<_> =
-        clients.iter().map(|(client, weight)| Some(gate.enter(client, *weight).unwrap())).collect();
-    thread::scope(|scope| {
-        let waits = scope.spawn(|| gate.enter(&Client::from(3), 10).is_ok());
-        while !clients[1].0.has_made_way() {
-            thread::yield_now();
-        }
-        permits[1].take();
-        assert!(waits.join().unwrap());
-    });
-    assert!([0, 2, 3].iter().all(|&at| !clients[at].0.has_made_way()));
+    let _permits = clients.each_ref().map(|(client, weight)| gate.enter(client, *weight).unwrap());
+    let mut state = lock(&gate.state);
+    let next = state.asking(&Client::from(3), 10);
+    assert!(state.queue.join(next).is_none());
+    // Another one only when the first has had its time.
+    let now = Instant::now();
+    let earlier = now.checked_sub(LOOK_INTERVAL).unwrap();
+    for (at, others) in [(now, false), (now + PATIENCE, false), (earlier, true)] {
+        state.held[1].who.made_way_at = state.held[1].who.made_way_at.map(|_| at);
+        state.evict_the_greediest();
+        let made_way = clients.each_ref().map(|(client, _)| client.has_made_way());
+        assert_eq!(made_way, [others, true, false, false]);
+    }
 }
 
 #[test]

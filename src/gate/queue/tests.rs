@@ -170,7 +170,9 @@ proptest! {
             for number in 1..5 {
                 let of_it = held.iter().filter(|&&(other, _)| other == number);
                 let sum: usize = of_it.map(|&(_, weight)| weight).sum();
-                prop_assert_eq!(queue.held_by(source(number)), sum);
+                let queued = waiting.iter().filter(|&&(other, ..)| other == number).count();
+                let share = queue.share(source(number));
+                prop_assert_eq!((share.held, share.queued), (sum, queued));
             }
         }
     }

@@ -148,9 +148,10 @@ fn idle_threads_are_used_again_until_they_end() {
 fn after_a_peak_memory_is_given_back_once() {
     let (mut state, id) = with_leader();
     state.served(0, id);
+    state.threads_max = usize::MAX;
     let mut round = |threads: usize| {
-        state.threads = threads;
-        state.has_peaked |= state.is_peak();
+        state.threads = threads - 1;
+        state.find_thread(0);
         state.make_round(Instant::now());
         take_effects(&mut state).iter().any(|it| matches!(it, Effect::GiveMemoryBack))
     };
@@ -159,18 +160,21 @@ fn after_a_peak_memory_is_given_back_once() {
     assert_eq!(rounds, [false, false, false, true, false]);
 }
 
-/// What a round finds for a queued connection: it is not rejected before its time.
+/// One that is queued gets one search, whose pause is ten times as long, and is rejected in time.
 #[test]
-fn the_queue_ends_when_time_is_up() {
-    let mut state = state(IDLE_MAX);
-    let now = Instant::now();
-    for number in 1..=4 {
-        let sending = Phase::Sending(Progress::new(now));
-        state.add_waiting(number.into(), waiting(number, sending, now), now);
+fn the_queue_ends_when_time_is_up_and_searches_pause() {
+    let (mut state, now, search) = (state(IDLE_MAX), Instant::now(), Duration::from_millis(30));
+    thread::sleep(search);
+    for id in 1..=4 {
+        state.add_waiting(id.into(), waiting(id, Phase::Receiving, now), now);
     }
-    for (later, want) in [(QUEUE_TIME_MAX / 2, Slot::Queued), (QUEUE_TIME_MAX, Slot::Rejected)] {
+    for (later, want) in [(search * 9, Slot::Queued), (QUEUE_TIME_MAX, Slot::Rejected)] {
         state.make_round(now + later);
         assert_eq!(state.slots.get(4).unwrap().slot, want, "{later:?}");
+        let effects = take_effects(&mut state);
+        let warned = effects.iter().any(|it| matches!(it, Effect::WarnOfRejection));
+        assert_eq!(warned, want == Slot::Rejected, "{effects:?}");
+        assert!(state.slots.get(2).unwrap().eviction().is_none());
     }
 }
 
@@ -200,6 +204,8 @@ fn at_the_stop_silent_connections_idle_threads_and_loops_end() {
     let (mut state, now) = (state(IDLE_MAX), Instant::now());
     state.add_acceptor(0);
     assert_eq!(spawned(&mut state), 1);
+    let (id, leads) = state.accepted(0);
+    assert_eq!((leads, spawned(&mut state), state.served(0, id)), (false, 0, Job::Accept(0)));
     state.park(&thread::current());
     state.stage = Stage::Stopping;
     for (id, phase) in [(1, Phase::New), (2, Phase::Receiving), (3, Phase::Receiving)] {
@@ -348,6 +354,7 @@ proptest! {
             }
             let state = &model.state;
             prop_assert!(state.threads <= THREADS_MAX && state.idle.len() <= IDLE_MAX);
+            prop_assert!(state.loops[0].acceptors <= state.loops[0].acceptors_max);
             let busy = model.served.len() + model.acceptors + state.idle.len();
             prop_assert_eq!(state.threads, busy, "no thread is lost");
             prop_assert_eq!(state.serving, model.served.len());
@@ -371,19 +378,25 @@ proptest! {
     }
 }
 
-/// One eviction at a time for clients that could not be accepted.
+/// One eviction at a time for clients that could not be accepted; each source is remembered.
 #[test]
 fn of_clients_that_cannot_be_accepted_one_gets_room_at_a_time() {
     let mut state = state(IDLE_MAX);
     let now = Instant::now();
-    for id in 1..=2 {
-        state.add_waiting(id, waiting(1, Phase::Receiving, now), now);
+    for id in 1..=3 {
+        state.add_waiting(id.into(), waiting(id, Phase::Receiving, now), now);
     }
     let mut evict = |now| {
         state.slots.evict_for_unknown(now);
-        (1..=2).filter(|&id| state.slots.get(id).unwrap().eviction().is_some()).count()
+        (1..=3).filter(|&id| state.slots.get(id).unwrap().eviction().is_some()).count()
     };
     assert_eq!(evict(now), 1);
     assert_eq!(evict(now), 1, "that one will have closed in a moment");
     assert_eq!(evict(now + EVICTION_TIME_MAX), 2);
+    for (id, number) in [(4, 1), (5, 2), (6, 4)] {
+        state.add_waiting(id, waiting(number, Phase::Receiving, now), now);
+    }
+    state.slots.remove(1);
+    let slots = [4, 5, 6].map(|id| state.slots.get(id).unwrap().slot);
+    assert_eq!(slots, [Slot::Queued, Slot::Queued, Slot::Held], "those evicted wait behind others");
 }
