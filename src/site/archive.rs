@@ -229,3 +229,6 @@ impl Walk<'_> {
         Ok((kind, metadata.ok_or(OpenError::NotFound)?))
     }
 }
+
+#[cfg(test)]
+mod tests;

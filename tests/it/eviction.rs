@@ -86,40 +86,28 @@ fn evictions(httpd: &Httpd) -> usize {
     httpd.log().iter().filter(|line| line.contains("\"outcome\":\"evicted\"")).count()
 }
 
+/// Another source's head is older.
 #[test]
-fn the_oldest_unfinished_request_loses_its_slot() {
+fn the_oldest_of_the_source_with_the_most_unfinished_requests_loses_its_slot() {
     let tree = tree_of_sizes();
-    let httpd = serve_with_slots(&tree, 3, &[]);
+    let httpd = serve_with_slots(&tree, 4, &[]);
+    let mut alone = send_from(loopback(3), &httpd, b"GET /a HTTP/1.0\r\n");
     let mut oldest = send(&httpd, b"GET /oldest HTTP/1.0\r\n");
     let mut body = send(&httpd, b"POST /post.html HTTP/1.0\r\nContent-Length: 9\r\n\r\nid=");
     let mut third = send(&httpd, b"G");
-    let mut fourth = send(&httpd, b"GET /a HTTP/1.0\r\n");
+    let mut fourth = send_from(loopback(4), &httpd, b"GET /a HTTP/1.0\r\n");
     assert_eq!(await_eviction(&httpd, "/oldest", "owed-longest")["bytes_sent"], 0);
     assert_eq!(read_to_end(&mut oldest), b"");
 
-    let mut large = send(&httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
+    let mut large = send_from(loopback(4), &httpd, b"GET /large.bin HTTP/1.0\r\n\r\n");
     assert_eq!(read_head(&mut large).status, 200);
     assert_eq!(await_eviction(&httpd, "/post.html", "owed-longest")["bytes_sent"], 0);
     assert_eq!(read_to_end(&mut body), b"");
 
+    finish(&mut alone, b"\r\n");
     finish(&mut third, b"ET /a HTTP/1.0\r\n\r\n");
     finish(&mut fourth, b"\r\n");
     assert_eq!(evictions(&httpd), 2);
-}
-
-/// The source with the most slow heads loses one, although another source's head is older.
-#[test]
-fn the_oldest_of_the_source_with_the_most_unfinished_requests_loses_its_slot() {
-    let tree = tree_of_sizes();
-    let httpd = serve_with_slots(&tree, 3, &[]);
-    let mut alone = send_from(loopback(3), &httpd, b"GET /a HTTP/1.0\r\n");
-    let _crowd = [
-        send_from(loopback(2), &httpd, b"GET /crowd HTTP/1.0\r\n"),
-        send_from(loopback(2), &httpd, b"G"),
-    ];
-    let _another = send_from(loopback(4), &httpd, b"G");
-    await_eviction(&httpd, "/crowd", "owed-longest");
-    finish(&mut alone, b"\r\n");
 }
 
 #[test]

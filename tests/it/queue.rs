@@ -179,20 +179,6 @@ fn a_client_that_sends_without_a_pause_is_cut_off_when_it_is_rejected() {
     assert_eq!(await_outcome(&httpd, Some("/medium.bin"), "refused")["cause"], "no-slot");
 }
 
-/// Nobody is evicted while a slot is free, and no slot stays free while somebody waits.
-#[test]
-fn slots_are_used_to_the_last() {
-    const SLOTS: usize = 4;
-    let tree = tree_of_sizes();
-    let httpd = serve_with_slots(&tree, SLOTS, &[]);
-    let mut holders: Vec<_> = (0..SLOTS).map(|_| hold_a_slot(&httpd, loopback(2))).collect();
-    let mut waits = queue_up(&httpd, 2, "waits");
-    drop(holders.pop());
-    assert_eq!(read_head(&mut waits).status, 200);
-    let is_evicted = |line: &String| line.contains("evicted");
-    assert!(!httpd.log().iter().any(is_evicted), "{:?}", httpd.log());
-}
-
 /// A client that is queued when the server is told to stop is answered.
 #[test]
 fn a_queued_client_is_answered_at_the_stop() {

@@ -84,13 +84,12 @@ impl Plan {
         kind: Kind,
         metadata: Metadata,
     ) -> Result<Entry, Failure> {
-        let above = folder.map_or(0..0, |folder| folder.path.clone());
-        let start = self.paths.len();
-        memory::reserve(&mut self.paths, above.len() + name.len() + "/".len())?;
-        self.paths.extend_from_within(above);
-        self.paths.extend_from_slice(name);
+        let above = folder.map_or(&b""[..], |folder| self.path(folder));
         let is_folder = kind == Kind::Folder;
-        self.paths.extend(is_folder.then_some(b'/'));
+        let path = [above, name, if is_folder { b"/" } else { b"" }].concat();
+        let start = self.paths.len();
+        memory::reserve(&mut self.paths, path.len())?;
+        self.paths.extend_from_slice(&path);
         let metadata = if is_folder { Metadata { size: 0, ..metadata } } else { metadata };
         Ok(Entry { kind, metadata, start: 0, path: start..self.paths.len() })
     }

@@ -80,16 +80,13 @@ pub(super) fn push(out: &mut String, readme: &Readme) -> Result<(), OutOfMemory>
     // Without its byte order mark.
     let text = String::from_utf8_lossy(shown.strip_prefix(b"\xef\xbb\xbf").unwrap_or(shown));
     let is_markdown = readme.name.ends_with(b".md") || readme.name.ends_with(b".markdown");
-    let rendered = is_markdown.then(|| render(&text)).flatten();
-    if let Some(html) = rendered {
-        out.extend(["<article dir=\"auto\">\n", &html, "</article>\n"]);
-    } else {
-        // The parser drops a line feed right after the tag, so add one for the text to keep its
-        // own.
-        out.push_str("<pre dir=\"auto\">\n");
-        out.push_str(&escape_html(&visible_text(&text)));
-        out.push_str("</pre>\n");
-    }
+    let html = match is_markdown.then(|| render(&text)).flatten() {
+        Some(html) => ["<article dir=\"auto\">\n", &html, "</article>\n"].concat(),
+        // A browser drops the line feed right after the tag, so that the text keeps its own.
+        None => ["<pre dir=\"auto\">\n", &escape_html(&visible_text(&text)), "</pre>\n"].concat(),
+    };
+    memory::reserve_text(out, html.len())?;
+    out.push_str(&html);
     if is_cut {
         out.push_str("<p role=\"note\">Cut after 64 KiB</p>\n");
     }
@@ -102,11 +99,13 @@ fn render(text: &str) -> Option<String> {
     if nesting_max(text) > NESTING_MAX {
         return None;
     }
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_STRIKETHROUGH
-        | Options::ENABLE_TASKLISTS
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_GFM;
+    let options = Options::from_iter([
+        Options::ENABLE_TABLES,
+        Options::ENABLE_STRIKETHROUGH,
+        Options::ENABLE_TASKLISTS,
+        Options::ENABLE_FOOTNOTES,
+        Options::ENABLE_GFM,
+    ]);
     let events = markdown::harmless(Parser::new_ext(text, options))?;
     let mut html = Html::default();
     html::write_html_fmt(&mut html, events.into_iter()).ok()?;

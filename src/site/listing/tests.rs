@@ -96,6 +96,7 @@ fn names_are_in_natural_order() {
     check_names(&[b"", b" ", b"-", b"0", b"9", b"a", b"\xc3\xa4", b"\xff"]);
     check_names(&[b"a0", b"a00", b"a0b", b"a001", b"a01", b"a1", b"a1b"]);
     check_names(&[b"x18446744073709551615", b"x18446744073709551616", b"x99999999999999999999"]);
+    assert!(start(b"a9.txt") < start(b"a10.txt"), "most names need no more than this");
 }
 
 #[track_caller]
@@ -181,8 +182,11 @@ fn check_headings(query: &str, want: [(&str, &str); 3]) {
     };
     let want: Vec<_> = columns.into_iter().zip(want).map(heading).collect();
     let order = Order::from_query(Some(query.as_bytes()));
-    let page = html(b"/", &Listing::new(order, 0));
+    let page = html(b"/a", &Listing::new(order, 0));
     assert_eq!(between(&page, "<th scope=\"col\"", "\"></form></th>"), want);
+    // Links to folders keep the order.
+    let link = if query.is_empty() { "../" } else { "\"../?sort=size&amp;order=desc\"" };
+    check_contains(&page, &format!("<a href={link} title=\"Root\">"));
 }
 
 #[test]
@@ -208,29 +212,38 @@ fn the_foot_counts_all_and_the_note_what_is_missing() {
     check_contains(&page, "0 folders, 1 file<td><td title=\"1 byte\">1 B\n");
 }
 
+/// Checks what follows the heading of a README with this name and text.
 #[track_caller]
-fn check_readme(text: &[u8], want: &str) {
-    let readme = Readme { name: b"READ ME", text: text.to_vec() };
+fn check_readme(name: &'static str, text: &[u8], want: &str) {
+    let readme = Readme { name: name.as_bytes(), text: text.to_vec() };
     let page = page(b"/", &Listing::default(), Some(&readme), true).unwrap();
     let page = String::from_utf8(page).unwrap();
-    check_contains(&page, "<h2><a href=\"READ%20ME\"><bdi>READ ME</bdi></a></h2>");
-    let section = between(&page, "<pre dir=\"auto\">\n", "</section>");
+    let heading = format!("<h2><a href=\"{name}\"><bdi>{name}</bdi></a></h2>\n");
+    let section = between(&page, &heading, "</section>");
     assert!(section == [want], "{section:?}");
 }
 
 #[test]
-fn a_readme_is_shown_as_plain_text() {
-    check_readme(b"# Hello\n\n<b>&</b>\n", "# Hello\n\n&lt;b&gt;&amp;&lt;/b&gt;\n</pre>\n");
-    check_readme(b"\n", "\n</pre>\n");
-    check_readme(b"</pre><script>", "&lt;/pre&gt;&lt;script&gt;</pre>\n");
-    let limit = "x".repeat(README_BYTES_MAX);
-    check_readme(limit.as_bytes(), &format!("{limit}</pre>\n"));
+fn a_readme_is_shown_as_its_name_says_and_cut() {
+    let article =
+        "<article dir=\"auto\">\n<h3 id=\"readme-a\"><em>a</em>\u{fffd}</h3>\n</article>\n";
+    for name in ["README.md", "README.markdown"] {
+        check_readme(name, b"\xef\xbb\xbf# *a*\xe9", article);
+    }
+    let check = |text: &[u8], want: &str| {
+        check_readme("README", text, &["<pre dir=\"auto\">\n", want].concat());
+    };
+    check(b"# Hello\n\n<b>&</b>\n", "# Hello\n\n&lt;b&gt;&amp;&lt;/b&gt;\n</pre>\n");
+    check(b"\n", "\n</pre>\n");
+    check(b"</pre><script>", "&lt;/pre&gt;&lt;script&gt;</pre>\n");
+    let limit = "x".repeat(64 * 1024);
+    check(limit.as_bytes(), &format!("{limit}</pre>\n"));
     let note = "</pre>\n<p role=\"note\">Cut after 64 KiB</p>\n";
-    check_readme(format!("{limit}y").as_bytes(), &format!("{limit}{note}"));
+    check(format!("{limit}y").as_bytes(), &format!("{limit}{note}"));
     let almost = &limit[2..];
-    check_readme(format!("{almost}🎉").as_bytes(), &format!("{almost}{note}"));
+    check(format!("{almost}🎉").as_bytes(), &format!("{almost}{note}"));
     let bytes = [&limit.as_bytes()[1..], &[0x80; 2]].concat();
-    check_readme(&bytes, &format!("{}\u{fffd}{note}", &limit[1..]));
+    check(&bytes, &format!("{}\u{fffd}{note}", &limit[1..]));
 }
 
 #[test]
@@ -260,6 +273,20 @@ fn json_has_the_same() {
         {\"name\":\"run.sock\",\"type\":\"other\",\"size\":null,\
         \"modified\":\"2025-11-13T02:13:20Z\",\"href\":\"run.sock\"}\n]\n";
     assert_eq!(String::from_utf8(json(&all(entries)).unwrap()).unwrap(), want);
+}
+
+/// The buffer is held until the client has taken it.
+#[test]
+fn a_body_takes_little_more_memory_than_it_has_bytes() {
+    let name = |at| format!("A picture of something {at:04}.jpeg").into_bytes();
+    let listing = all((0..1_000).map(|at| entry(&name(at), Kind::File, 1_000_000)));
+    let readme = Readme { name: b"README", text: vec![b'x'; 60_000] };
+    let empty = page(b"/", &Listing::default(), None, true);
+    let pages = [None, Some(&readme)].map(|readme| page(b"/", &listing, readme, true));
+    for body in pages.into_iter().chain([json(&listing), empty]) {
+        let (length, held) = body.map(|it| (it.len(), it.capacity())).unwrap();
+        assert!(held < length / 4 * 5, "{held} for {length}");
+    }
 }
 
 /// A link to an entry has the bytes of its name, and nothing that means more.
@@ -386,6 +413,9 @@ proptest! {
     fn json_is_read_back_as_it_was_meant(entries in prop::collection::vec(any_entry(), 0..20)) {
         let listing = all(entries);
         let json = json(&listing).unwrap();
+        for (line, entry) in json.split(|&byte| byte == b'\n').skip(1).zip(&listing.entries) {
+            prop_assert!(line.len() < text::row_bytes_max(entry));
+        }
         let array: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
         prop_assert_eq!(array.len(), listing.entries.len());
         for (object, entry) in array.iter().zip(&listing.entries) {

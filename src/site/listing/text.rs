@@ -10,7 +10,7 @@ use crate::text::{is_unprintable, push_escaped_html};
 /// The most bytes of an entry in a listing: its name as a link, in which a byte may become three,
 /// and as text, in which it may become six, and the markup around them.
 pub(super) fn row_bytes_max(entry: &Entry) -> usize {
-    256 + (3 + 6) * entry.name.len()
+    256 + 9 * entry.name.len()
 }
 
 /// The relative reference to an entry. A colon is encoded, so `javascript:x` stays a path (RFC 3986

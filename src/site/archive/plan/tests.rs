@@ -114,6 +114,8 @@ fn the_archived_folder_can_have_any_name() {
         push(&mut plan, b"file", Kind::File, metadata(0, 1)).unwrap();
         let paths: Vec<_> = unpacked(&whole(&plan)).into_iter().map(|entry| entry.0).collect();
         assert_eq!(paths, [[name, b"/"].concat(), [name, b"/file"].concat()]);
+        // Two entries, and their paths.
+        assert_eq!(plan.finish().held_bytes(), 2 * 64 + paths.concat().len());
     }
 }
 

@@ -16,6 +16,7 @@ fn check(text: &str, want: &str) {
 fn paragraphs_and_what_is_in_them() {
     check("one\ntwo\n\nthree", "<p>one\ntwo</p>\n<p>three</p>\n");
     check("one\r\ntwo\rthree", "<p>one\ntwo\nthree</p>\n");
+    check(&"a\n\n".repeat(300), &"<p>a</p>\n".repeat(300));
     check("a  \nb\\\nc", "<p>a<br />\nb<br />\nc</p>\n");
     check(
         "*a* **b** ***c*** ~~d~~ `e & <f>`",
@@ -38,7 +39,7 @@ fn headings_stand_below_those_of_the_page_and_have_anchors() {
         <h4 id=\"readme-one\">One</h4>\n<h5 id=\"readme-one-1\">One</h5>\n\
         <h6 id=\"readme-one-2\">One</h6>\n<h6 id=\"readme-one-3\">One</h6>\n",
     );
-    check("A\n=\n", "<h3 id=\"readme-a\">A</h3>\n");
+    check("A\nb\n=\n", "<h3 id=\"readme-a-b\">A\nb</h3>\n");
     check("#\n", "<h3 id=\"readme-\"></h3>\n");
     check("# \"><b>\n", "<h3 id=\"readme-b\">\"&gt;&lt;b&gt;</h3>\n");
     check("[to it](#one)", "<p><a href=\"#readme-one\">to it</a></p>\n");
@@ -161,6 +162,12 @@ fn what_would_be_too_much_is_not_rendered() {
         let start: String = text.chars().take(40).collect();
         assert!(render(&text).is_none(), "{start:?}");
     }
+    let nested = |quotes| render(&(">".repeat(quotes) + "a")).is_some();
+    assert_eq!([NESTING_MAX, NESTING_MAX + 1].map(nested), [true, false]);
+    // 255 of them, and the paragraph around them.
+    check_harmless(&render(&("*a _b ".repeat(127) + "*c*" + &"b_ a* ".repeat(127))).unwrap())
+        .unwrap();
+    assert!(render(&"&".repeat(100_000)).is_some(), "half a megabyte of HTML");
 }
 
 #[test]
