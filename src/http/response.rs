@@ -4,7 +4,6 @@
 //! its field's line, wherever it comes from: control bytes are replaced as the value comes in.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::fs::File;
 use std::str::FromStr;
 
@@ -200,13 +199,6 @@ impl ExtraField {
     }
 }
 
-/// Writes `NAME: VALUE`.
-impl fmt::Display for ExtraField {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {}", self.name, self.value)
-    }
-}
-
 /// Reads `NAME: VALUE`.
 impl FromStr for ExtraField {
     type Err = String;
@@ -267,6 +259,13 @@ mod tests {
              X-Content-Type-Options: nosniff\r\n\r\n"
         );
         assert_eq!(head(&response, &[]), want);
+    }
+
+    #[test]
+    fn a_response_holds_its_permit_and_knows_its_cause() {
+        let permit = std::sync::Arc::new(());
+        let response = Response::new(Status::Ok, Body::None).because("why").holding(permit.clone());
+        assert_eq!((response.cause(), std::sync::Arc::strong_count(&permit)), (Some("why"), 2));
     }
 
     #[test]

@@ -195,16 +195,15 @@ mod tests {
 
     #[test]
     fn fields_of_the_user_take_the_place_of_those_of_cors() {
-        let fields = |flags: &[&str]| {
-            let fields = Flags::parse_from([&["httpd"], flags].concat()).extra_fields();
-            fields.iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(fields(&[]), [""; 0]);
-        let cors = cors::FIELDS.map(|(name, value)| format!("{name}: {value}"));
+        let fields =
+            |flags: &[&str]| Flags::parse_from([&["httpd"], flags].concat()).extra_fields();
+        assert_eq!(fields(&[]), []);
+        let cors = cors::FIELDS.map(|(name, value)| ExtraField::new(name, value));
         assert_eq!(fields(&["--cors"]), cors);
         let own = "access-control-allow-origin: https://a.example";
-        assert_eq!(fields(&["--cors", "--header", own]), [own, &cors[1]]);
-        assert_eq!(fields(&["--header", own]), [own]);
+        let parsed: ExtraField = own.parse().unwrap();
+        assert_eq!(fields(&["--cors", "--header", own]), [parsed.clone(), cors[1].clone()]);
+        assert_eq!(fields(&["--header", own]), [parsed]);
     }
 
     #[test]
