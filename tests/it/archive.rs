@@ -1,5 +1,4 @@
-//! Folders as archives: their contents, and requests for all, part or none of one, as for any other
-//! file.
+//! Folders as archives: their contents, and requests for all, part or none of one.
 
 mod changes;
 mod tools;

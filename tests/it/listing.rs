@@ -79,6 +79,9 @@ fn no_name_takes_effect_as_markup() {
     }
     let text = reply.text();
     assert_eq!(text.matches("<script").count(), 1, "only the filter");
+    assert_eq!(text.matches("<img").count(), 0);
+    let is_invisible = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2066}".contains(c);
+    assert_eq!(text.find(is_invisible), None);
     let policy = reply.field("Content-Security-Policy").unwrap();
     assert!(policy.starts_with("default-src 'none'; "), "{policy}");
 }

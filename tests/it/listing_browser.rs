@@ -130,10 +130,12 @@ fn the_filter_takes_words_and_patterns_and_sums_up_what_it_leaves() {
     for (text, names, foot, numbers) in [
         ("CAFE", &[menu, cafe][..], ["0 folders, 2 files", "1,450,001 bytes", "1.5 MB"], "2 4"),
         ("café uni", &[cafe], ["0 folders, 1 file", "1,450,000 bytes", "1.4 MB"], "1 4"),
+        (" pdf  menu ", &[menu], ["0 folders, 1 file", "1 byte", "1 B"], "1 4"),
         ("*.pdf", &[menu, cafe], ["0 folders, 2 files", "1,450,001 bytes", "1.5 MB"], "2 4"),
         ("*.pdf cafe*", &[menu], ["0 folders, 1 file", "1 byte", "1 B"], "1 4"),
         ("pdf*", &["pdf/"], ["1 folder, 0 files", "0 bytes", "0 B"], "1 4"),
         ("*(1)*", &[notes], ["0 folders, 1 file", "2 bytes", "2 B"], "1 4"),
+        ("*.p", &[], ["0 folders, 0 files", "0 bytes", "0 B"], "0 4"),
         (".*", &[], ["0 folders, 0 files", "0 bytes", "0 B"], "0 4"),
         (" ", &["pdf/", menu, notes, cafe], ["1 folder, 3 files", "1,450,003 bytes", "1.5 MB"], ""),
     ] {

@@ -1,5 +1,4 @@
-//! The queue, with all slots in use and nobody to evict: who waits, who is next, and who is
-//! rejected.
+//! The queue, with all slots in use and nobody to evict: who waits, is next, or is rejected.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};

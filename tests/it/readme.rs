@@ -28,9 +28,8 @@ fn it_is_shown_below_the_list() {
     check(&[("README.txt", b"# text")], Some(("README.txt", "# text")));
     let all: [(&str, &[u8]); 3] = [("README.txt", b"3"), ("README", b"2"), ("README.md", b"*1*")];
     check(&all, Some(("README.md", "<p><em>1</em></p>\n")));
-    let all: [(&str, &[u8]); 3] =
-        [("README.md/x", b""), ("README", b"3"), ("README.markdown", b"2")];
-    check(&all, Some(("README.markdown", "<p>2</p>\n")));
+    let others: [(&str, &[u8]); 2] = [("README.md/x", b""), ("README.markdown", b"2")];
+    check(&others, Some(("README.markdown", "<p>2</p>\n")));
     check(&[("readme.md", b"small letters"), ("READ", b"")], None);
 }
 

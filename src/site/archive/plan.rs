@@ -240,4 +240,4 @@ fn push_header(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

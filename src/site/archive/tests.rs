@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, mkfifoat, openat};
 use tempfile::TempDir;
 
+use super::plan::tests::unpacked;
 use super::*;
 use crate::gate::tests::Client;
 use crate::http::request::{Parsed, parse};
@@ -18,7 +19,7 @@ use crate::site::files::Dotfiles;
 use crate::site::root::Symlinks;
 use crate::site::{Access, Options};
 
-/// A folder with these files, each of which has its own path as its content.
+/// A folder with these files, whose contents are their paths.
 fn folder(paths: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for path in paths {
@@ -71,13 +72,10 @@ fn bytes(response: &Response) -> Option<Vec<u8>> {
 /// Checks the contents of an archive, without the name of the folder that starts each path.
 #[track_caller]
 fn check(site: &Site, target: &str, want: &[&str]) {
-    let bytes = bytes(&archive(site, target, || ()).unwrap()).unwrap();
-    let mut archive = tar::Archive::new(&bytes[..]);
-    let entries = archive.entries().unwrap().map(|entry| {
-        let path = String::from_utf8(entry.unwrap().path_bytes().into_owned()).unwrap();
-        path.split_once('/').unwrap().1.to_owned()
-    });
-    assert_eq!(entries.collect::<Vec<_>>(), [&[""], want].concat(), "{target}");
+    let archive = bytes(&archive(site, target, || ()).unwrap()).unwrap();
+    let paths = unpacked(&archive).into_iter().map(|entry| String::from_utf8(entry.0).unwrap());
+    let below: Vec<_> = paths.map(|path| path.split_once('/').unwrap().1.to_owned()).collect();
+    assert_eq!(below, [&[""], want].concat(), "{target}");
 }
 
 #[test]

@@ -47,9 +47,9 @@ fn whole(plan: &Plan) -> Vec<u8> {
 }
 
 /// An entry as unpacked: path, whether it is a folder, mode, time, content.
-type Unpacked = (Vec<u8>, bool, u32, i64, Vec<u8>);
+pub(crate) type Unpacked = (Vec<u8>, bool, u32, i64, Vec<u8>);
 
-fn unpacked(archive: &[u8]) -> Vec<Unpacked> {
+pub(crate) fn unpacked(archive: &[u8]) -> Vec<Unpacked> {
     let mut archive = tar::Archive::new(archive);
     let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
